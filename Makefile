@@ -1,0 +1,48 @@
+# Every command creates .venv by itself; `make help` lists them.
+#   PYTHON=python3.12       another Python for a new environment (3.11 or newer)
+#   CONSTRAINTS=file.txt    other pinned versions; CONSTRAINTS= for none
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+STAGES ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-slow docs readme export lab browser-test clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+env: ## create or refresh .venv (every other command does so too)
+	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)': install Python 3.11 or newer, or say which: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) tools/environment.py --folder $(VENV) --constraints "$(CONSTRAINTS)"
+
+demo: env ## pretrain a tiny model on the shipped recordings, probe it, write demo/
+	@$(BIN)/spotr demo --out demo
+
+test: env ## all checks; some only: make test STAGES="drift docs"
+	@$(BIN)/python tools/test.py $(STAGES)
+
+test-slow: env ## the notebooks' slow cells too
+	@$(BIN)/python tools/test.py notebooks --flags slow
+
+docs: env ## build the documentation into _site/
+	@$(BIN)/python tools/docs.py
+
+readme: env ## write README.md from nbs/index.ipynb
+	@$(BIN)/python tools/readme.py
+
+export: env ## clean the notebooks and write spotr_nb/ from them
+	@$(BIN)/nbdev-clean
+	@$(BIN)/nbdev-export
+
+lab: env ## open JupyterLab in nbs/
+	@$(BIN)/jupyter lab nbs
+
+browser-test: docs ## the explorer in a real JupyterLab in Chromium
+	@$(BIN)/python tools/browser_test.py
+
+clean: ## remove what was built; .venv and demo/ stay
+	rm -rf _site _proc build dist spotr_nb.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,21 @@
+"Sphinx's configuration; tools/docs.py copies it beside the pages it makes from nbs/."
+project = html_title = "spotr-nb"
+author = "spotr-nb contributors"
+copyright = "spotr-nb contributors, Apache-2.0"
+
+extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx-mathjax-offline"]
+nb_execution_mode = "off"            # outputs are the stored ones; `make test` runs the notebooks
+nb_merge_streams = True
+nb_code_prompt_show = "Code"
+nb_code_prompt_hide = "Code"
+nb_mime_priority_overrides = [("html", "text/latex", 100)]  # rich text and pictures before LaTeX
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]  # a documented name is a level-3 section wherever it stands
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["spotr.css"]
+html_copy_source = False
+html_show_sourcelink = False
+exclude_patterns = ["_build"]

@@ -1,0 +1,226 @@
+"""Build the documentation: notebooks, with the outputs stored in them, to a site in _site/ that needs no other host.
+
+nbdev turns a copy of nbs/ into pages (hides what is hidden, documents what is exported); this script makes them
+notebooks that Sphinx understands (MyST), writes the table of contents, and lets Sphinx build with warnings as errors.
+"""
+import argparse
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from offline import external_requests
+
+root = Path(__file__).resolve().parents[1]
+sections = {"tutorials": "Tutorials", "api": "Reference", "systems": "Systems", "runs": "Runs", "explanations": "Explanations"}
+directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
+
+
+def page_path(path):
+    "Where a notebook's page goes: nbdev drops the number that orders the files (`00_signal` is the page `signal`)."
+    from nbdev.config import nbpath2html
+    return nbpath2html(path).with_suffix(".ipynb")
+
+
+# ---- before nbdev: a copy of the notebooks in which exported definitions stay readable
+
+def only_imports(source):
+    "Whether a cell imports and does nothing else."
+    try: body = ast.parse(source).body
+    except SyntaxError: return False
+    return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in body)
+
+
+def show_source(cell):
+    "nbdev leaves out `export` cells and shows `exports` cells: an essay shows its code, but not its imports."
+    if cell.cell_type == "code" and not only_imports(cell.source): cell.source = re.sub(r"^#\|\s*export\b", "#| exports", cell.source, flags=re.MULTILINE)
+
+
+def split_title(cells):
+    "nbdev reads title and subtitle from the first cell and drops its other lines: give those a cell of their own."
+    if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "): return cells
+    lines = cells[0].source.splitlines()
+    n_title = next((i for i, line in enumerate(lines) if line and not line.startswith(("# ", "> "))), len(lines))
+    title, rest = "\n".join(lines[:n_title]), "\n".join(lines[n_title:])
+    return [nbformat.v4.new_markdown_cell(part) for part in (title, rest) if part.strip()] + cells[1:]
+
+
+def copy_notebooks(source, destination):
+    "Copy nbs/, its pictures included, ready for nbdev."
+    shutil.copytree(source, destination, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for path in destination.rglob("*.ipynb"):
+        notebook = nbformat.read(path, 4)
+        notebook.cells = split_title(notebook.cells)
+        for cell in notebook.cells: show_source(cell)
+        nbformat.write(notebook, path)
+
+
+# ---- after nbdev: what Quarto would read becomes what MyST reads
+
+def title_cell(front_matter):
+    "The page's heading and subtitle."
+    subtitle = f"\n\n*{front_matter['description']}*" if front_matter.get("description") else ""
+    return nbformat.v4.new_markdown_cell(f"# {front_matter['title']}{subtitle}")
+
+
+def is_reference(cell):
+    "Whether nbdev documented an exported name here."
+    return cell.cell_type == "code" and "output: asis" in cell.source and any("text/markdown" in output.get("data", {}) for output in cell.outputs)
+
+
+def is_protocol(cell):
+    "Whether nbdev documented a function that only Python calls, such as a module's `__getattr__`."
+    return re.search(r"^show_doc\(__\w+__\)", cell.source, re.MULTILINE)
+
+
+def reference_cell(cell):
+    "A documented name as text, as tools/reference.py wrote it; nbdev made its heading a link to itself."
+    text = "".join(cell.outputs[0]["data"]["text/markdown"])
+    return nbformat.v4.new_markdown_cell(re.sub(r"^### \[(`[^`]*`)\]\(.*\)$", r"### \1", text, flags=re.MULTILINE))
+
+
+def link_target(link, page):
+    "Where an author's relative link leads: to another notebook's page, to a file of the repository, or where it says."
+    target, fragment = link[1], link[2] or ""
+    if not (root / "nbs" / page.parent / target).resolve().is_relative_to(root / "nbs"):
+        from nbdev.config import get_config
+        inside = (root / "nbs" / page.parent / target).resolve().relative_to(root)
+        return f"]({get_config().git_url}/blob/main/{inside.as_posix()}{fragment})"
+    return f"]({page_path(Path(target)).as_posix() if target.endswith('.ipynb') else target}{fragment})"
+
+
+def relative_links(text, page):
+    "Links between pages, relative to this one: nbdev's are from the site's root, the authors' name notebooks."
+    up = "../" * (len(page.parts) - 1)
+    text = re.sub(r"\[`([^`]*)`\]\(/([^)\s]+\.html#[^)]*)\)", rf'<a class="reference internal" href="{up}\2"><code>\1</code></a>', text)
+    return re.sub(r"\]\((?!\w+:|#|/)([^)#\s]+)(#[^)]*)?\)", lambda link: link_target(link, page), text)
+
+
+def plotly_html(figure, script):
+    "A stored plotly figure, drawn by the site's own copy of plotly."
+    import plotly.graph_objects as go
+    import plotly.io
+    return plotly.io.to_html(go.Figure(figure, skip_invalid=True), include_plotlyjs=script, full_html=False, config={"responsive": True}, default_width="100%")
+
+
+def is_widget(output):
+    "Whether an output needs a kernel, and scripts from elsewhere, to be seen."
+    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
+class Page:
+    "One notebook on its way from nbdev's output to Sphinx's input."
+
+    def __init__(self, path, within):
+        self.notebook, self.path = nbformat.read(path, 4), page_path(within)
+        self.plotly = "../" * (len(within.parts) - 1) + "_static/plotly.min.js"
+
+    def draw(self, output):
+        "Replace a plotly output by HTML; the first of a page brings the script."
+        figure = output.get("data", {}).get("application/vnd.plotly.v1+json")
+        if figure:
+            output["data"] = {"text/html": plotly_html(figure, self.plotly), "text/plain": "a plotly figure"}
+            self.plotly = False
+        return output
+
+    def code(self, cell, documented):
+        "A code cell without its directives; the source of what is documented just above is folded."
+        tags = [*cell.metadata.get("tags", []), *["remove-input"] * ("echo: false" in cell.source), *["hide-input"] * (documented and "code-fold" in cell.source)]
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.source = directive.sub("", cell.source)
+        cell.outputs = [self.draw(output) for output in cell.outputs if not is_widget(output)]
+        return cell
+
+    def cells(self):
+        "The cells for Sphinx."
+        documented = False
+        for cell in self.notebook.cells:
+            if cell.cell_type == "raw": cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
+            elif is_protocol(cell): continue
+            elif is_reference(cell): cell, documented = reference_cell(cell), True
+            elif cell.cell_type == "code": cell, documented = self.code(cell, documented), False
+            else: documented = False
+            if cell.cell_type == "markdown":
+                if cell.source.startswith("<!-- WARNING"): continue
+                cell.source = relative_links(cell.source, self.path)
+            yield cell
+
+    def write(self, folder):
+        "Write the page below `folder`."
+        destination = folder / self.path
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=list(self.cells()), metadata=kernel), destination)
+
+
+# ---- the site
+
+def toctree(caption, pages):
+    "One group of the table of contents."
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+
+
+def contents_cell(source):
+    "The table of contents of everything in nbs/, in the order of its folders and of the files' numbers."
+    groups = {title: [page_path(path.relative_to(source)).with_suffix("").as_posix() for path in sorted((source / folder).glob("*.ipynb"))] for folder, title in sections.items()}
+    return nbformat.v4.new_markdown_cell("\n\n".join(toctree(title, pages) for title, pages in groups.items() if pages))
+
+
+def write_sources(project, pages):
+    "Everything that is written in nbs/, as Sphinx reads it; `project` is an empty folder where nbdev may work."
+    from nbdev.serve import proc_nbs
+    settings = (root / "pyproject.toml").read_text(encoding="utf-8")
+    (project / "pyproject.toml").write_text(settings.replace("[tool.nbdev]\n", '[tool.nbdev]\nrenderer = "reference.Reference"\n'), encoding="utf-8")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root / "tools"), str(root)])   # for nbdev's processes
+    copy_notebooks(root / "nbs", project / "nbs")
+    os.chdir(project / "nbs")
+    processed = Path(proc_nbs(str(project / "nbs"), n_workers=2, force=True))
+    os.chdir(root)
+    for path in processed.rglob("*"):
+        within = path.relative_to(processed)
+        if path.suffix == ".ipynb": Page(path, within).write(pages)
+        elif path.is_file():
+            (pages / within).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, pages / within)
+    index = nbformat.read(pages / "index.ipynb", 4)
+    index.cells.append(contents_cell(root / "nbs"))
+    nbformat.write(index, pages / "index.ipynb")
+
+
+def write_theme(pages):
+    "Sphinx's configuration, our style sheet, and plotly's script beside the pages."
+    import plotly
+    shutil.copytree(root / "docs", pages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", pages / "_static")
+
+
+def build(site):
+    "Build the site; True when Sphinx had nothing to complain about."
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder).resolve()
+        (work / "project").mkdir()
+        write_sources(work / "project", work / "pages")
+        write_theme(work / "pages")
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", "doctrees", "pages", "html"]
+        done = subprocess.run(command, cwd=work)
+        shutil.rmtree(site, ignore_errors=True)
+        if (work / "html").exists(): shutil.move(work / "html", site)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    args.add_argument("--site", type=Path, default=root / "_site")
+    site = args.parse_args().site.resolve()
+    clean = build(site)
+    requests = external_requests(site)
+    for page, address in requests: print(f"{page} would fetch {address}")
+    if not clean or requests: sys.exit("The documentation is not as it should be: see above.")
+    print(f"The documentation: {os.path.relpath(site / 'index.html')}")
