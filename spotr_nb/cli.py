@@ -6,11 +6,11 @@
 __all__ = ['list_samples', 'read_recording', 'show_info', 'prepared', 'embed_file', 'reconstruct_file', 'run', 'run_demo',
            'add_run', 'add_file', 'make_parser', 'main']
 
-# %% ../nbs/api/33_cli.ipynb #f0dbfa49
+# %% ../nbs/api/33_cli.ipynb #cli-03
 import argparse, sys
 from pathlib import Path
 
-# %% ../nbs/api/33_cli.ipynb #9239b169
+# %% ../nbs/api/33_cli.ipynb #cli-06
 def list_samples(args):
     "The recordings that ship."
     from spotr_nb.recordings import samples
@@ -19,7 +19,7 @@ def list_samples(args):
 def read_recording(file, args): # a path, or the name of a shipped recording
     from spotr_nb.recordings import load_sample, samples
     from spotr_nb.readers import read_signal
-    if not Path(file).exists() and file in [entry['name'] for entry in samples()]: return load_sample(file)
+    if not Path(file).exists() and file in [sample.name for sample in samples()]: return load_sample(file)
     return read_signal(file, modality=args.modality, sfreq=args.sfreq)
 
 def show_info(args):
@@ -31,12 +31,12 @@ def show_info(args):
     for k, name in enumerate(windows.ch_names):
         print(f'  {name:16} flat in {windows.flat[:, k].mean():4.0%} of windows, clipped {windows.clipped[:, k].mean():6.2%}, missing {windows.missing[:, k].mean():6.2%} of samples')
 
-# %% ../nbs/api/33_cli.ipynb #4f260a2e
+# %% ../nbs/api/33_cli.ipynb #cli-08
 def prepared(args): # model and windows for a file
     from spotr_nb.model import SPOTR
     from spotr_nb.preparation import prepare
-    model = SPOTR.from_pretrained(args.model)
     signal = read_recording(args.file, args)
+    model = SPOTR.from_pretrained(args.model)
     return model, signal, prepare(signal, window_seconds=args.window_seconds, sfreq=model.config.sfreq)
 
 def embed_file(args):
@@ -51,22 +51,20 @@ def embed_file(args):
 
 def reconstruct_file(args):
     "Some windows and what their tokens draw, in one HTML file."
-    import numpy as np, plotly.io as pio, torch
+    import numpy as np, plotly.io as pio
     from spotr_nb.figures import plot_reconstruction
     from spotr_nb.files import writing
-    from spotr_nb.model import normalised_error
     model, signal, windows = prepared(args)
     shown = np.unique(np.linspace(0, len(windows) - 1, min(args.windows, len(windows))).astype(int))
     drawn, pages = model.reconstruct(windows.x[shown], valid=windows.valid[shown]), []
     for k, row in enumerate(shown):
-        errors = normalised_error(*(torch.from_numpy(a) for a in (drawn[k], windows.x[row], windows.valid[row])))
-        figure = plot_reconstruction(windows.x[row], drawn[k], windows.sfreq, windows.ch_names, valid=windows.valid[row], unit=signal.unit, errors=errors.tolist())
+        figure = plot_reconstruction(windows.x[row], drawn[k], windows.sfreq, windows.ch_names, valid=windows.valid[row], unit=signal.unit)
         pages.append(pio.to_html(figure.update_layout(title=f'{signal.recording or args.file}, {windows.t0[row]:.1f} s'), full_html=False, include_plotlyjs=not pages))
     out = Path(args.output or f'{Path(args.file).stem}.html')
     with writing(out) as new: new.write_text('<!doctype html><meta charset="utf-8"><title>Reconstructions</title>' + ''.join(pages), encoding='utf-8')
     print(f'{len(shown)} of {len(windows)} windows → {out}')
 
-# %% ../nbs/api/33_cli.ipynb #d6ce9341
+# %% ../nbs/api/33_cli.ipynb #cli-10
 def run(args):
     "Execute a run notebook with the options given."
     from spotr_nb.sweeps import run_notebook, run_parameters
@@ -80,7 +78,7 @@ def run_demo(args):
     from spotr_nb.demo import demo
     demo(args.out, args.steps, args.seed, args.device)
 
-# %% ../nbs/api/33_cli.ipynb #a23fae17
+# %% ../nbs/api/33_cli.ipynb #cli-12
 def add_run(commands, name, help): # a command whose options are a notebook's parameters
     from spotr_nb.sweeps import run_parameters
     parser = commands.add_parser(name, help=help, description=help)
@@ -91,7 +89,7 @@ def add_run(commands, name, help): # a command whose options are a notebook's pa
         else: parser.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=f'{text} (default: {default})'.replace('%', '%%'))
     parser.set_defaults(do=run)
 
-# %% ../nbs/api/33_cli.ipynb #f53cb378
+# %% ../nbs/api/33_cli.ipynb #cli-13
 def add_file(commands, name, do, model): # a command on one recording
     parser = commands.add_parser(name, help=do.__doc__, description=do.__doc__)
     parser.add_argument('file', help='a recording, or the name of one that ships (see `spotr samples`)')
@@ -104,7 +102,7 @@ def add_file(commands, name, do, model): # a command on one recording
     parser.set_defaults(do=do)
     return parser
 
-# %% ../nbs/api/33_cli.ipynb #50f3f8ab
+# %% ../nbs/api/33_cli.ipynb #cli-14
 def make_parser() -> argparse.ArgumentParser:
     "The parser of `spotr`."
     import spotr_nb
@@ -122,7 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
         demo.add_argument(f'--{option}', type=type(default), default=default, help=f'{text} (default: {default})')
     return parser
 
-# %% ../nbs/api/33_cli.ipynb #f559892a
+# %% ../nbs/api/33_cli.ipynb #cli-15
 def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code

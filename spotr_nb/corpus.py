@@ -120,7 +120,7 @@ def _plan(read, cut): # windows by (dataset, modality, C, L, split), a row for e
         try:
             if isinstance(signal, Exception): raise signal
             parts = two_parts(signal, cut)
-            if not parts: raise ValueError(f"{signal.duration:.1f} s are too short for one window of {cut.window_seconds:g} s")
+            if not parts: raise ValueError(f"no window of {cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included")
         except (ValueError, OSError) as error: skipped.append(dict(dataset=dataset, recording=name, cause=str(error))); continue
         for split, w in parts.items(): groups.setdefault((dataset, signal.modality, *w.x.shape[1:], split), []).append((len(used), w))
         used.append(dict(dataset=dataset, recording=name, subject=signal.subject, modality=signal.modality, ch_names=list(signal.ch_names),

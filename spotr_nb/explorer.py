@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from threading import RLock
 import numpy as np
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-06
@@ -133,7 +134,7 @@ class Explorer:
         window_seconds:float=3.,  # length of a window, s
         n_shown:int=6):           # channels shown at first
         self.model, self.sources, self.n_shown = open_model(model), name_sources(recordings), n_shown
-        self._recordings, self._spaces, self._quiet = {}, {}, False
+        self._recordings, self._spaces, self._quiet, self._last, self._lock = {}, {}, False, None, RLock()
         self._build(window_seconds)
         self._open(next(iter(self.sources)))
         self._listen()
@@ -148,7 +149,7 @@ def _build(self, window_seconds): # all widgets, empty
     self.recording = w.Dropdown(options=list(self.sources), description='recording', layout=w.Layout(width='330px'))
     self.path = w.Text(placeholder='or a file: its path, then Enter', continuous_update=False, layout=w.Layout(width='260px'))
     self.seconds = w.Dropdown(options=[(f'{s:g} s', s) for s in lengths], value=float(window_seconds), description='window', layout=w.Layout(width='160px'))
-    self.channels = w.SelectMultiple(layout=w.Layout(width='130px', height='150px'))
+    self.channels = w.SelectMultiple(layout=w.Layout(width='130px'))
     self.token_of = w.Dropdown(options=['all channels', 'shown channels'], layout=w.Layout(width='130px'), tooltip='which channels the token is made from')
     self.time = w.FloatSlider(min=0, max=1, step=.1, description='time (s)', readout_format='.1f', layout=wide)
     self.back, self.forward = (w.Button(description=arrow, tooltip=f'{what} window', layout=w.Layout(width='42px')) for arrow, what in (('◀', 'previous'), ('▶', 'next')))
@@ -157,7 +158,7 @@ def _build(self, window_seconds): # all widgets, empty
     self.move = w.FloatSlider(min=-4, max=4, step=.1, description='by', readout_format='+.1f', layout=wide)
     self.reset = w.Button(description='reset', icon='undo', tooltip='put the token back', layout=w.Layout(width='90px'))
     self.about, self.status, self.message, self.moved = w.HTML(), w.HTML(), w.HTML(), w.HTML()
-    self.progress, self.stage, self.strip_stage = w.FloatProgress(min=0, max=1, description='tokens', layout=w.Layout(visibility='hidden', width='260px')), w.Box(layout=wide), w.Box()
+    self.progress, self.stage, self.strip_stage = w.FloatProgress(min=0, max=1, description='tokens', layout=w.Layout(visibility='hidden', width='260px')), w.VBox(layout=w.Layout(flex='1 1 0', min_width='0')), w.VBox(layout=w.Layout(width='100%'))
     self.widget = _arrange(self)
 Explorer._build = _build
 
@@ -178,7 +179,8 @@ def _listen(self): # from widgets to methods
     when(self.path, lambda: self.path.value.strip() and self.add(self.path.value.strip()))
     for widget in self.channels, self.seconds, self.token_of: when(widget, self._embed)
     when(self.time, self._cut)
-    for widget in self.kind, self.number: when(widget, self._aim)
+    when(self.kind, lambda: self.aim(self.kind.value, self.space.numbers(self.kind.value)[0]))
+    when(self.number, self._aim)
     when(self.move, self._move)
     self.reset.on_click(lambda button: self._do(self._put_back))
     for button, way in (self.back, -1), (self.forward, 1): button.on_click(lambda button, way=way: setattr(self.time, 'value', self.time.value + way*self.seconds.value))
@@ -186,11 +188,12 @@ Explorer._listen = _listen
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-27
 def _do(self, work): # call a handler's work, unless it is the app that moves the widgets; show what goes wrong
-    if self._quiet: return
-    self.message.value = ''
-    try: work()
-    except (ValueError, OSError) as error: self._say(str(error))
-    except Exception as error: self._say(f'{type(error).__name__}: {error}'); raise
+    with self._lock:
+        if self._quiet: return
+        self.message.value = ''
+        try: work()
+        except (ValueError, OSError) as error: self._restore(); self._say(str(error))
+        except Exception as error: self._restore(); self._say(f'{type(error).__name__}: {error}'); raise
 
 def _say(self, text): # a warning above the figure
     self.message.value = f'<div role="alert" style="border-left:4px solid #D55E00;padding:2px 8px;line-height:1.4">{escape(text)}</div>'
@@ -198,37 +201,41 @@ def _say(self, text): # a warning above the figure
 def _set(self, widget, **values): # change a widget without listening to it
     self._quiet, before = True, self._quiet
     try:
-        for name, value in values.items(): setattr(widget, name, value)
+        with widget.hold_sync():
+            for name, value in values.items(): setattr(widget, name, value)
     finally: self._quiet = before
 Explorer._do, Explorer._say, Explorer._set = _do, _say, _set
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-28
-def _open(self, name): # show another recording; if it cannot be opened, stay with the last one
-    try:
-        if name not in self._recordings: self._recordings[name] = Recording(open_source(self.sources[name]), self.model.config.sfreq)
-    except (ValueError, OSError):
-        if hasattr(self, 'current'): self._set(self.recording, value=self.name)
-        raise
+def _open(self, name): # show another recording
+    if name not in self._recordings: self._recordings[name] = Recording(open_source(self.sources[name]), self.model.config.sfreq)
     self.name, self.current = name, self._recordings[name]
     names = self.current.signal.ch_names
     self._set(self.recording, value=name)
+    self._list_channels(names[:self.n_shown])
+    self._embed(t0=0.)
+
+def _list_channels(self, chosen): # the channels of the recording in their list
+    names = self.current.signal.ch_names
     self._set(self.channels, value=())
-    self._set(self.channels, options=list(names), rows=min(10, len(names)), value=names[:self.n_shown])
-    self._set(self.time, value=0.)
-    self._embed()
+    self._set(self.channels, options=list(names), rows=min(10, len(names)), value=tuple(chosen))
 
 def add(self,
     recording,       # a sample's name, a path or a `Signal`
 ):
     "Add a recording to the list, and show it; an error leaves list and view as they were."
     (name, source), = name_sources([recording]).items()
-    name = name if name not in self.sources else f'{name} ({sum(other.startswith(name) for other in self.sources) + 1})'
-    signal = open_source(source)
-    self._recordings[name] = Recording(signal, self.model.config.sfreq)
-    self.sources[name] = signal
+    if name in self.sources: name = f'{name} ({sum(other.startswith(name) for other in self.sources) + 1})'
+    self._recordings[name] = Recording(open_source(source), self.model.config.sfreq)
+    self.sources[name] = source
     self._set(self.recording, options=list(self.sources), value=self.name)
-    self._open(name)
-Explorer._open, Explorer.add = _open, add
+    try: self._open(name)
+    except Exception:
+        del self.sources[name], self._recordings[name]
+        self._restore()
+        self._set(self.recording, options=list(self.sources), value=self.name)
+        raise
+Explorer._open, Explorer._list_channels, Explorer.add = _open, _list_channels, add
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-29
 @property
@@ -240,35 +247,55 @@ def shown(self): # indices of the channels that are shown
 def used(self): # indices of the channels that the token is made from
     return self.shown if self.token_of.value == 'shown channels' else list(range(self.current.signal.n_channels))
 
-def _embed(self): # the tokens of the recording, remembered; then a figure for these channels
+def _embed(self, t0=None): # the tokens of the recording, remembered; then a figure for these channels
     key = self.name, self.seconds.value, tuple(self.used)
     if key not in self._spaces:
         self.progress.value, self.progress.layout.visibility = 0, 'visible'
         try: self._spaces[key] = token_space(recording_tokens(self.model, self.current, self.seconds.value, self.used, lambda share: setattr(self.progress, 'value', share)))
         finally: self.progress.layout.visibility = 'hidden'
     self.space, self.moves = self._spaces[key], {}
+    self._last = self.name, self.current, self.channels.value, self.seconds.value, self.token_of.value
     room = max(0., self.current.duration - self.seconds.value)
-    self._set(self.time, max=max(.1, round(room, 1)), disabled=room < .1)
+    self._set(self.time, value=min(room, self.time.value if t0 is None else t0), max=max(.1, round(room, 1)), disabled=room < .1)
     self._new_figures()
     self._aim()
     self._cut()
-Explorer.shown, Explorer.used, Explorer._embed = shown, used, _embed
+def _restore(self): # the choices that worked last
+    if self._last is None: return
+    self.name, self.current, chosen, seconds, token_of = self._last
+    self._set(self.recording, value=self.name); self._set(self.seconds, value=seconds); self._set(self.token_of, value=token_of)
+    self._list_channels(chosen)
+Explorer.shown, Explorer.used, Explorer._embed, Explorer._restore = shown, used, _embed, _restore
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-31
-def _new_figures(self): # empty figures for the chosen channels
-    import plotly.graph_objects as go
-    from spotr_nb.figures import GREY, PALETTE, _figure, plot_reconstruction
+def _new_figures(self): # the figure for the chosen channels, still without numbers
+    from spotr_nb.figures import plot_reconstruction
     signal, empty = self.current.signal, np.zeros((len(self.shown), round(self.seconds.value*self.current.sfreq)))
     figure = plot_reconstruction(empty, empty, self.current.sfreq, [signal.ch_names[k] for k in self.shown], unit=signal.unit, before=empty)
-    self.figure = go.FigureWidget(figure.update_layout(height=max(330, figure.layout.height), autosize=True, margin=dict(r=110)))
+    figure.update_layout(height=max(330, figure.layout.height), autosize=True, margin=dict(r=115), uirevision=self.name)
+    if not hasattr(self, 'figure'):
+        self.figure, self.strip = _widget(figure), _token_strip(len(self.space.mean))
+        self.stage.children, self.strip_stage.children = [self.figure], [self.strip]
+        self.strip.data[0].on_click(lambda trace, points, state: self._do(lambda: self.aim('dimension', int(points.xs[0]))))
+    else:
+        self.figure.data = ()
+        self.figure.layout = figure.layout
+        self.figure.add_traces(figure.data)
     self.lines = {name: [trace for trace in self.figure.data if trace.name == name] for name in ('original', 'before moving', 'reconstruction')}
-    self.stage.children = [self.figure]
-    strip = _figure(height=64, margin=dict(l=110, r=110, t=4, b=20), dragmode=False)
-    strip.add_heatmap(z=np.zeros((1, len(self.space.mean))), zmin=-3, zmax=3, showscale=False, xgap=1, colorscale=[[0, PALETTE[1]], [.5, 'rgba(128,128,128,.15)'], [1, PALETTE[0]]], hovertemplate='token[%{x}]: %{z:+.1f} standard deviations<extra></extra>')
-    self.strip = go.FigureWidget(strip.update_yaxes(showticklabels=False, title=dict(text='')).update_xaxes(showgrid=False, tickfont=dict(size=10)))
-    self.strip.add_annotation(text='<b>token</b>', x=0, xref='paper', xanchor='right', xshift=-8, y=.5, yref='paper', showarrow=False)
-    self.strip.data[0].on_click(lambda trace, points, state: self.aim('dimension', int(points.xs[0])))
-    self.strip_stage.children, self.strip_stage.layout.width = [self.strip], '100%'
+
+def _widget(figure): # a figure widget as wide as its place
+    import plotly.graph_objects as go
+    widget = go.FigureWidget(figure)
+    widget._config = dict(widget._config or {}, responsive=True, displaylogo=False, modeBarButtonsToRemove=['zoomIn2d', 'zoomOut2d', 'autoScale2d'])
+    return widget
+
+def _token_strip(dim): # the numbers of the token as a row of cells
+    from spotr_nb.figures import PALETTE, _figure
+    strip = _figure(height=64, autosize=True, margin=dict(l=110, r=115, t=4, b=20), dragmode=False)
+    strip.add_heatmap(z=np.zeros((1, dim), np.float32), zmin=-3, zmax=3, showscale=False, xgap=1, colorscale=[[0, PALETTE[1]], [.5, 'rgba(128,128,128,.15)'], [1, PALETTE[0]]],
+                      hovertemplate='token[%{x}]: %{z:+.1f} standard deviations from the mean<extra></extra>')
+    strip.add_annotation(text='<b>token</b>', x=0, xref='paper', xanchor='right', xshift=-8, y=.5, yref='paper', yanchor='middle', showarrow=False)
+    return _widget(strip.update_yaxes(showticklabels=False, showgrid=False, ticks='', fixedrange=True).update_xaxes(showgrid=False, fixedrange=True, tickfont=dict(size=10)))
 Explorer._new_figures = _new_figures
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-32
@@ -328,7 +355,6 @@ def _draw(self): # the drawing of the token as it was moved, and what there is t
     at_first, now = (row_errors(self.x, a, self.valid) for a in (self.before, self.reconstruction))
     with self.figure.batch_update():
         for trace, y in zip(self.lines['reconstruction'], self._rows_of(self.reconstruction)): trace.y = y
-        for trace in self.lines['before moving']: trace.visible = bool(self.moves)
         notes = [note for note in self.figure.layout.annotations if note.name]
         for note, k in zip(notes, map(self.used.index, self.shown)): note.text = self._error(at_first[k], now[k], len(notes))
     self.strip.data[0].z = ((token - self.space.mean)/np.where(self.space.deviation > 0, self.space.deviation, 1))[None].clip(-9, 9).astype(np.float32)
@@ -354,7 +380,7 @@ def _aim(self): # another direction: its range of numbers, what it is, and how f
         self._set(self.move, value=0., disabled=True); self.about.value = 'this recording has one window: its tokens do not vary'
         return
     k = min(max(self.number.value, low), high)
-    self._set(self.number, min=0, max=max(high, self.number.value)); self._set(self.number, value=k); self._set(self.number, min=low, max=high)
+    self._set(self.number, min=0, max=10**6, value=k); self._set(self.number, min=low, max=high)
     self._set(self.move, value=self.moves.get((kind, k), 0.), disabled=not np.any(self.space.step(kind, k)))
     self.about.value = self.space.about(kind, k)
 
@@ -364,8 +390,8 @@ def aim(self,
 ):
     "Choose the direction that the slider moves along."
     low, high = self.space.numbers(kind)
-    if not low <= k <= high: raise ValueError(f"{kind} {k}: this recording has {low} to {high}")
-    self._set(self.kind, value=kind); self._set(self.number, min=0, max=max(high, k), value=k)
+    if not low <= k <= high and low <= high: raise ValueError(f"{kind} {k}: this recording has {low} to {high}")
+    self._set(self.kind, value=kind); self._set(self.number, min=0, max=10**6, value=k)
     self._aim()
 Explorer._aim, Explorer.aim = _aim, aim
 

@@ -42,15 +42,18 @@ def auroc(
     classes,           # the K classes
 ) -> float:            # NaN if a class is absent
     "Macro AUROC, one class against the rest; for two classes the usual one."
-    from sklearn.metrics import roc_auc_score
-    columns = [1] if len(classes) == 2 else range(len(classes))
-    if set(np.unique(labels)) != set(classes): return np.nan
-    return float(np.mean([roc_auc_score(labels == classes[k], scores[:, k]) for k in columns]))
+    from scipy.stats import rankdata
+    if len(np.unique(labels)) < len(classes): return np.nan
+    columns = [1] if len(classes) == 2 else list(range(len(classes)))
+    of_class = labels[:, None] == np.asarray(classes)[columns]
+    n, ranks = of_class.sum(0), rankdata(scores[:, columns], axis=0)
+    return float((((ranks*of_class).sum(0) - n*(n + 1)/2)/(n*(len(labels) - n))).mean())
 
 # %% ../nbs/api/21_probing.ipynb #probing-11
 def interval(
     labels, scores, classes, # as for `auroc`
     groups=None,             # what is drawn again: groups, or single windows
+    folds=None,              # `[n]` the fold in which each was tested: scores are compared within a fold only
     n_draws:int=1000,        # bootstrap samples
     seed:int=0,
 ) -> tuple[float, float]:    # 2.5 and 97.5 percent points
@@ -59,10 +62,12 @@ def interval(
     groups = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
     draws = (np.concatenate([members[g] for g in order.integers(len(members), size=len(members))]) for _ in range(n_draws))
-    drawn = [auroc(labels[rows], scores[rows], classes) for rows in draws]
-    return tuple(float(q) for q in np.nanpercentile(drawn, [2.5, 97.5]))
+    folds = np.zeros(len(labels), int) if folds is None else np.asarray(folds)
+    of_draw = lambda rows: [auroc(labels[part], scores[part], classes) for k in np.unique(folds) for part in [rows[folds[rows] == k]]]
+    drawn = [np.mean(found) for rows in draws for found in [[value for value in of_draw(rows) if np.isfinite(value)]] if found]
+    return tuple(float(q) for q in np.percentile(drawn, [2.5, 97.5]))
 
-# %% ../nbs/api/21_probing.ipynb #probing-15
+# %% ../nbs/api/21_probing.ipynb #probing-16
 def _fit(features, labels, groups, seed): # a fitted pipeline; C chosen by inner folds
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
@@ -75,7 +80,7 @@ def _fit(features, labels, groups, seed): # a fitted pipeline; C chosen by inner
     search = GridSearchCV(pipe, dict(logisticregression__C=np.logspace(-4, 2, 7)), cv=inner, scoring='roc_auc_ovr', error_score=np.nan)
     return search.fit(features, labels, groups=groups if grouped else None)
 
-# %% ../nbs/api/21_probing.ipynb #probing-16
+# %% ../nbs/api/21_probing.ipynb #probing-17
 @dataclass(frozen=True)
 class ProbeResult:
     "What a linear probe found."
@@ -88,7 +93,7 @@ class ProbeResult:
     scores:np.ndarray  # `[n, K]` out-of-fold probabilities; NaN where not tested
     def __repr__(self): return f"AUROC {self.auroc:.3f} [{self.low:.3f}, {self.high:.3f}], {self.n_test} windows tested, {self.how}"
 
-# %% ../nbs/api/21_probing.ipynb #probing-17
+# %% ../nbs/api/21_probing.ipynb #probing-18
 def linear_probe(
     features,            # `[n, D]`, one row a window
     labels,              # `[n]`
@@ -105,14 +110,16 @@ def linear_probe(
     classes = np.unique(labels)
     if len(classes) < 2: raise ValueError(f"labels hold only {classes.tolist()}: nothing to tell apart")
     folds, how = _divide(labels, groups, split, n_folds, seed)
-    scores = np.full((len(labels), len(classes)), np.nan)
-    for train, test in folds: scores[test] = _fit(features[train], labels[train], None if groups is None else groups[train], seed).predict_proba(features[test])
+    scores, fold_of = np.full((len(labels), len(classes)), np.nan), np.zeros(len(labels), int)
+    for k, (train, test) in enumerate(folds):
+        fold_of[test] = k
+        scores[test] = _fit(features[train], labels[train], None if groups is None else groups[train], seed).predict_proba(features[test])
     tested = np.concatenate([test for _, test in folds])
-    low, high = interval(labels[tested], scores[tested], classes, None if groups is None else groups[tested], seed=seed)
+    low, high = interval(labels[tested], scores[tested], classes, None if groups is None else groups[tested], fold_of[tested], seed=seed)
     return ProbeResult(float(np.mean([auroc(labels[test], scores[test], classes) for _, test in folds])), low, high,
                        round(np.mean([len(train) for train, _ in folds])), len(tested), how, scores)
 
-# %% ../nbs/api/21_probing.ipynb #probing-21
+# %% ../nbs/api/21_probing.ipynb #probing-22
 def floors(
     config,         # SpotrConfig of the model that is probed
     modality:str,   # of the windows
@@ -127,7 +134,7 @@ def floors(
         torch.manual_seed(seed)
         return {'random initialisation': SPOTR(config).eval(), 'handcrafted features': Handcrafted(modality, sfreq)}
 
-# %% ../nbs/api/21_probing.ipynb #probing-22
+# %% ../nbs/api/21_probing.ipynb #probing-23
 def probe(
     embedders:dict,  # {name: embedder}
     labelled,        # a labelled set from `load_labelled`, or anything with `windows`, `labels`, `split` and `groups`

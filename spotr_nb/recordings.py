@@ -121,17 +121,18 @@ def _far_apart(times, seconds, taken=()):
         if (not kept or t - kept[-1] >= seconds) and not (np.abs(taken - t) < seconds).any(): kept.append(t)
     return kept
 
-def _premature_beats(window_seconds=3., train_share=.6, n_blocks=10):
+def _premature(name, aligned, window_seconds=3., train_share=.75, n_blocks=20, seed=0):
     signal = load_sample("ecg_mitbih_100")
     half, border = window_seconds / 2, train_share * signal.duration
     inside = lambda t: half <= t <= signal.duration - half and abs(t - border) >= half
-    early = [e.onset for e in signal.events if e.label in ("A", "V")]
-    late = [t for t in early if inside(t)]
-    normal = _far_apart([e.onset for e in signal.events if e.label == "N" and inside(e.onset)], window_seconds, early)
-    centres = np.array(sorted(late + normal))
+    early, regular = (np.array([e.onset for e in signal.events if e.label in symbols]) for symbols in ("AV", "N"))
+    moved = early if aligned else early + np.random.default_rng(seed).uniform(.5 - half, half - .5, len(early))
+    others = [t for t in (regular if aligned else np.arange(half, signal.duration - half, .1)) if inside(t)]
+    late = [t for t in moved if inside(t)]
+    centres = np.array(sorted(late + _far_apart(others, window_seconds, [*moved, *early])))
     windows = prepare(signal, window_seconds, starts=centres - half)
-    note = "One person (MIT-BIH record 100). Train: the first 60 % of the half hour, test: the rest. Premature: 33 atrial, 1 ventricular. Groups: stretches of 3 minutes."
-    return Labelled("ecg_premature_beats", windows, np.isin(centres, late).astype(int), ("normal", "premature"), np.where(centres < border, "train", "test"), (n_blocks * centres / signal.duration).astype(int), note)
+    note = f"One person (MIT-BIH record 100), {'windows centred on a beat' if aligned else 'beats anywhere in the window'}. Train: the first three quarters of the half hour, test: the rest. Premature: 33 atrial, 1 ventricular. Groups: stretches of 90 s."
+    return Labelled(name, windows, np.isin(centres, late).astype(int), ("normal", "premature"), np.where(centres < border, "train", "test"), (n_blocks * centres / signal.duration).astype(int), note)
 
 # %% ../nbs/api/04_recordings.ipynb #d58618c1
 def _eyes_open():
@@ -143,9 +144,10 @@ def _eyes_open():
     note = "One person, two minutes (UCI EEG Eye State as one-second cases, with the archive's split). Hard: band powers do no better than chance. Groups: each case by itself."
     return Labelled("eeg_eyes_open", windows, labels, ("shut", "open"), split, np.arange(len(labels)), note)
 
-TASKS = {"ecg_premature_beats": _premature_beats, "eeg_eyes_open": _eyes_open}
+TASKS = {"ecg_premature_beats": lambda: _premature("ecg_premature_beats", aligned=True),
+         "ecg_premature_anywhere": lambda: _premature("ecg_premature_anywhere", aligned=False), "eeg_eyes_open": _eyes_open}
 
-def load_labelled(name:str) -> Labelled: # ecg_premature_beats or eeg_eyes_open
+def load_labelled(name:str) -> Labelled: # ecg_premature_beats, ecg_premature_anywhere or eeg_eyes_open
     "One of the shipped tasks: windows, labels and split."
     if name not in TASKS: raise SampleError(f"no task {name!r}: there are {', '.join(TASKS)}")
     return TASKS[name]()

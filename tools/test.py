@@ -83,8 +83,8 @@ def stage_docs(tally, args):
 
 # Each run notebook at a tiny size, in this order: parameters, and the files that must be there afterwards. {out} is a temporary folder.
 tiny_runs = {
-    "pretrain": (dict(size="tiny", steps=4, batch=4, out="{out}/pretrain", device="cpu"), ["pretrain/metrics.json"]),
-    "probe": (dict(checkpoint="{out}/pretrain", out="{out}/probe", device="cpu"), ["probe/results.json"]),
+    "pretrain": (dict(size="tiny", steps=4, batch_size=4, out="{out}/pretrain", device="cpu"), ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"]),
+    "probe": (dict(model="{out}/pretrain/model", out="{out}/probe", device="cpu"), ["probe/probe.json"]),
 }
 
 
