@@ -31,7 +31,7 @@ def in_words(
     results:dict, # from `gather`
 ) -> str:         # a table for the terminal
     "The results as a table of text."
-    rank = lambda of: 'more than there are' if of['pca_rank'] is None else f"{of['pca_rank']:.0f}"
+    rank = lambda of: '> all' if of['pca_rank'] is None else f"{of['pca_rank']}"
     lines = [f"{'held-out reconstruction':26}{'error':>8}{'PCA error':>12}{'PCA rank':>10}{'windows':>10}"]
     lines += [f"  {modality:24}{of['normalised_error']:8.3f}{of['pca_error']:12.3f}{rank(of):>10}{of['n_windows']:10}" for modality, of in results['reconstruction'].items()]
     lines += ['  (error over variance: drawing the mean has 1; PCA: as many components as the token has numbers,', '   fitted for each dataset by itself; rank: how many components reach our error)', '']
@@ -101,7 +101,8 @@ def write_still(
     for shard, x, valid in corpus.windows('heldout'):
         if shard['modality'] in rows: continue
         drawn, recording = model.reconstruct(x[:1], valid=valid[:1]), next(r for r in corpus.recordings if r['dataset'] == shard['dataset'])
-        rows[shard['modality']] = (x[0, 0], drawn[0, 0], valid[0, 0], f"{shard['modality']} {recording['ch_names'][0]}", recording['unit'])
+        name = f"{shard['modality']} {recording['ch_names'][0]}".replace('ppg PPG', 'PPG')
+        rows[shard['modality']] = (x[0, 0], drawn[0, 0], valid[0, 0], name, recording['unit'])
     x, drawn, valid, names, units = zip(*rows.values())
     figure_svg(np.stack(x), np.stack(drawn), path, corpus.cut.sfreq, list(names), valid=np.stack(valid), unit=list(units))
 

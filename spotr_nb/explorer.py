@@ -287,6 +287,10 @@ def _widget(figure): # a figure widget as wide as its place
     import plotly.graph_objects as go
     widget = go.FigureWidget(figure)
     widget._config = dict(widget._config or {}, responsive=True, displaylogo=False, modeBarButtonsToRemove=['zoomIn2d', 'zoomOut2d', 'autoScale2d'])
+    def fit(change): # plotly draws before it has its place on the page, 700 pixels wide; once it answers, it has: draw again
+        widget.unobserve(fit, '_js2py_layoutDelta')
+        widget.layout.meta = 'in its place'
+    widget.observe(fit, '_js2py_layoutDelta')
     return widget
 
 def _token_strip(dim): # the numbers of the token as a row of cells
@@ -409,7 +413,7 @@ Explorer._move, Explorer._put_back = _move, _put_back
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-39
 def traverse(self,
-    places=np.linspace(-3, 3, 9), # how far, in standard deviations
+    places=np.linspace(-3, 3, 13), # how far, in standard deviations
 ):                                # a `go.Figure` with a slider
     "The window that is shown, drawn at several places along the chosen direction."
     from spotr_nb.figures import plot_traverse

@@ -32,6 +32,7 @@ look = """() => { const plot = [...document.querySelectorAll('.js-plotly-plot')]
     return { original: of('original'), reconstruction: of('reconstruction'), before: of('before moving'),
         lines: plot.querySelectorAll('.scatterlayer .trace path.js-line').length,
         range: Array.from(plot._fullLayout.xaxis.range), errors: plot._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) } }"""
+widths = "() => [...document.querySelectorAll('.jupyter-widgets .js-plotly-plot')].map(p => p.clientWidth - p._fullLayout.width)"
 has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type=\"application/vnd.jupyter.stderr\"], .jp-RenderedText[data-mime-type*=error]')].map(e => e.textContent)"
 
 
@@ -184,6 +185,11 @@ def drawn(app):
     assert seen["before"] == seen["reconstruction"], "nothing has moved, but the drawing before moving is another one"
     assert all(len(y) > 100 for y in seen["original"] + seen["reconstruction"])
     assert seen["original"] != seen["reconstruction"]
+
+
+def fills_its_place(app):
+    "Both figures of the app are as wide as their places."
+    wait_for(lambda: app.page.evaluate(widths) == [0, 0], 10, "a figure is narrower than its place")
     app.shot("1-opened")
 
 
@@ -276,7 +282,7 @@ def quick_enough(app):
     assert waits[len(waits) // 2] < 3
 
 
-checks = (drawn, move_changes_reconstruction, reset_puts_back, dimension_moves_too, strip_chooses_dimension, time_moves_window, recording_changes, channels_change, wrong_file_is_named, dark, quick_enough)
+checks = (drawn, fills_its_place, move_changes_reconstruction, reset_puts_back, dimension_moves_too, strip_chooses_dimension, time_moves_window, recording_changes, channels_change, wrong_file_is_named, dark, quick_enough)
 
 
 def explorer(notebook, shots, tally):
