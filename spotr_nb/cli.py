@@ -79,9 +79,10 @@ def run_demo(args):
     demo(args.out, args.steps, args.seed, args.device)
 
 # %% ../nbs/api/33_cli.ipynb #cli-12
-def add_run(commands, name, help): # a command whose options are a notebook's parameters
-    from spotr_nb.sweeps import run_parameters
+def add_run(commands, name, help, asked): # a command whose options are a notebook's parameters; the notebook is read only if it is asked for
     parser = commands.add_parser(name, help=help, description=help)
+    if name not in asked: return
+    from spotr_nb.sweeps import run_parameters
     kinds = dict(minutes=float, steps=int, matrix_lr=float)
     for option, (default, text) in run_parameters(name).items():
         kind = kinds.get(option, type(default))
@@ -103,7 +104,9 @@ def add_file(commands, name, do, model): # a command on one recording
     return parser
 
 # %% ../nbs/api/33_cli.ipynb #cli-14
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(
+    asked:list[str]=(), # the command line: options of `pretrain` and `probe` are there if it names them
+) -> argparse.ArgumentParser:
     "The parser of `spotr`."
     import spotr_nb
     parser = argparse.ArgumentParser(prog='spotr', description='One token from a waveform of EEG, iEEG, ECG or PPG, and the waveform again from that token.')
@@ -113,8 +116,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_file(commands, 'info', show_info, model=False)
     add_file(commands, 'embed', embed_file, model=True)
     add_file(commands, 'reconstruct', reconstruct_file, model=True).add_argument('--windows', type=int, default=6, help='how many, evenly spaced (default: 6)')
-    add_run(commands, 'pretrain', 'Pretrain a model; give the same options again to resume.')
-    add_run(commands, 'probe', 'Linear probes of a model on the labelled sets that ship.')
+    add_run(commands, 'pretrain', 'Pretrain a model; give the same options again to resume.', asked)
+    add_run(commands, 'probe', 'Linear probes of a model on the labelled sets that ship.', asked)
     demo = commands.add_parser('demo', help=run_demo.__doc__, description=run_demo.__doc__); demo.set_defaults(do=run_demo)
     for option, default, text in ('out', 'demo', 'output folder'), ('steps', 1500, 'steps of pretraining'), ('seed', 0, 'of weights and order'), ('device', 'auto', 'cpu, cuda, mps or auto'):
         demo.add_argument(f'--{option}', type=type(default), default=default, help=f'{text} (default: {default})')
@@ -125,8 +128,10 @@ def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code
     "`spotr`: 0 if all went well, 2 for a wrong argument, 1 for another error, 130 if interrupted."
-    args = make_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = make_parser(arguments).parse_args(arguments)
     try: args.do(args)
+    except BrokenPipeError: sys.stdout = None; return 0                       # `spotr samples | head`
     except KeyboardInterrupt: print('interrupted', file=sys.stderr); return 130
     except (ValueError, OSError) as error: print(f'spotr {args.command}: {error}', file=sys.stderr); return 2 if isinstance(error, (ValueError, FileNotFoundError)) else 1
     except Exception as error:

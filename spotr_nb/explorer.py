@@ -287,10 +287,9 @@ def _widget(figure): # a figure widget as wide as its place
     import plotly.graph_objects as go
     widget = go.FigureWidget(figure)
     widget._config = dict(widget._config or {}, responsive=True, displaylogo=False, modeBarButtonsToRemove=['zoomIn2d', 'zoomOut2d', 'autoScale2d'])
-    def fit(change): # plotly draws before it has its place on the page, 700 pixels wide; once it answers, it has: draw again
-        widget.unobserve(fit, '_js2py_layoutDelta')
-        widget.layout.meta = 'in its place'
-    widget.observe(fit, '_js2py_layoutDelta')
+    def fit(change): # plotly draws before it has its place on the page, 700 pixels wide; once there is a view, let it draw again
+        widget.layout.meta = change['new']
+    widget.observe(fit, '_view_count')
     return widget
 
 def _token_strip(dim): # the numbers of the token as a row of cells

@@ -223,7 +223,7 @@ def pretrain(
             loss, norm = _train_step(fabric, model, optimizers, batch, (rate*recipe.lr, rate*(recipe.matrix_lr or 0)), recipe.clip)
             if not math.isfinite(loss): raise FloatingPointError(f"the loss became {loss} at step {step + 1}: lower lr (now {recipe.lr:g}) or matrix_lr (now {recipe.matrix_lr}); the last checkpoint in {out/'checkpoints'} is from before")
             step += 1; bar.update()
-            if step % log_every == 0:
+            if step % log_every == 0 or done() >= 1:
                 with open(out/'metrics.csv', 'a', newline='', encoding='utf-8') as file: csv.writer(file).writerow([step, loss, norm, rate*recipe.lr, round(elapsed(), 3)])
                 bar.set_postfix(loss=f'{loss:.3f}', refresh=False)
             if step % checkpoint_every == 0: save()
