@@ -412,11 +412,12 @@ Explorer._move, Explorer._put_back = _move, _put_back
 
 # %% ../nbs/api/31_explorer.ipynb #explorer-39
 def traverse(self,
-    places=np.linspace(-3, 3, 13), # how far, in standard deviations
-):                                # a `go.Figure` with a slider
+    places=None, # how far, in standard deviations; None: -3 to 3 in steps of a half
+):               # a `go.Figure` with a slider
     "The window that is shown, drawn at several places along the chosen direction."
     from spotr_nb.figures import plot_traverse
     if self.token is None: raise ValueError("nothing was measured in this window: choose another time")
+    places = np.linspace(-3, 3, 13) if places is None else places
     step, rows = self.space.step(self.kind.value, self.number.value), [self.used.index(k) for k in self.shown]
     drawings = np.stack([self.drawn(self.token + place*step)[rows] for place in places])
     names = [self.current.signal.ch_names[k] for k in self.shown]
