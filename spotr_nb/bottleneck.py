@@ -41,12 +41,13 @@ class Bottleneck(nn.Module):
         dim:int,           # width D
         n_heads:int,       # attention heads; must divide `dim`
         n_blocks:int,      # transformer blocks, at least 1
-        ratio:float=4):    # SwiGLU's hidden width over D
+        ratio:float=4,     # SwiGLU's hidden width over D
+        norm:bool=True):   # norm the token; the published code does not
         super().__init__()
         if n_blocks < 1: raise ValueError(f"n_blocks must be at least 1, found {n_blocks}")
         self.class_token = nn.Parameter(.02*torch.randn(1, 1, dim))
         self.blocks = nn.ModuleList(Block(dim, n_heads, ratio) for _ in range(n_blocks))
-        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.norm = nn.RMSNorm(dim, eps=1e-6) if norm else nn.Identity()
     def forward(self, tokens, valid=None, every=False): # valid `[B, n]` bool; every: the last state of all 1 + n tokens instead
         x = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], 1)
         if valid is not None: valid = F.pad(valid, (1, 0), value=True)
