@@ -50,5 +50,5 @@ def run_notebook(
     if unknown: raise ValueError(f"{path.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
     executed.parent.mkdir(parents=True, exist_ok=True)
     stream = dict(stdout_file=sys.stdout, stderr_file=sys.stderr) if verbose else {}
-    papermill.execute_notebook(str(path), str(executed), parameters=parameters, kernel_name='python3', progress_bar=False, **stream)
+    papermill.execute_notebook(str(path), str(executed), parameters=parameters, kernel_name='python3', progress_bar=False, extra_arguments=['--log-level=ERROR'], **stream)
     return executed
