@@ -11,7 +11,7 @@ import csv, json, math, os, shutil, time, warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 import torch
-from .corpus import Corpus
+from .corpus import Corpus, progress_bar
 from .files import sha256, write_json, writing
 from .model import SIZES, SPOTR, SpotrConfig, read_config
 
@@ -167,7 +167,7 @@ def open_corpus(
     source:str|os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
     out:str|os.PathLike,     # where a corpus is made if `source` is not one
     modality:str|None=None,  # of the files in a folder, where they do not say
-    progress:bool=True,
+    progress:bool|str=True,  # see `progress_bar`
     **cut,                   # `window_seconds`, `holdout`, `sfreq`: see `Cut`
 ) -> Corpus:
     "The corpus of that name, built first if need be."
@@ -241,11 +241,9 @@ def pretrain(
     stop_at:int|None=None,         # stop after this step with a checkpoint, as if interrupted (jobs with a time limit)
     log_every:int=10,              # steps between lines of metrics.csv
     checkpoint_every:int=250,      # steps between checkpoints
-    progress:bool|str=True,        # show a bar; 'text': a plain one, for logs and terminals
+    progress:bool|str=True,        # see `progress_bar`
 ) -> Run:
     "Pretrain a model by one-token reconstruction; interrupt it whenever you like and call again to go on."
-    from tqdm import tqdm as plain_bar
-    from tqdm.auto import tqdm
     out = Path(out); out.mkdir(parents=True, exist_ok=True)
     fabric, model, optimizers, step, before = _prepare(config, recipe, out, corpus, resume, device)
     plain, start = model.module, time.monotonic()
@@ -253,7 +251,7 @@ def pretrain(
     elapsed = lambda: before + time.monotonic() - start
     done = lambda: step/recipe.steps if recipe.steps else elapsed()/60/recipe.minutes
     save = lambda: save_checkpoint(out, plain, optimizers, step, elapsed(), recipe, corpus)
-    bar = (plain_bar if progress == 'text' else tqdm)(total=recipe.steps, initial=step, desc='pretrain', unit='step', disable=not progress, mininterval=2, ncols=90 if progress == 'text' else None)
+    bar = progress_bar(progress, total=recipe.steps, initial=step, desc='pretrain', unit='step')
     try:
         while done() < 1 and step != stop_at:
             rate = schedule(done() + (1/recipe.steps if recipe.steps else 1e-3), recipe.warmup)
