@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
            'Corpus', 'samples', 'load_sample', 'load_labelled', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
-           'pretrain', 'probe', 'ProbeResult', 'explore']
+           'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe', 'linear_probe', 'ProbeResult', 'explore']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -31,15 +31,19 @@ _all_ = ["samples", "load_sample", "load_labelled"]
 _home |= dict.fromkeys(_all_, "recordings")
 
 # %% ../nbs/api/99_package.ipynb #db8990ec
-_all_ = ["SPOTR", "SpotrConfig", "SpotrOutput", "SIZES"]
+_all_ = ["SPOTR", "SpotrConfig", "SpotrOutput", "SIZES", "normalised_error"]
 _home |= dict.fromkeys(_all_, "model")
 
+# %% ../nbs/api/99_package.ipynb #evaluation-home
+_all_ = ["evaluate"]
+_home |= dict.fromkeys(_all_, "evaluation")
+
 # %% ../nbs/api/99_package.ipynb #a09d442e
-_all_ = ["pretrain"]
+_all_ = ["pretrain", "Recipe"]
 _home |= dict.fromkeys(_all_, "pretraining")
 
 # %% ../nbs/api/99_package.ipynb #e5a2f42d
-_all_ = ["probe", "ProbeResult"]
+_all_ = ["probe", "linear_probe", "ProbeResult"]
 _home |= dict.fromkeys(_all_, "probing")
 
 # %% ../nbs/api/99_package.ipynb #860843da
