@@ -39,7 +39,8 @@ def zscore(
     n = valid.sum(-1, keepdim=True)
     mean = x.sum(-1, keepdim=True)/n.clamp(min=1)
     centred = torch.where(valid, x - mean, 0)
-    scale = (centred.square().sum(-1, keepdim=True)/(n - 1).clamp(min=1)).sqrt()
+    peak = centred.abs().amax(-1, keepdim=True).clamp(min=1e-30)                            # squares of very large samples would overflow
+    scale = peak*((centred/peak).square().sum(-1, keepdim=True)/(n - 1).clamp(min=1)).sqrt()
     scale = torch.where(scale > 1e-6*mean.abs() + 1e-30, scale + eps, 0)
     return torch.where(scale > 0, centred/torch.where(scale > 0, scale, 1), 0), mean, scale
 

@@ -75,13 +75,14 @@ def progress_bar(
     return (tqdm if progress == 'text' else fitting)(*args, disable=not progress, **settings, **(dict(ncols=90, mininterval=2) if progress == 'text' else {}))
 
 # %% ../nbs/api/03_corpus.ipynb #corpus-14
-def _read(sources, modality, progress): # (dataset, name, Signal or the error that reading it gave) for each source
+def _read(sources, modality, line_freq, progress): # (dataset, name, Signal or the error that reading it gave) for each source
     from spotr_nb.readers import read_signal
+    if isinstance(sources, (str, os.PathLike)): raise TypeError(f"sources must be a list of recordings or {{dataset: list}}, found {str(sources)!r}: put it in a list")
     datasets = sources if isinstance(sources, dict) else {'recordings': sources}
     every = [(dataset, source) for dataset, listed in datasets.items() for source in listed]
     for k, (dataset, source) in enumerate(progress_bar(progress, every, desc='corpus', unit='recording')):
         if not isinstance(source, (str, os.PathLike)): yield dataset, source.recording or f'{dataset}-{k}', source; continue
-        try: yield dataset, str(source), read_signal(source, modality=modality)
+        try: yield dataset, str(source), read_signal(source, modality=modality, line_freq=line_freq)
         except (ValueError, OSError) as error: yield dataset, str(source), error
 
 # %% ../nbs/api/03_corpus.ipynb #corpus-15
@@ -143,16 +144,17 @@ def build(cls:type[Corpus],
     sources,                  # recordings (`Signal`s or paths), or {dataset: recordings}
     out:str|os.PathLike,      # the folder to make
     modality:str|None=None,   # of the files, where they do not say or hold several; see `read_signal`
+    line_freq:float|None=None, # mains frequency of the files, Hz, where they do not say; unknown: no notch
     overwrite:bool=False,     # replace a corpus of other recordings or settings
     progress:bool|str=True,   # see `progress_bar`
     **cut,                    # `window_seconds`, `holdout`, `sfreq` of `Cut`
 ) -> Corpus:
     "Prepare, cut and write recordings; skip and list those that cannot be used. The same recordings again change nothing."
-    out, cut, read = Path(out), Cut(**cut), list(_read(sources, modality, progress))
+    out, cut, read = Path(out), Cut(**cut), list(_read(sources, modality, line_freq, progress))
     fingerprint = _fingerprint(read, cut)
     if (out/'manifest.json').is_file():
         if json.loads((out/'manifest.json').read_text(encoding='utf-8'))['fingerprint'] == fingerprint: return cls(out)
-        if not overwrite: raise FileExistsError(f"{out} holds a corpus of other recordings or settings; choose another folder or pass overwrite=True")
+        if not overwrite: raise FileExistsError(f"{out} holds a corpus of other recordings or settings; choose another folder, or have it replaced (overwrite=True)")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())): raise FileExistsError(f"{out} exists and is not a corpus; choose another folder")
     groups, used, skipped = _plan(read, cut)
     if not used: raise ValueError("no recording could be used: " + ('; '.join(f"{s['recording']}: {s['cause']}" for s in skipped[:3]) or 'none was given'))

@@ -35,10 +35,10 @@ def pca_rank(
     return int(enough[0]) if len(enough) else None
 
 # %% ../nbs/api/14_evaluation.ipynb #evaluation-13
-def _training_windows(corpus, dataset, n_channels, n_samples, limit=4000): # crops of a dataset's training windows, evenly spaced, z-scored
+def _training_windows(corpus, dataset, modality, n_channels, n_samples, limit=4000): # crops of a dataset's training windows, evenly spaced, z-scored
     crops = []
     for shard, x, valid in corpus.windows('train'):
-        if (shard['dataset'], shard['n_channels']) != (dataset, n_channels): continue
+        if (shard['dataset'], shard['modality'], shard['n_channels']) != (dataset, modality, n_channels): continue
         for start in range(0, shard['n_samples'] - n_samples + 1, n_samples//6): crops.append(_zscored(x[..., start:start + n_samples], valid[..., start:start + n_samples])[0])
     crops = np.concatenate(crops) if crops else np.zeros((0, n_channels, n_samples), np.float32)
     return crops[::-(-len(crops)//limit)] if len(crops) else crops
@@ -59,7 +59,7 @@ def evaluate_shard(
     z, real = _zscored(x, valid)
     drawn = model.render(model.embed(z, valid=real), *z.shape[1:])
     error = normalised_error(*(torch.from_numpy(part) for part in (drawn, z, real))).nanmean().item()
-    train = _training_windows(corpus, shard['dataset'], *z.shape[1:])
+    train = _training_windows(corpus, shard['dataset'], shard['modality'], *z.shape[1:])
     errors = pca_errors(train, z) if len(train) > 1 else np.ones(1)
     return dict(dataset=shard['dataset'], modality=shard['modality'], n_windows=len(z), n_channels=z.shape[1], normalised_error=error,
                 pca_error=float(errors[min(model.config.dim, len(errors) - 1)]), pca_components=min(model.config.dim, len(errors) - 1),

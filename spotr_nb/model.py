@@ -120,12 +120,13 @@ def _as_tensor(x, device): # array or tensor → tensor on `device`, and the way
     return torch.from_numpy(np.ascontiguousarray(x)).to(device), lambda out: out.cpu().numpy()
 
 # %% ../nbs/api/13_model.ipynb #model-25
-def _batch_size(self:SPOTR, n_channels:int, n_samples:int, patches:int=32768): # windows that make about so many patches
-    return max(1, patches//(n_channels*-(-n_samples//self.config.patch)))
+def _batch_size(self:SPOTR, asked, n_channels:int, n_samples:int, patches:int=32768): # as asked, or windows that make about so many patches
+    if asked is not None and asked < 1: raise ValueError(f"batch_size must be at least 1, found {asked}")
+    return asked or max(1, patches//(n_channels*-(-n_samples//self.config.patch)))
 SPOTR._batch_size = _batch_size
 
 # %% ../nbs/api/13_model.ipynb #model-26
-@torch.inference_mode()
+@torch.no_grad()
 def embed(self:SPOTR,
     x,                         # windows `[n, C, L]` at `config.sfreq`; array or tensor
     valid=None,                # `[n, C, L]` bool, which samples are real; None: the finite ones
@@ -135,12 +136,12 @@ def embed(self:SPOTR,
     x, back = _as_tensor(x, self.decoder.mask_token.device)
     if valid is not None: valid, _ = _as_tensor(valid, x.device)
     x, valid = check_window(x, valid)
-    size = batch_size or self._batch_size(*x.shape[1:])
+    size = self._batch_size(batch_size, *x.shape[1:])
     return back(torch.cat([self.encode(self.zscore(part, ok)[0], ok) for part, ok in zip(x.split(size), valid.split(size))]))
 SPOTR.embed = embed
 
 # %% ../nbs/api/13_model.ipynb #model-27
-@torch.inference_mode()
+@torch.no_grad()
 def render(self:SPOTR,
     token,                     # `[n, D]`; array or tensor
     n_channels:int,            # channels C to draw
@@ -151,12 +152,12 @@ def render(self:SPOTR,
     token, back = _as_tensor(token, self.decoder.mask_token.device)
     if token.ndim != 2 or token.shape[1] != self.config.dim: raise ValueError(f"token must be [n, {self.config.dim}], found {list(token.shape)}")
     if n_channels < 1 or n_samples < 1: raise ValueError(f"n_channels and n_samples must be at least 1, found {n_channels} and {n_samples}")
-    size = batch_size or self._batch_size(n_channels, n_samples)
+    size = self._batch_size(batch_size, n_channels, n_samples)
     return back(torch.cat([self.draw(part, n_channels, n_samples) for part in token.split(size)]))
 SPOTR.render = render
 
 # %% ../nbs/api/13_model.ipynb #model-29
-@torch.inference_mode()
+@torch.no_grad()
 def reconstruct(self:SPOTR,
     x,            # windows `[n, C, L]` at `config.sfreq`; array or tensor
     valid=None,   # `[n, C, L]` bool

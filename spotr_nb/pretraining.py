@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'Recipe', 'schedule', 'orthogonalised', 'Muon', 'make_optimizers', 'save_checkpoint', 'last_checkpoint',
-           'read_metrics', 'open_corpus', 'pick_device', 'Run', 'pretrain']
+           'read_metrics', 'open_corpus', 'pick_device', 'stop_on_interrupt', 'Run', 'pretrain']
 
 # %% ../nbs/api/20_pretraining.ipynb #pretraining-03
-import csv, json, math, os, shutil, time, warnings
+import csv, json, math, os, shutil, signal, threading, time, warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 import torch
@@ -37,6 +38,7 @@ class Recipe:
         for name in 'steps', 'minutes', 'batch_size', 'lr', 'matrix_lr', 'clip', 'temperature':
             value = getattr(self, name)
             if value is not None and not value > 0: raise ValueError(f"{name} must be positive, found {value}")
+        if self.seed < 0: raise ValueError(f"seed must be 0 or larger, found {self.seed}")
         if not 0 <= self.warmup < 1: raise ValueError(f"warmup must be in [0, 1), found {self.warmup}")
 
 # %% ../nbs/api/20_pretraining.ipynb #pretraining-08
@@ -155,7 +157,7 @@ def read_metrics(
     folder:str|os.PathLike, # a run's folder
 ) -> dict[str, list]:       # a list for each of `COLUMNS`
     "The learning curve of a run."
-    with open(Path(folder)/'metrics.csv', newline='', encoding='utf-8') as file: rows = list(csv.DictReader(file))
+    with open(Path(folder)/'metrics.csv', newline='', encoding='utf-8') as file: rows = [row for row in csv.DictReader(file) if None not in row.values()]   # a line cut short by a kill is not one
     return {name: [(int if name == 'step' else float)(row[name]) for row in rows] for name in COLUMNS}
 
 def _start_metrics(folder, step): # a metrics.csv with the lines up to `step`
@@ -167,31 +169,56 @@ def open_corpus(
     source:str|os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
     out:str|os.PathLike,     # where a corpus is made if `source` is not one
     modality:str|None=None,  # of the files in a folder, where they do not say
+    line_freq:float|None=None, # mains frequency of the files in a folder, Hz; unknown: no notch
+    overwrite:bool=False,    # replace what is in `out`
     progress:bool|str=True,  # see `progress_bar`
     **cut,                   # `window_seconds`, `holdout`, `sfreq`: see `Cut`
 ) -> Corpus:
     "The corpus of that name, built first if need be."
     if str(source) == 'samples':
         from spotr_nb.recordings import load_sample, samples
-        return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, progress=progress, **cut)
+        return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, overwrite=overwrite, progress=progress, **cut)
     source = Path(source)
-    if (source/'manifest.json').is_file(): return Corpus(source)
+    if (source/'manifest.json').is_file():
+        corpus = Corpus(source)
+        differ = [f"{name}={value}, it has {getattr(corpus.cut, name)}" for name, value in cut.items() if getattr(corpus.cut, name) != value]
+        if differ: raise ValueError(f"corpus {source} was cut otherwise than asked: {'; '.join(differ)}; ask for what it has, or build another")
+        return corpus
     if not source.is_dir(): raise FileNotFoundError(f"corpus {str(source)!r} is neither 'samples' nor a folder")
     from spotr_nb.readers import READERS
     endings = sorted(READERS.keys() - {'.dat', '.mat', '.atr', '.txt'})             # these belong to a header, or say nothing
-    files = sorted(path for path in source.rglob('*') if path.suffix.lower() in endings and not path.name.startswith('.'))
+    ours = {path.parent for name in ('manifest.json', 'metrics.csv') for path in source.rglob(name)}   # corpora and runs are no recordings
+    files = sorted(path for path in source.rglob('*') if path.suffix.lower() in endings and not path.name.startswith('.') and not ours & set(path.parents))
     if not files: raise FileNotFoundError(f"no recordings in {source}: none of its files ends in {', '.join(endings)}")
-    return Corpus.build({source.name: files}, out, modality=modality, progress=progress, **cut)
+    return Corpus.build({source.name: files}, out, modality=modality, line_freq=line_freq, overwrite=overwrite, progress=progress, **cut)
 
 # %% ../nbs/api/20_pretraining.ipynb #pretraining-30
 def pick_device(
-    device:str='auto', # 'auto', or the name of a device
-) -> str:
-    "The device that 'auto' stands for: cuda, mps or cpu."
-    if device != 'auto': return device
-    return 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
+    device:str='auto', # auto, cpu, cuda, cuda:1, mps
+) -> str:              # as torch names it
+    "The device that 'auto' stands for, or an error if the one asked for is not there."
+    there = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
+    if device == 'auto': return next(kind for kind, available in there.items() if available)
+    kind, _, number = device.partition(':')
+    if kind not in there or not (number == '' or number.isdigit()): raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, found {device!r}")
+    if not there[kind] or (kind == 'cuda' and int(number or 0) >= torch.cuda.device_count()): raise ValueError(f"there is no device {device!r} here; device='auto' takes {pick_device()}")
+    return device
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-33
+# %% ../nbs/api/20_pretraining.ipynb #pretraining-34
+@contextmanager
+def stop_on_interrupt():
+    "Yield an event that the first SIGINT or SIGTERM sets; the next one raises KeyboardInterrupt."
+    stopped = threading.Event()
+    def stop(number, frame):
+        if stopped.is_set(): raise KeyboardInterrupt
+        stopped.set()
+    if threading.current_thread() is not threading.main_thread(): yield stopped; return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try: yield stopped
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+
+# %% ../nbs/api/20_pretraining.ipynb #pretraining-35
 @dataclass
 class Run:
     "What `pretrain` gives back."
@@ -201,7 +228,7 @@ class Run:
     finished:bool      # False if it was stopped on the way
     metrics:dict       # the learning curve, see `read_metrics`
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-34
+# %% ../nbs/api/20_pretraining.ipynb #pretraining-36
 def _train_step(fabric, model, optimizers, batch, lrs, clip): # one step; loss and norm of the gradient
     x, valid = (fabric.to_device(torch.from_numpy(part)) for part in batch)
     loss = model(x, valid).loss
@@ -212,13 +239,15 @@ def _train_step(fabric, model, optimizers, batch, lrs, clip): # one step; loss a
         optimizer.step(); optimizer.zero_grad()
     return loss.item(), norm.item()
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-35
+# %% ../nbs/api/20_pretraining.ipynb #pretraining-37
 def _prepare(config, recipe, folder, corpus, resume, device): # Fabric, model, optimizers, and where to begin
     from lightning_fabric import Fabric
-    fabric = Fabric(accelerator=pick_device(device), devices=1, precision=recipe.precision)
+    kind, _, number = pick_device(device).partition(':')
+    fabric = Fabric(accelerator=kind, devices=[int(number)] if kind == 'cuda' and number else 1, precision=recipe.precision)
     torch.manual_seed(recipe.seed)
     config = SIZES[config] if config in SIZES else config
     model, step, seconds = SPOTR(config), 0, 0.
+    if model.config.sfreq != corpus.cut.sfreq: raise ValueError(f"the corpus is at {corpus.cut.sfreq:g} Hz, the model's configuration says {model.config.sfreq:g} Hz: build the corpus or the configuration with the other's sfreq")
     found = last_checkpoint(folder) if resume else None
     if found:
         _check_same_run(*found, recipe, corpus, model.config)
@@ -230,10 +259,10 @@ def _prepare(config, recipe, folder, corpus, resume, device): # Fabric, model, o
         _restore(optimizers, load_file(found[0]/'optimizers.safetensors'))
     return fabric, model, optimizers, step, seconds
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-36
+# %% ../nbs/api/20_pretraining.ipynb #pretraining-38
 def pretrain(
     config:SpotrConfig|str,        # a configuration or the name of a size
-    corpus:Corpus,                 # what to train on
+    corpus:Corpus,                 # what to train on; or its folder
     out:str|os.PathLike,           # the run's folder; a run found there is resumed
     recipe:Recipe=Recipe(),
     device:str='auto',             # 'cpu', 'cuda', 'mps' or 'auto'
@@ -244,7 +273,8 @@ def pretrain(
     progress:bool|str=True,        # see `progress_bar`
 ) -> Run:
     "Pretrain a model by one-token reconstruction; interrupt it whenever you like and call again to go on."
-    out = Path(out); out.mkdir(parents=True, exist_ok=True)
+    out, corpus = Path(out), corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    out.mkdir(parents=True, exist_ok=True)
     fabric, model, optimizers, step, before = _prepare(config, recipe, out, corpus, resume, device)
     plain, start = model.module, time.monotonic()
     _start_metrics(out, step)
@@ -253,18 +283,19 @@ def pretrain(
     save = lambda: save_checkpoint(out, plain, optimizers, step, elapsed(), recipe, corpus)
     bar = progress_bar(progress, total=recipe.steps, initial=step, desc='pretrain', unit='step')
     try:
-        while done() < 1 and step != stop_at:
-            rate = schedule(done() + (1/recipe.steps if recipe.steps else 1e-3), recipe.warmup)
-            batch = corpus.batch(step, recipe.seed, recipe.batch_size, recipe.temperature)
-            loss, norm = _train_step(fabric, model, optimizers, batch, (rate*recipe.lr, rate*(recipe.matrix_lr or 0)), recipe.clip)
-            if not math.isfinite(loss): raise FloatingPointError(f"the loss became {loss} at step {step + 1}: lower lr (now {recipe.lr:g}) or matrix_lr (now {recipe.matrix_lr}); the last checkpoint in {out/'checkpoints'} is from before")
-            step += 1; bar.update()
-            if step % log_every == 0 or done() >= 1:
-                with open(out/'metrics.csv', 'a', newline='', encoding='utf-8') as file: csv.writer(file).writerow([step, loss, norm, rate*recipe.lr, round(elapsed(), 3)])
-                bar.set_postfix(loss=f'{loss:.3f}', refresh=False)
-            if step % checkpoint_every == 0: save()
-    except KeyboardInterrupt: print(f"interrupted at step {step}; the same call resumes from here")
+        with stop_on_interrupt() as stopped:
+            while done() < 1 and not stopped.is_set() and (stop_at is None or step < stop_at):
+                rate = schedule(done() + (1/recipe.steps if recipe.steps else 1e-3), recipe.warmup)
+                batch = corpus.batch(step, recipe.seed, recipe.batch_size, recipe.temperature)
+                loss, norm = _train_step(fabric, model, optimizers, batch, (rate*recipe.lr, rate*(recipe.matrix_lr or 0)), recipe.clip)
+                if not math.isfinite(loss): raise FloatingPointError(f"the loss became {loss} at step {step + 1}: start in another folder with a lower lr (now {recipe.lr:g}) or matrix_lr (now {recipe.matrix_lr}); checkpoints in {out/'checkpoints'} are from before")
+                step += 1; bar.update()
+                if step % log_every == 0 or done() >= 1:
+                    with open(out/'metrics.csv', 'a', newline='', encoding='utf-8') as file: csv.writer(file).writerow([step, loss, norm, rate*recipe.lr, round(elapsed(), 3)])
+                    bar.set_postfix(loss=f'{loss:.3f}', refresh=False)
+                if step % checkpoint_every == 0: save()
     finally: bar.close()
+    if stopped.is_set(): print(f"interrupted at step {step}; the same call resumes from here")
     save()
     finished = done() >= 1
     if finished: plain.save_pretrained(out/'model')

@@ -142,4 +142,7 @@ def probe(
 ) -> dict:           # {name: ProbeResult}
     "Probe several embedders on one labelled set, on the same folds."
     w = labelled.windows
+    for name, embedder in embedders.items():
+        rate = getattr(getattr(embedder, 'config', embedder), 'sfreq', w.sfreq)
+        if rate != w.sfreq: raise ValueError(f"{name} expects windows at {rate:g} Hz, those of {getattr(labelled, 'name', 'the labelled set')} are at {w.sfreq:g} Hz")
     return {name: linear_probe(embedder.embed(w.x, valid=w.valid), labelled.labels, labelled.groups, labelled.split, seed=seed) for name, embedder in embedders.items()}
