@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
-           'Corpus', 'samples', 'load_sample', 'load_labelled', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
-           'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe', 'linear_probe', 'ProbeResult', 'explore']
+           'PreparationError', 'Corpus', 'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR',
+           'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe',
+           'linear_probe', 'ProbeResult', 'explore']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -19,7 +20,7 @@ _all_ = ["read_signal", "ReadError", "write_npz"]
 _home |= dict.fromkeys(_all_, "readers")
 
 # %% ../nbs/api/99_package.ipynb #a0599b0e
-_all_ = ["prepare", "Windows", "BANDS"]
+_all_ = ["prepare", "Windows", "BANDS", "PreparationError"]
 _home |= dict.fromkeys(_all_, "preparation")
 
 # %% ../nbs/api/99_package.ipynb #b0a18a77
@@ -27,7 +28,7 @@ _all_ = ["Corpus"]
 _home |= dict.fromkeys(_all_, "corpus")
 
 # %% ../nbs/api/99_package.ipynb #cdc8c5cf
-_all_ = ["samples", "load_sample", "load_labelled"]
+_all_ = ["samples", "load_sample", "load_labelled", "SampleError"]
 _home |= dict.fromkeys(_all_, "recordings")
 
 # %% ../nbs/api/99_package.ipynb #db8990ec

@@ -79,13 +79,27 @@ def _near(missing, centres, reach):
     return before[last] > before[first]
 
 # %% ../nbs/api/02_preparation.ipynb #b5b84c5d
+def _ratio(old, new):
+    "(up, down): new over old as whole numbers; a rate that misses a simple ratio by a hair is taken for it."
+    return Fraction(new / old).limit_denominator(10_000).as_integer_ratio()
+
+def _length(n, old, new):
+    "How many samples at `new` Hz become of `n` at `old`."
+    up, down = _ratio(old, new)
+    return -(-n * up // down)
+
 def _resampler(old, new):
     "A function that brings an array [T] from `old` to `new` Hz."
     from scipy.signal import firwin, resample_poly
-    up, down = Fraction(new / old).limit_denominator(100_000).as_integer_ratio()
+    up, down = _ratio(old, new)
     if up == down: return lambda x: x
     window = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.))
     return lambda x: resample_poly(x, up, down, window=window, padtype="symmetric")
+
+# %% ../nbs/api/02_preparation.ipynb #silence
+def _or_silence(y, x):
+    "`y`, what filters made of `x`; zeros if nothing but rounding is left."
+    return y if np.abs(y).max(initial=0) > 1e-7 * np.abs(x).max(initial=0) else np.zeros_like(y)
 
 # %% ../nbs/api/02_preparation.ipynb #36118323
 def filter_and_resample(
@@ -97,12 +111,12 @@ def filter_and_resample(
     sfreq, line_freq = _positive("sfreq", sfreq), signal.line_freq if line_freq is None else line_freq and _positive("line_freq", line_freq)
     band = _band(signal, sfreq, band)
     kernel, resample = _kernel(signal.sfreq, band, min(signal.sfreq, sfreq) / 2, line_freq), _resampler(signal.sfreq, sfreq)
-    y = np.full((signal.n_channels, int(np.ceil(signal.n_samples * sfreq / signal.sfreq))), np.nan, np.float32)
+    y = np.full((signal.n_channels, _length(signal.n_samples, signal.sfreq, sfreq)), np.nan, np.float32)
     for (start, stop), (first, last) in zip(_pieces(signal), _pieces_at(signal, sfreq)):
         centres = np.arange(last - first) * signal.sfreq / sfreq
         for channel, x in enumerate(signal.x[:, start:stop]):
             x, missing = _bridged(x)
-            piece = resample(_filtered(x, kernel))[:last - first]
+            piece = _or_silence(resample(_filtered(x, kernel)), x)[:last - first]
             y[channel, first:last] = np.where(_near(missing, centres, signal.sfreq / band[1]), np.nan, piece)
     return replace(signal, x=y, sfreq=sfreq)
 
@@ -114,9 +128,9 @@ def _positive(name, value):
 
 def _pieces_at(signal, sfreq):
     "The pieces of `signal` in samples at `sfreq`."
-    ratio, end = sfreq / signal.sfreq, int(np.ceil(signal.n_samples * sfreq / signal.sfreq))
-    firsts = [(round(start * ratio), stop - start) for start, stop in _pieces(signal)]
-    return [(first, min(first + int(np.ceil(round(length * ratio, 6))), end)) for first, length in firsts]
+    (up, down), end = _ratio(signal.sfreq, sfreq), _length(signal.n_samples, signal.sfreq, sfreq)
+    firsts = [(round(start * up / down), stop - start) for start, stop in _pieces(signal)]
+    return [(first, min(first + _length(length, signal.sfreq, sfreq), end)) for first, length in firsts]
 
 # %% ../nbs/api/02_preparation.ipynb #2428359e
 def _run_lengths(x):
