@@ -20,7 +20,7 @@ KINDS = {"eeg": {"eeg"}, "ieeg": {"ecog", "seeg", "dbs", "ieeg"}, "ecg": {"ecg"}
 _by_name = [(re.compile(pattern, re.I), kind) for pattern, kind in (
     (r"ecg|ekg|\bmlii+\b|^(lead )?(I|II|III|aV[RLF]|V[1-9]?|ML[IV]+)$", "ecg"),
     (r"ppg|pleth", "ppg"),
-    (r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|acc|\bmisc\b|^(time|t)$|timestamp|^abp$|^cvp$", "misc"),
+    (r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|effort|belt|snor|posit|light|pulse|\bhr\b|\bbpm\b|\bleg\b|chin|acc|\bmisc\b|^(time|t)$|timestamp|^abp$|^cvp$", "misc"),
     (r"^(eeg|[FCPOTA][a-z]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])\b", "eeg"))]
 
 def _kind(name, file_kind="misc"):
@@ -44,7 +44,7 @@ def _choose(path, names, kinds, modality, channels):
         what = " and ".join(f"{len(found[m])} {m}" for m in present) + " channels" if present else f"channels of no known type ({', '.join(names[:6])})"
         raise ReadError(f"{path.name}: holds {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
     modality = modality or present[0]
-    if channels is None: index = found[modality] or (found["eeg"] if modality == "ieeg" else []) or ([0] if len(names) == 1 else [])
+    if channels is None: index = found[modality] or (found["eeg"] if modality == "ieeg" else []) or ([0] if len(names) == 1 and _kind(names[0]) in ("misc", *KINDS[modality]) else [])
     if not index: raise ReadError(f"{path.name}: no channel is known to be {modality} among {', '.join(names)}: name them with channels=[…]")
     return index, modality
 
@@ -250,6 +250,12 @@ def _check_edf(path):
     expected = header + n_records * sum(samples) * (3 if bdf else 2)
     if n_records >= 0 and size < expected: raise ReadError(f"{path.name}: truncated: its header promises {expected} bytes, the file has {size}")
 
+# %% ../nbs/api/01_readers.ipynb #strangers
+def _without_strangers(labels, kinds, units):
+    "Kinds with `misc` for channels that are EEG by default only: no electrode by name, and no voltage."
+    voltage = ("V", "mV", "uV", "µV", "μV", "nV")
+    return ["misc" if kind == "eeg" and _kind(label) != "eeg" and units.get(label, "V") not in voltage else kind for label, kind in zip(labels, kinds)]
+
 # %% ../nbs/api/01_readers.ipynb #4b28953a
 def _bids_table(path, kind):
     "Rows of the `…_channels.tsv` or `…_events.tsv` that stands beside a BIDS recording, as dicts."
@@ -274,6 +280,7 @@ def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
         stated = {row["name"]: row["type"].lower() for row in _bids_table(path, "channels")}
         labels = raw.ch_names
         kinds = [_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]
+        if suffix in (".edf", ".bdf", ".gdf"): kinds = _without_strangers(labels, kinds, getattr(raw, "_orig_units", None) or {})
         names = [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels] if suffix in (".edf", ".bdf", ".gdf") else labels
         if len(set(names)) < len(names): names = labels
         if channels is not None and not isinstance(channels, int): channels = [names[labels.index(c)] if c in labels else c for c in ([channels] if isinstance(channels, str) else channels)]
@@ -321,7 +328,9 @@ def read_signal(
     path = Path(path)
     reader, path = _reader(path)
     try:
+        if sfreq is not None and not sfreq > 0: raise ReadError(f"{path.name}: sfreq is {sfreq:g}: a rate above 0 Hz is needed")
         held = reader(path, modality, channels, sfreq, unit)
+        if sfreq is not None and reader in (_read_mne, _read_wfdb) and abs(held["sfreq"]/sfreq - 1) > 1e-3: raise ReadError(f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
         factor = _factor(path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale)
         if missing is not None: held["x"] = np.where(held["x"] == missing, np.nan, held["x"])
         given = dict(subject=subject, line_freq=line_freq)
