@@ -328,7 +328,7 @@ def read_signal(
     path = Path(path)
     reader, path = _reader(path)
     try:
-        if sfreq is not None and not sfreq > 0: raise ReadError(f"{path.name}: sfreq is {sfreq:g}: a rate above 0 Hz is needed")
+        if sfreq is not None and not sfreq > 0: raise ReadError(f"{path.name}: the sampling rate is {sfreq:g} Hz: it must be above 0")
         held = reader(path, modality, channels, sfreq, unit)
         if sfreq is not None and reader in (_read_mne, _read_wfdb) and abs(held["sfreq"]/sfreq - 1) > 1e-3: raise ReadError(f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
         factor = _factor(path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale)
