@@ -7,8 +7,9 @@ __all__ = ['KINDS', 'PLAUSIBLE', 'MISSING', 'BYTES', 'MNE_READERS', 'READERS', '
 
 # %% ../nbs/api/01_readers.ipynb #0e4e9a2b
 from pathlib import Path
-import csv, os, re, warnings, zipfile
+import csv, re, warnings, zipfile
 import numpy as np
+from .files import writing
 from .signal import Signal, SignalError, MODALITIES, UNITS, VOLTS
 
 # %% ../nbs/api/01_readers.ipynb #c5861a79
@@ -186,15 +187,9 @@ def write_npz(
     path = Path(path)
     onsets, durations, labels = zip(*signal.events) if signal.events else ((), (), ())
     known = {key: value for key in ("subject", "recording", "line_freq") if (value := getattr(signal, key)) is not None}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            np.savez_compressed(file, x=signal.x, sfreq=signal.sfreq, ch_names=np.array(signal.ch_names, str), modality=signal.modality, unit=signal.unit,
-                                event_onset=np.array(onsets, float), event_duration=np.array(durations, float), event_label=np.array(labels, str), **known)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with writing(path) as new, open(new, "wb") as file:
+        np.savez_compressed(file, x=signal.x, sfreq=signal.sfreq, ch_names=np.array(signal.ch_names, str), modality=signal.modality, unit=signal.unit,
+                            event_onset=np.array(onsets, float), event_duration=np.array(durations, float), event_label=np.array(labels, str), **known)
     return path
 
 # %% ../nbs/api/01_readers.ipynb #9af48607

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-import hashlib, json
+import json
 import numpy as np
+from .files import sha256
 from .signal import Signal
 from .readers import read_signal
 from .preparation import Windows, prepare
@@ -79,7 +80,7 @@ def _check_files(sample, folder):
     "An error if a file of a sample is missing or is not the one that was shipped."
     for name, expected in sample.files.items():
         if not (folder / name).is_file(): raise SampleError(f"sample {sample.name}: {name} is missing from data_samples: reinstall spotr-nb or restore the checkout")
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+        if sha256(folder / name) != expected:
             raise SampleError(f"sample {sample.name}: {name} is not the file that was shipped (its SHA-256 differs): reinstall spotr-nb or restore the checkout")
 
 # %% ../nbs/api/04_recordings.ipynb #3ee790af
