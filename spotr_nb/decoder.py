@@ -18,7 +18,7 @@ class RenderBlock(nn.Module):
         super().__init__(); self.norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
     def forward(self, x): return x + self.mlp(self.norm(x))
 
-# %% ../nbs/api/12_decoder.ipynb #decoder-08
+# %% ../nbs/api/12_decoder.ipynb #c627c4a9
 class Decoder(nn.Module):
     "Draw a waveform `[B, C, N·P]` from one token `[B, D]`, patch by patch."
     def __init__(self,
@@ -27,17 +27,19 @@ class Decoder(nn.Module):
         n_blocks:int,          # SwiGLU blocks
         patch:int,             # samples in a patch, P
         patch_seconds:float,   # length of a patch
-        ratio:float=4):        # SwiGLU's hidden width over E
+        ratio:float=4,         # SwiGLU's hidden width over E
+        places:bool=False):    # know channels by their places where there are any
         super().__init__()
-        self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds)
+        self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds, places)
         self.mask_token, self.weigh = nn.Parameter(.02*torch.randn(dim)), nn.Linear(dim, dim, bias=False)
         self.blocks = nn.ModuleList(RenderBlock(dim, ratio) for _ in range(n_blocks))
         self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
     def forward(self,
         token,           # `[B, D]`
         n_channels:int,  # channels C to draw
-        n_patches:int):  # patches N to draw in each
-        place = self.positions(n_channels, n_patches).flatten(0, 1)            # [C·N, E]
+        n_patches:int,   # patches N to draw in each
+        places=None):    # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        place = self.positions(n_channels, n_patches, places).flatten(-3, -2)  # [C·N, E], or one for each window
         token = self.project(token)[:, None]                                   # [B, 1, E]
         x = self.mask_token + place + token + self.weigh(place)*token
         for block in self.blocks: x = block(x)
@@ -57,7 +59,7 @@ class AttentionRenderBlock(nn.Module):
         x = x + self.attention(seen, seen)
         return x + self.mlp(self.mlp_norm(x))
 
-# %% ../nbs/api/12_decoder.ipynb #decoder-17
+# %% ../nbs/api/12_decoder.ipynb #971c9a0d
 class AttentionDecoder(nn.Module):
     "The published decoder, given one token: draw a waveform `[B, C, N·P]`."
     def __init__(self,
@@ -66,12 +68,13 @@ class AttentionDecoder(nn.Module):
         n_heads:int,    # attention heads; must divide `dim`
         n_blocks:int,   # blocks
         patch:int,      # samples in a patch, P
-        ratio:float=4): # SwiGLU's hidden width over E
+        ratio:float=4,  # SwiGLU's hidden width over E
+        table=(128, 128)): # channels and patches that there are positions for
         super().__init__()
-        self.project, self.positions, self.mask_token = nn.Linear(token_dim, dim), PositionTable(dim), nn.Parameter(.02*torch.randn(dim))
+        self.project, self.positions, self.mask_token = nn.Linear(token_dim, dim), PositionTable(dim, *table), nn.Parameter(.02*torch.randn(dim))
         self.blocks = nn.ModuleList(AttentionRenderBlock(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
-    def forward(self, token, n_channels, n_patches):
+    def forward(self, token, n_channels, n_patches, places=None): # places have no say
         token = self.project(token)[:, None]
         x = (self.mask_token + self.positions(n_channels, n_patches).flatten(0, 1)).expand(len(token), -1, -1)
         for block in self.blocks: x = block(x, token)
