@@ -73,7 +73,7 @@ def read_metrics(
     rows = _read_rows(Path(folder)/'metrics.csv')
     return {name: [int(row[name]) if name == 'step' else float(row[name] or 'nan') for row in rows] for name in (rows[0] if rows else ('step', 'loss', 'gradient_norm', 'lr', 'seconds'))}
 
-# %% ../nbs/api/19_monitoring.ipynb #ee2b1fcd
+# %% ../nbs/api/19_monitoring.ipynb #aa619dcd
 class MetricsFile:
     "`metrics.csv` of a run, a line at a time."
     def __init__(self,
@@ -92,7 +92,7 @@ class MetricsFile:
         self.waiting.append(row)
         try:
             with open(self.path, 'r+', newline='', encoding='utf-8') as file:
-                file.seek(self.size); file.truncate()                                           # half a line may be there
+                file.seek(self.size)                                                            # over what a full disk left of a line
                 csv.writer(file).writerows([row.get(name, '') for name in self.columns] for row in self.waiting)
             self.waiting, self.size = [], self.path.stat().st_size
         except OSError as error:
