@@ -111,10 +111,14 @@ def _facts(signal):
              "mains": f"mains {signal.line_freq:g} Hz" if signal.line_freq else "", "missing": f"{missing:.1%} missing" if missing else ""}
     return {heading: text for heading, text in facts.items() if text}
 
-# %% ../nbs/api/00_signal.ipynb #c68f2e25
+# %% ../nbs/api/00_signal.ipynb #a3bfea5c
 def _pick(signal, channels):
+    if isinstance(channels, (bool, np.bool_)): raise SignalError(f"no channel {channels}: names, numbers or a mask of {signal.n_channels} are needed")
     channels = [channels] if isinstance(channels, (str, int, np.integer)) else list(channels)
-    unknown = [c for c in channels if (c not in signal.ch_names if isinstance(c, str) else not -signal.n_channels <= c < signal.n_channels)]
+    if any(isinstance(c, (bool, np.bool_)) for c in channels):
+        if len(channels) != signal.n_channels or not all(isinstance(c, (bool, np.bool_)) for c in channels): raise SignalError(f"a mask of {len(channels)} for {signal.n_channels} channels: as many True and False as channels are needed")
+        channels = np.flatnonzero(channels).tolist()
+    unknown = [c for c in channels if (c not in signal.ch_names if isinstance(c, str) else not (isinstance(c, (int, np.integer)) and -signal.n_channels <= c < signal.n_channels))]
     if unknown: raise SignalError(f"no channel {unknown[0]!r} among the {signal.n_channels} channels: {', '.join(signal.ch_names)}")
     if not channels: raise SignalError("no channel chosen")
     index = [signal.ch_names.index(c) if isinstance(c, str) else range(signal.n_channels)[c] for c in channels]
