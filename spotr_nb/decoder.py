@@ -59,7 +59,7 @@ class AttentionRenderBlock(nn.Module):
         x = x + self.attention(seen, seen)
         return x + self.mlp(self.mlp_norm(x))
 
-# %% ../nbs/api/12_decoder.ipynb #971c9a0d
+# %% ../nbs/api/12_decoder.ipynb #4b59e033
 class AttentionDecoder(nn.Module):
     "The published decoder, given one token: draw a waveform `[B, C, N·P]`."
     def __init__(self,
@@ -69,13 +69,13 @@ class AttentionDecoder(nn.Module):
         n_blocks:int,   # blocks
         patch:int,      # samples in a patch, P
         ratio:float=4,  # SwiGLU's hidden width over E
-        table=(128, 128)): # channels and patches that there are positions for
+        positions:nn.Module|None=None): # None: the published table
         super().__init__()
-        self.project, self.positions, self.mask_token = nn.Linear(token_dim, dim), PositionTable(dim, *table), nn.Parameter(.02*torch.randn(dim))
+        self.project, self.positions, self.mask_token = nn.Linear(token_dim, dim), positions or PositionTable(dim), nn.Parameter(.02*torch.randn(dim))
         self.blocks = nn.ModuleList(AttentionRenderBlock(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
-    def forward(self, token, n_channels, n_patches, places=None): # places have no say
+    def forward(self, token, n_channels, n_patches, places=None):
         token = self.project(token)[:, None]
-        x = (self.mask_token + self.positions(n_channels, n_patches).flatten(0, 1)).expand(len(token), -1, -1)
+        x = (self.mask_token + self.positions(n_channels, n_patches, places).flatten(-3, -2)).expand(len(token), -1, -1)
         for block in self.blocks: x = block(x, token)
         return self.draw(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))

@@ -19,7 +19,7 @@ from .compaction import Compaction, Positions, PositionTable, check_window, to_p
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 
-# %% ../nbs/api/13_model.ipynb #5ea9d601
+# %% ../nbs/api/13_model.ipynb #db9e86bb
 @dataclass(frozen=True)
 class SpotrConfig:
     "Everything that fixes the shape of a SPOTR model."
@@ -30,6 +30,7 @@ class SpotrConfig:
     stem:str='patch'        # 'patch' (perceptron) or 'conv' (the paper's)
     render_dim:int=128      # width E of the renderer
     n_render_blocks:int=3   # blocks of the renderer
+    renderer:str='pointwise' # or 'attention' among all places, the published one
     ratio:float=4.          # SwiGLU's hidden width over its input's
     sfreq:float=200.        # sampling rate of the windows, Hz
     places:bool=False       # know channels by the places of electrodes and leads where they are given
@@ -40,6 +41,7 @@ class SpotrConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type in (int, float) and not value > 0: raise ValueError(f"SpotrConfig.{field.name} must be positive, found {value}")
+        if self.renderer not in ('pointwise', 'attention'): raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {self.renderer!r}")
         object.__setattr__(self, 'table', tuple(self.table))                        # JSON has lists only
         for name in 'dim', 'render_dim':
             if getattr(self, name) % 2: raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(self, name)}")
@@ -80,7 +82,7 @@ def as_published(z, valid): # z-scored windows and mask `[B, C, L]`, filled as t
     fill = (place >= end) & (place < end + -end % 200) & valid.any(-1, keepdim=True)
     return nn.functional.pad(z, (0, -n % 200)), nn.functional.pad(valid, (0, -n % 200)) | fill
 
-# %% ../nbs/api/13_model.ipynb #ac0071b8
+# %% ../nbs/api/13_model.ipynb #9d839a91
 class SPOTR(nn.Module):
     "Compress a window `[C, L]` of any number of channels and samples into one token, and draw it again from that token."
     def __init__(self,
@@ -89,12 +91,11 @@ class SPOTR(nn.Module):
         if isinstance(config, str):
             if config not in SIZES: raise ValueError(f"no size called {config!r}; there are {', '.join(SIZES)}, or pass a SpotrConfig")
             config = SIZES[config]
-        self.config, seconds = config, config.patch/config.sfreq
-        published, sizes = config.published, (config.n_render_blocks, config.patch)
-        positions = PositionTable(config.dim, *config.table) if published else Positions(config.dim, seconds, config.places)
-        self.compaction = Compaction(config.dim, 8 if published else config.n_heads, config.patch, seconds, config.stem, positions)
-        self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm=not published)
-        if published: self.decoder = AttentionDecoder(config.dim, config.render_dim, config.n_heads, *sizes, config.ratio, config.table)
+        self.config, seconds, sizes = config, config.patch/config.sfreq, (config.n_render_blocks, config.patch)
+        def positions(dim): return PositionTable(dim, *config.table) if config.published else Positions(dim, seconds, config.places)
+        self.compaction = Compaction(config.dim, 8 if config.published else config.n_heads, config.patch, seconds, config.stem, positions(config.dim))
+        self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm=not config.published)
+        if config.published or config.renderer == 'attention': self.decoder = AttentionDecoder(config.dim, config.render_dim, config.n_heads, *sizes, config.ratio, positions(config.render_dim))
         else: self.decoder = Decoder(config.dim, config.render_dim, *sizes, seconds, config.ratio, config.places)
 
     def zscore(self, x, valid): # z-scored windows, mean and scale
