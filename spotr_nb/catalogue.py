@@ -70,7 +70,7 @@ class Task:
         word, _, number = event.label.partition(" ")
         return float(number) if word == self.target else None
 
-# %% ../nbs/api/05_catalogue.ipynb #19be0749
+# %% ../nbs/api/05_catalogue.ipynb #e1bfa65b
 @dataclass(frozen=True, eq=False)
 class Layout:
     "One way in which a dataset lies on disk."
@@ -80,9 +80,9 @@ class Layout:
     tested: str = "written layout" # or 'real files', 'not yet'
     about: str = ""    # where the pattern alone does not tell
 
-TESTED = ("real files", "written layout", "not yet")
+TESTED = ("real files", "written layout", "not yet") # best first
 
-# %% ../nbs/api/05_catalogue.ipynb #0dd8ff23
+# %% ../nbs/api/05_catalogue.ipynb #d137c99b
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     "An entry of the catalogue; it reads a copy on your disk."
@@ -111,7 +111,7 @@ class Dataset:
     also: tuple = ()           # further files in the wfdb database, by name
 
     @property
-    def tested_on(self): return next((kind for kind in TESTED if any(layout.tested == kind for layout in self.layouts)), "not yet")
+    def tested_on(self): "What the loaders have seen, by layout where there is more than the published one."; return ", ".join(l.tested + (f" ({l.name})" if l.name != "as published" or len(self.layouts) > 1 else "") for l in self.layouts) or "no loader"
     def recordings(self, root, modality=None, layout=None): "What lies below `root`, as an iterator of `Recording`s."; return _recordings(self, root, modality, layout)
     def labelled(self, root, task=None, **how): "Windows, labels, groups and split for a probe; see `labelled`."; return labelled(self, root, task, **how)
     def download(self, root, **which): "Fetch it through wfdb, MNE or Hugging Face where it is open; see `download`."; return download(self, root, **which)
@@ -303,7 +303,7 @@ def _windows(signal, recording, task, seconds, max_windows):
     if max_windows is not None and len(kept) > max_windows: kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
     return windows[kept], [values[k] for k in kept]
 
-# %% ../nbs/api/05_catalogue.ipynb #09ddde7b
+# %% ../nbs/api/05_catalogue.ipynb #e0c95e14
 def labelled(
     dataset:Dataset,             # an entry
     root,                        # where it lies
@@ -311,7 +311,7 @@ def labelled(
     window_seconds:float=None,   # the task's own if None
     channels:tuple=None,         # names; the task's own, or those of the first recording, if None
     max_windows:int=None,        # of one recording, evenly spread; all if None
-    max_recordings:int=None,     # stop after so many that have a class
+    max_recordings:int=None,     # of those that have a class, a fixed random choice; all if None
     layout:str=None,             # one of its layouts; the first that is found if None
     progress:bool|str=False,     # see `spotr_nb.corpus.progress_bar`
 ) -> LabelledSet:
@@ -326,7 +326,8 @@ def labelled(
         if some_split and not r.split: out["on no side of the split"] += 1
         elif task.per == "recording" and task.value(r) is None: out["without a class"] += 1
         else: usable.append(r)
-    for r in progress_bar(progress, usable[:max_recordings], desc=dataset.name, unit="recording"):
+    chosen = sorted(np.random.default_rng(0).permutation(len(usable))[:max_recordings])
+    for r in progress_bar(progress, [usable[k] for k in chosen], desc=dataset.name, unit="recording"):
         signal = r.load()
         channels = channels or signal.ch_names
         if not set(channels) <= set(signal.ch_names): out["without all channels"] += 1; continue
@@ -343,7 +344,7 @@ def _task(d, name):
     if not chosen: raise DatasetError(f"{d.name} has no task {name!r}: it has {', '.join(t.name for t in d.tasks)}")
     return chosen[0]
 
-# %% ../nbs/api/05_catalogue.ipynb #47414509
+# %% ../nbs/api/05_catalogue.ipynb #3d431eb3
 def _encoded(task, values):
     "Labels as numbers, and the name of each."
     if task.target: return np.array(values, float), ()
@@ -359,8 +360,10 @@ def _join(d, task, pieces, some_split, out):
     labels, names = _encoded(task, [value for _, _, values in pieces for value in values])
     each = lambda of: np.concatenate([np.full(len(w), of(r)) for r, w, _ in pieces])
     split = each(lambda r: "test" if r.split == "test" else "train") if some_split else None
+    if some_split and len(set(split)) < 2: split = None
     left = "; left out: " + ", ".join(f"{n} recordings {why}" for why, n in out.items()) if out else ""
-    note = " ".join(filter(None, (d.title + ".", task.note, f"Groups: {d.subject_rule}.", f"Split: {d.split or 'none, folds by group'}.", d.caveats, f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.")))
+    divided = "none, folds by group" if not some_split else d.split if split is not None else "only one side is here, folds by group"
+    note = " ".join(filter(None, (d.title + ".", task.note, f"Groups: {d.subject_rule}.", f"Split: {divided}.", d.caveats, f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.")))
     return LabelledSet(f"{d.name}: {task.name}", windows, labels, names, split, each(lambda r: r.group), note)
 
 # %% ../nbs/api/05_catalogue.ipynb #62d5f3ea

@@ -134,16 +134,16 @@ def _patient(path, known):
 
 def _reason(path, known): return known | dict(labels=tuple(filter(None, [comments(path).get("reason for admission")])))
 
-# %% ../nbs/api/08_ecg_datasets.ipynb #99e87b10
-def _classic(name, title, where, match, citation, sfreq, line_freq, channels="2", then=None, describe=None, pattern="*.hea", **more):
+# %% ../nbs/api/08_ecg_datasets.ipynb #77f37f74
+def _classic(name, title, where, match, citation, sfreq, line_freq, channels="2", then=None, describe=None, pattern="*.hea", tested="written layout", **more):
     "An entry for a database of the PhysioNet bank, with a layout of records and annotations."
     return Dataset(name, title, channels=channels, sfreq=sfreq, home=f"https://physionet.org/content/{where}/1.0.0/", citation=citation, get=f"dataset({name!r}).download(root), or the zip from the home page.", line_freq=line_freq, wfdb=where,
-                   layouts=(Layout("as published", pattern, one_per_file(match, describe, then=then)),), **_physionet | more)
+                   layouts=(Layout("as published", pattern, one_per_file(match, describe, then=then), tested),), **_physionet | more)
 
 _own, _pb = "one recording each", "Goldberger et al. 2000, Circulation 101:e215"
 fibrillation = Task("fibrillation", {"rhythm AFIB": "fibrillation", "rhythm N": "sinus"}, "event")
 CLASSICS = (
-    _classic("mitdb", "MIT-BIH Arrhythmia Database", "mitdb", r"(^|/)[12]\d\d\.hea$", "Moody & Mark 2001, IEEE Eng Med Biol Mag 20:45, doi:10.1109/51.932724; PhysioNet, doi:10.13026/C2F305", "360", 60, describe=_mitdb, then=_with_rhythm, n_subjects=47, n_recordings=48, hours=24.1,
+    _classic("mitdb", "MIT-BIH Arrhythmia Database", "mitdb", r"(^|/)[12]\d\d\.hea$", tested="real files", citation="Moody & Mark 2001, IEEE Eng Med Biol Mag 20:45, doi:10.1109/51.932724; PhysioNet, doi:10.13026/C2F305", sfreq="360", line_freq=60, describe=_mitdb, then=_with_rhythm, n_subjects=47, n_recordings=48, hours=24.1,
              subject_rule="the record; 201 and 202 are one man", split="de Chazal et al. 2004 (DS1 and DS2), without 201 and the paced 102, 104, 107, 217", tasks=(replace(beats, channels=("MLII",)),), caveats="Leads differ between records: only MLII is in all that count."),
     _classic("svdb", "MIT-BIH Supraventricular Arrhythmia Database", "svdb", r"(^|/)(?P<subject>8\d\d)\.hea$", "Greenwald 1990, PhD thesis, MIT; " + _pb, "128", 60, n_recordings=78, hours=39., subject_rule=_own, tasks=(beats,)),
     _classic("afdb", "MIT-BIH Atrial Fibrillation Database", "afdb", r"(^|/)(?P<subject>(?!00735|03665)\d{5})\.hea$", "Moody & Mark 1983, Comput Cardiol 10:227; PhysioNet, doi:10.13026/C2MW2D", "250", 60, then=_with_rhythm, n_subjects=23, n_recordings=23, hours=230., subject_rule=_own, tasks=(fibrillation,), caveats="Records 00735 and 03665 have no samples and are left out."),
