@@ -4,11 +4,12 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 STAGES ?=
+BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow docs readme export lab browser-test clean
+.PHONY: help env demo test test-slow bench docs readme export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +26,9 @@ test: env ## all checks; some only: make test STAGES="drift docs"
 
 test-slow: env ## the notebooks' slow cells too
 	@$(BIN)/python tools/test.py notebooks --flags slow
+
+bench: env ## the benchmark notebooks into bench/; some only: make bench BENCH="speed scaling"
+	@$(BIN)/python tools/bench.py $(BENCH)
 
 docs: env ## build the documentation into _site/
 	@$(BIN)/python tools/docs.py

@@ -19,7 +19,7 @@ import yaml
 from offline import external_requests
 
 root = Path(__file__).resolve().parents[1]
-sections = {"tutorials": "Tutorials", "api": "Reference", "systems": "Systems", "runs": "Runs", "explanations": "Explanations"}
+sections = {"tutorials": "Tutorials", "api": "Reference", "systems": "Systems", "runs": "Runs", "explanations": "Explanations", "benchmarks": "Benchmarks"}
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
 
 

@@ -21,8 +21,8 @@ one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPEN
 
 
 def notebooks():
-    "The notebooks that carry checks; those in runs/ run through papermill instead."
-    return [path for path in sorted((root / "nbs").rglob("*.ipynb")) if not {"runs", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)]
+    "The notebooks that carry checks; those in runs/ and benchmarks/ run through papermill instead."
+    return [path for path in sorted((root / "nbs").rglob("*.ipynb")) if not {"runs", "benchmarks", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)]
 
 
 # ---- stages
