@@ -76,19 +76,21 @@ def rename_published(
     if 'decoder.mask_token' in renamed: renamed['decoder.mask_token'] = renamed['decoder.mask_token'].flatten()
     return renamed
 
-# %% ../nbs/api/16_published.ipynb #b2a24079
+# %% ../nbs/api/16_published.ipynb #d07891a7
 def read_state(
     path:str|os.PathLike, # `.safetensors`, or `.pt` / `.pth` / `.bin` that holds tensors only
 ) -> dict:                # name → tensor; tensors inside dicts are called `outer.inner`
     "Tensors from a file; nothing in it is executed."
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"no weights at {path}" + (': it is a folder; SPOTR.from_pretrained reads folders' if path.is_dir() else ''))
-    with open(path, 'rb') as file: safe = file.read(9)[8:] == b'{' or path.suffix == '.safetensors'
+    with open(path, 'rb') as file: start = file.read(9)
+    safe = start[8:] == b'{' or path.suffix == '.safetensors'
+    if not safe and not start.startswith((b'PK', b'\x80')): raise ValueError(f"{path} is no file of weights, it starts with {start!r}: fetch the file itself, not the page that shows it")
     try: content = load_file(path) if safe else torch.load(path, map_location='cpu', weights_only=True)
     except UnpicklingError as error:
         raise ValueError(f"{path} holds more than tensors{_wanted(error)}, and loading it could run code, so it is refused: "
                          "where you trust it, load it with the code it came from and keep model.state_dict() with torch.save or safetensors") from error
-    except Exception as error: raise ValueError(f"{path} is damaged, or no file of weights ({type(error).__name__}: {(str(error).splitlines() or ['empty'])[0][:120]}): fetch or write it again") from error
+    except Exception as error: raise ValueError(f"{path} is damaged ({type(error).__name__}: {(str(error).splitlines() or ['empty'])[0][:120]}): fetch or write it again") from error
     state = dict(_tensors(content))
     if not state: raise ValueError(f"{path} holds no tensors by name: keep model.state_dict(), found {type(content).__name__}")
     return state
@@ -124,7 +126,7 @@ def _as_float(name, value): # float32; half precision becomes it exactly
     if not value.isfinite().all(): raise ValueError(f"{name} holds NaN or infinity: the file is damaged, or training diverged")
     return value.float()
 
-# %% ../nbs/api/16_published.ipynb #7a62bf6f
+# %% ../nbs/api/16_published.ipynb #c5838f52
 def published_config(
     state:dict,        # name → tensor, under `encoder.` and `decoder.`
     n_heads:int,       # attention heads of the blocks
@@ -144,7 +146,7 @@ def published_config(
     if dim % 8: raise ValueError(f"encoder.conv.3.weight is {dim} wide, and the 8 heads of encoder.spatial_attn do not divide that: these weights are not in the published layout")
     if 200 % patch: raise ValueError(f"encoder.conv.3.weight has patches of {patch} samples: windows are padded to multiples of 200 samples, so a patch must divide 200")
     if ratio is None: raise ValueError(f"decoder.block.0.mlp.gate_proj.weight widens {render_dim} to {render_hidden}, encoder.block.0.mlp.gate_proj.weight {dim} to {hidden}: one ratio for both is all that SpotrConfig can hold")
-    return SpotrConfig(dim=dim, n_heads=int(n_heads), n_blocks=count('encoder'), patch=patch, stem='conv', render_dim=render_dim, n_render_blocks=count('decoder'), ratio=ratio, sfreq=sfreq, published=True, table=tuple(table))
+    return SpotrConfig(dim=dim, n_heads=int(n_heads), n_blocks=count('encoder'), patch=patch, stem='conv', render_dim=render_dim, n_render_blocks=count('decoder'), renderer='attention', ratio=ratio, sfreq=sfreq, published=True, table=tuple(table))
 
 # %% ../nbs/api/16_published.ipynb #60a6a963
 def check_layout(
