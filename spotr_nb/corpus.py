@@ -18,7 +18,7 @@ from .building import FORMAT, build_corpus, progress_bar
 from .files import sha256
 from .storing import QUALITY, Cut, from_int16, to_int16
 
-# %% ../nbs/api/03_corpus.ipynb #c76fec92
+# %% ../nbs/api/03_corpus.ipynb #9ec41b4e
 class Corpus:
     "Windows of many recordings in a folder; `Corpus.build` makes one, `Corpus(folder)` opens it."
     def __init__(self,
@@ -33,7 +33,7 @@ class Corpus:
             for file, size in shard['bytes'].items():
                 found = (self.folder/file).stat().st_size if (self.folder/file).is_file() else None
                 if found != size: raise FileNotFoundError(f"corpus {self.folder} lacks {file}" + ('' if found is None else f", or a part of it: it has {found} bytes of {size}") + "; the same Corpus.build makes it again")
-        self._plan, self._columns = lru_cache(8)(lambda *of: self._make_plan(*of)), lru_cache(512)(lambda *of: self._open_columns(*of))   # files may be too many to keep all open
+        self._plan, self._crops, self._scale = (lru_cache(size)(lambda *of, name=name: getattr(self, name)(*of)) for size, name in ((4, '_make_plan'), (512, '_open_crops'), (1024, '_load_scale')))   # there may be more files than can be open
 
     @classmethod
     def build(cls, sources, out, **settings): "Make a corpus, go on with one that was interrupted, or add to one; see `build_corpus` for the settings."; build_corpus(sources, out, **settings); return cls(out)
@@ -198,7 +198,7 @@ def steps_per_epoch(self:Corpus,
     return self._plan(0, batch_size, 2.).n_steps
 Corpus._make_plan, Corpus.draw, Corpus.steps_per_epoch = _make_plan, draw, steps_per_epoch
 
-# %% ../nbs/api/03_corpus.ipynb #abb498bb
+# %% ../nbs/api/03_corpus.ipynb #ecab1b41
 class Batch(NamedTuple):
     "Windows of one shape, ready for the model."
     x:np.ndarray      # `[B, C, L]` float32, 0 where not valid
@@ -206,21 +206,19 @@ class Batch(NamedTuple):
     places:np.ndarray # `[C, 3]` float32, where each channel looks from; NaN where that is unknown
     modality:str      # eeg, ieeg, ecg or ppg
 
-def _open_columns(self:Corpus, name, length): # crops `[n, S, C, L]` int16 of a shard, a view: crop of window i from sample s is [i, s]; scale `[n, C]`
+def _open_crops(self:Corpus, name, length): # of a shard, `[n, S, C, L]` int16, a view: crop of window i from sample s is [i, s]
     x = self.open(dict(name=name), 'x').view(np.ndarray)
     shape, (window, channel, sample) = (len(x), x.shape[2] - length + 1, x.shape[1], length), x.strides
-    return np.lib.stride_tricks.as_strided(x, shape, (window, sample, channel, sample), writeable=False), np.array(self.open(dict(name=name), 'scale'))
+    return np.lib.stride_tricks.as_strided(x, shape, (window, sample, channel, sample), writeable=False)
+
+def _load_scale(self:Corpus, group): return np.concatenate([self.open(shard, 'scale') for shard in group.shards])   # 1/600 of the size of the windows: in memory
 
 def _read_crops(self:Corpus, group, window, start): # int16 and scale of some windows of a group
-    if len(group.shards) == 1: crops, scale = self._columns(group.shards[0]['name'], group.length); return crops[window, start], scale[window]
-    whole, scales = np.empty((len(window), group.n_channels, group.length), np.int16), np.empty((len(window), group.n_channels), np.float32)
-    which = np.searchsorted(group.edges, window, side='right') - 1
-    for k in np.unique(which):
-        (crops, scale), mine = self._columns(group.shards[k]['name'], group.length), which == k
-        row = window[mine] - group.edges[k]
-        whole[mine], scales[mine] = crops[row, start[mine]], scale[row]
-    return whole, scales
-Corpus._open_columns, Corpus._read_crops = _open_columns, _read_crops
+    if len(group.shards) == 1: return self._crops(group.shards[0]['name'], group.length)[window, start], self._scale(group)[window]
+    shard = np.searchsorted(group.edges, window, side='right') - 1
+    crops = [self._crops(group.shards[k]['name'], group.length)[row, first] for k, row, first in zip(shard.tolist(), (window - group.edges[shard]).tolist(), start.tolist())]
+    return (np.concatenate(crops) if crops else np.empty(0, np.int16)).reshape(-1, group.n_channels, group.length), self._scale(group)[window]
+Corpus._open_crops, Corpus._load_scale, Corpus._read_crops = _open_crops, _load_scale, _read_crops
 
 # %% ../nbs/api/03_corpus.ipynb #d75eb683
 def batch(self:Corpus,
