@@ -16,27 +16,27 @@ from .signal import Signal, SignalError, MODALITIES, UNITS, VOLTS
 class ReadError(ValueError):
     "A file that cannot be read as a signal: the message names the file and the cause."
 
-# %% ../nbs/api/01_readers.ipynb #aad4de6e
+# %% ../nbs/api/01_readers.ipynb #9f445693
 KINDS = {"eeg": {"eeg"}, "ieeg": {"ecog", "seeg", "dbs", "ieeg"}, "ecg": {"ecg"}, "ppg": {"ppg"}}
 _by_name = [(re.compile(pattern, re.I), kind) for pattern, kind in (
     (r"ecg|ekg|\bmlii+\b|^(lead )?(I|II|III|aV[RLF]|V[1-9]?|ML[IV]+)$", "ecg"),
     (r"ppg|pleth", "ppg"),
-    (r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|effort|belt|snor|posit|light|pulse|\bhr\b|\bbpm\b|\bleg\b|chin|acc|\bmisc\b|^(time|t)$|timestamp|^abp$|^cvp$", "misc"),
-    (r"^(eeg|[FCPOTA][a-z]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])\b", "eeg"))]
+    (r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|effort|belt|snor|posit|light|pulse|heart.?rate|\bd?hr(ate)?\b|\bh\.r\b|\bbpm\b|\b[rl]?leg|chin|acc|\bmisc\b|\bstat\b|^ox|^(abd|chest|sound|therm|pres|pap|sum|mic|pos|pr|time|t|abp|cvp)$|timestamp|_off$", "misc"),
+    (r"^(eeg|[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])\b", "eeg"))]
 
 def _kind(name, file_kind="misc"):
     "Type of a channel: what the file says if that is specific, else what its name says, else what the file says."
     if file_kind not in ("eeg", "misc", "bio"): return file_kind
     return next((kind for pattern, kind in _by_name if pattern.search(name)), file_kind)
 
-# %% ../nbs/api/01_readers.ipynb #0cc0091a
+# %% ../nbs/api/01_readers.ipynb #38031bbe
 def _choose(path, names, kinds, modality, channels):
     "Which channels to read (indices), and their modality."
     if modality is not None and modality not in MODALITIES: raise ReadError(f"{path.name}: unknown modality {modality!r}: one of {', '.join(MODALITIES)} is needed")
     found = {m: [i for i, kind in enumerate(kinds) if kind in KINDS[m]] for m in MODALITIES}
     if channels is not None:
         channels = [channels] if isinstance(channels, (str, int)) else list(channels)
-        absent = [c for c in channels if c not in names and c not in range(len(names))]
+        absent = [c for c in channels if isinstance(c, (bool, np.bool_)) or c not in names and c not in range(len(names))]
         if absent or not channels: raise ReadError(f"{path.name}: no channel {absent[0]!r} among {', '.join(names)}" if absent else f"{path.name}: channels is empty")
         index = [names.index(c) if isinstance(c, str) else c for c in channels]
         found = {m: [i for i in index if i in of_kind] for m, of_kind in found.items()}
@@ -103,7 +103,7 @@ def _csv_columns(path):
     if ragged is not None: raise ReadError(f"{path.name}: line {ragged + 1} has {len(rows[ragged])} columns, the first has {len(names)}")
     return dict(zip(names, zip(*rows[heading:]))), 1 + heading
 
-# %% ../nbs/api/01_readers.ipynb #0571b8e5
+# %% ../nbs/api/01_readers.ipynb #d6513c32
 _is_time = re.compile(r"^(time|times|timestamps?|t|seconds?|sec|s|date)([ _\[(]*(s|sec|seconds|ms|us|µs)[\])]*)?$", re.I)
 
 def _seconds(path, name, column):
@@ -124,7 +124,11 @@ def _on_grid(path, name, time, x, sfreq=None):
     even = np.linspace(time[0], time[-1], len(time))
     late = time[-(len(time) // 4 + 1):] # the largest numbers, written with the fewest decimals
     digit = next((10. ** -d for d in range(1, 9) if np.allclose(late, np.round(late, d), atol=1e-9, rtol=0)), 0.)
-    if sfreq is None and even[1] > even[0] and np.abs(time - even).max() <= max(.02 * even[1], min(digit, 2 * even[1])): return x, (len(time) - 1) / time[-1]
+    rate, tolerance = (len(time) - 1) / time[-1] if time[-1] > 0 else 0., max(.02 * even[1], min(digit, 2 * even[1]))
+    if rate and np.abs(time - even).max() <= tolerance:
+        if sfreq is None or abs(rate / sfreq - 1) <= 1e-3: return x, rate
+        if np.abs(time - np.arange(len(time)) / sfreq).max() <= tolerance: return x, sfreq                # a short file with rounded times
+        raise ReadError(f"{path.name}: by its time column {name!r} its samples are at {rate:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
     first = np.r_[True, steps > 0]
     time, x, typical = time[first], x[:, first], np.median(steps[steps > 0]) if (steps > 0).any() else 0.
     if not typical > 0: raise ReadError(f"{path.name}: time column {name!r} stands still")
@@ -134,14 +138,18 @@ def _on_grid(path, name, time, x, sfreq=None):
     gap = (time[before + 1] - time[before] > 3 * typical) & (grid > time[before] + 1e-9) & (grid < time[before + 1] - 1e-9)
     return np.where(gap, np.nan, [np.interp(grid, time, channel) for channel in x]), sfreq
 
-# %% ../nbs/api/01_readers.ipynb #b3497132
+# %% ../nbs/api/01_readers.ipynb #885838b4
+def _unless_named(names, channels):
+    "The channels asked for; all of them if none was asked for and no name says what it is."
+    known = set.union(*KINDS.values())
+    return names if channels is None and not any(_kind(name) in known for name in names) else channels
+
 def _from_columns(path, columns, first_line, modality, channels, sfreq, unit):
     "A `Signal` from named columns."
     timed = next((name for name in columns if _is_time.match(name)), None)
     if timed is None and sfreq is None: raise ReadError(f"{path.name}: no sampling rate: pass sfreq=, or name the time column 'time' (columns: {', '.join(columns)})")
     names = [name for name in columns if name != timed]
-    if channels is None and modality is not None and not any(_kind(name) in KINDS[modality] for name in names): channels = names
-    index, modality = _choose(path, names, [_kind(name) for name in names], modality, channels)
+    index, modality = _choose(path, names, [_kind(name) for name in names], modality, _unless_named(names, channels) if modality else channels)
     names = [names[i] for i in index]
     x = np.array([_numbers(path, name, columns[name], first_line) for name in names])
     if timed is not None: x, sfreq = _on_grid(path, timed, _seconds(path, timed, _numbers(path, timed, columns[timed], first_line)), x, sfreq)
@@ -157,7 +165,7 @@ def _read_parquet(path, modality=None, channels=None, sfreq=None, unit=None):
     columns = {str(name): table[name].to_numpy() if table[name].dtype.kind in "fiub" else table[name].astype(str).to_numpy() for name in table}
     return _from_columns(path, columns, 1, modality, channels, sfreq, unit)
 
-# %% ../nbs/api/01_readers.ipynb #1f641378
+# %% ../nbs/api/01_readers.ipynb #018912a6
 def _read_npz(path, modality=None, channels=None, sfreq=None, unit=None):
     if not zipfile.is_zipfile(path): raise ReadError(f"{path.name}: is no npz file or is damaged")
     with np.load(path, allow_pickle=False) as file:
@@ -167,7 +175,9 @@ def _read_npz(path, modality=None, channels=None, sfreq=None, unit=None):
     if absent: raise ReadError(f"{path.name}: no array {absent[0]!r} among {', '.join(held) or 'none'}")
     of = lambda key, kind=str: kind(held[key].item()) if key in held else None
     x = held["x"] * of("scale", float) if "scale" in held else held["x"]
-    modality, unit, sfreq = modality or of("modality"), unit or of("unit"), sfreq or of("sfreq", float)
+    stated, unit, sfreq = of("modality"), unit or of("unit"), of("sfreq", float) if "sfreq" in held else sfreq
+    if channels is None and stated and modality not in (None, stated) and (stated, modality) != ("eeg", "ieeg"):
+        raise ReadError(f"{path.name}: says that it is {stated}, modality={modality!r} was given: leave it out, or name the channels with channels=[…] to read them as {modality}")
     events = list(zip(held["event_onset"], held["event_duration"], held["event_label"])) if "event_onset" in held else []
     if x.ndim == 3:
         trials = Signal.from_trials(x, sfreq, held.get("labels"))
@@ -175,7 +185,8 @@ def _read_npz(path, modality=None, channels=None, sfreq=None, unit=None):
     if x.ndim == 1: x = x[None]
     names = [str(name) for name in held.get("ch_names", [f"ch{i}" for i in range(len(x))])]
     if len(names) != len(x): raise ReadError(f"{path.name}: {len(names)} channel names for {len(x)} channels")
-    index, modality = _choose(path, names, [_kind(name) for name in names], modality, range(len(names)) if channels is None else channels)
+    if channels is None: channels = range(len(names)) if stated or modality is None else _unless_named(names, channels)
+    index, modality = _choose(path, names, [_kind(name) for name in names], modality or stated, channels)
     return dict(x=x[index], sfreq=sfreq, ch_names=[names[i] for i in index], modality=modality, unit=unit, events=events,
                 subject=of("subject"), recording=of("recording"), line_freq=of("line_freq", float))
 
@@ -307,7 +318,7 @@ def _reader(path):
     if not path.stat().st_size: raise ReadError(f"{path.name}: is empty")
     return READERS[suffix], path
 
-# %% ../nbs/api/01_readers.ipynb #ac1b0ff2
+# %% ../nbs/api/01_readers.ipynb #2a1ec8b2
 def read_signal(
     path,                # the file, or for WFDB the record's name
     modality:str=None,   # eeg, ieeg, ecg or ppg; found out where only one is possible
@@ -325,7 +336,7 @@ def read_signal(
     try:
         if sfreq is not None and not sfreq > 0: raise ReadError(f"{path.name}: the sampling rate is {sfreq:g} Hz: it must be above 0")
         held = reader(path, modality, channels, sfreq, unit)
-        if sfreq is not None and reader in (_read_mne, _read_wfdb) and abs(held["sfreq"]/sfreq - 1) > 1e-3: raise ReadError(f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
+        if sfreq is not None and reader in (_read_mne, _read_wfdb, _read_npz) and abs(held["sfreq"]/sfreq - 1) > 1e-3: raise ReadError(f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
         factor = _factor(path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale)
         if missing is not None: held["x"] = np.where(held["x"] == missing, np.nan, held["x"])
         given = dict(subject=subject, line_freq=line_freq)
