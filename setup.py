@@ -30,7 +30,7 @@ setuptools.setup(
     classifiers=[f"Development Status :: {settings['status']}", "Intended Audience :: Science/Research", "Programming Language :: Python :: 3 :: Only"],
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
-    extras_require={"lab": words("lab_requirements"), "dev": words("dev_requirements")},
+    extras_require={key.removesuffix("_requirements"): words(key) for key in settings if key.endswith("_requirements")},
     packages=[*setuptools.find_packages(include=[package, f"{package}.*"]), *shipped],
     package_dir=shipped,
     package_data={f"{package}.data_samples": ["*", "*/*", "*/*/*"], f"{package}.runs": ["*.ipynb"]},

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
-           'PreparationError', 'Corpus', 'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR',
-           'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe',
-           'linear_probe', 'ProbeResult', 'explore']
+           'PreparationError', 'Corpus', 'channel_places', 'datasets', 'dataset', 'DatasetError', 'samples',
+           'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
+           'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe', 'linear_probe', 'ProbeResult', 'explore']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -26,6 +26,14 @@ _home |= dict.fromkeys(_all_, "preparation")
 # %% ../nbs/api/99_package.ipynb #b0a18a77
 _all_ = ["Corpus"]
 _home |= dict.fromkeys(_all_, "corpus")
+
+# %% ../nbs/api/99_package.ipynb #27f2e5e7
+_all_ = ["channel_places"]
+_home |= dict.fromkeys(_all_, "channels")
+
+# %% ../nbs/api/99_package.ipynb #808b4c10
+_all_ = ["datasets", "dataset", "DatasetError"]
+_home |= dict.fromkeys(_all_, "catalogue")
 
 # %% ../nbs/api/99_package.ipynb #cdc8c5cf
 _all_ = ["samples", "load_sample", "load_labelled", "SampleError"]
