@@ -48,7 +48,7 @@ def _zscored(x, valid): # z-scored windows and their mask, those without a valid
     x, valid = check_window(torch.from_numpy(x[some]), torch.from_numpy(valid[some]))
     return zscore(x, valid)[0].numpy(), valid.numpy()
 
-# %% ../nbs/api/14_evaluation.ipynb #evaluation-14
+# %% ../nbs/api/14_evaluation.ipynb #aba1ddcc
 def evaluate_shard(
     model:SPOTR,
     corpus:Corpus,
@@ -57,7 +57,8 @@ def evaluate_shard(
 ) -> dict:           # errors of the model and of PCA on each window set
     "Error of the model and of principal components on the held-out windows of one dataset and shape."
     z, real = _zscored(x, valid)
-    drawn = model.render(model.embed(z, valid=real), *z.shape[1:])
+    places = np.array([place or [np.nan]*3 for place in shard.get('places') or [None]*z.shape[1]], np.float32)
+    drawn = model.render(model.embed(z, real, places), *z.shape[1:], places)
     error = normalised_error(*(torch.from_numpy(part) for part in (drawn, z, real))).nanmean().item()
     train = _training_windows(corpus, shard['dataset'], shard['modality'], *z.shape[1:])
     errors = pca_errors(train, z) if len(train) > 1 else np.ones(1)
