@@ -203,7 +203,7 @@ def write_npz(
                             event_onset=np.array(onsets, float), event_duration=np.array(durations, float), event_label=np.array(labels, str), **known)
     return path
 
-# %% ../nbs/api/01_readers.ipynb #9af48607
+# %% ../nbs/api/01_readers.ipynb #c3f19fed
 def _wfdb_header(path):
     "The `.hea` that belongs to a path of any ending, or None."
     beside = [path, path.with_suffix(".hea"), path.with_name(path.name + ".hea")]
@@ -237,7 +237,8 @@ def _read_wfdb(path, modality=None, channels=None, sfreq=None, unit=None):
     if Path(record + ".atr").is_file():
         beats = wfdb.rdann(record, "atr")
         events = [(sample / read.fs, 0., symbol) for sample, symbol in zip(beats.sample, beats.symbol)]
-    return dict(x=read.p_signal.T * np.array(factors)[:, None], sfreq=read.fs, ch_names=[names[i] for i in index], modality=modality, events=events)
+    read.p_signal *= factors
+    return dict(x=read.p_signal.T, sfreq=read.fs, ch_names=[names[i] for i in index], modality=modality, events=events)
 
 # %% ../nbs/api/01_readers.ipynb #45ad9430
 MNE_READERS = {".edf": "read_raw_edf", ".bdf": "read_raw_bdf", ".gdf": "read_raw_gdf", ".fif": "read_raw_fif", ".vhdr": "read_raw_brainvision", ".set": "read_raw_eeglab"}
@@ -274,7 +275,7 @@ def _bids_events(path):
     number = lambda text: float(text) if text not in ("n/a", "", None) else 0.
     return [(number(row["onset"]), number(row["duration"]), row.get("trial_type") or row.get("value") or "") for row in _bids_table(path, "events")]
 
-# %% ../nbs/api/01_readers.ipynb #8cb52a73
+# %% ../nbs/api/01_readers.ipynb #45e676d2
 def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
     import mne
     suffix = path.suffix.lower()
@@ -297,7 +298,9 @@ def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
             if set(wanted) <= set(alone.ch_names): raw = alone # not so if labels occur twice, which MNE renames
         raw = raw.pick(wanted)
         order = [raw.ch_names.index(label) for label in wanted]
-        x = raw.get_data(reject_by_annotation="NaN")[order] * _factor(path, modality, unit or ("au" if modality == "ppg" else "V"))
+        x = raw.get_data(reject_by_annotation="NaN")
+        if order != sorted(order): x = x[order]
+        x *= _factor(path, modality, unit or ("au" if modality == "ppg" else "V"))                           # in place: doubles weigh twice what is kept
         events = [(onset - raw.first_time, duration, label) for onset, duration, label in zip(raw.annotations.onset, raw.annotations.duration, raw.annotations.description)]
     return dict(x=x, sfreq=raw.info["sfreq"], ch_names=[names[i] for i in index], modality=modality, events=_bids_events(path) or events,
                 line_freq=raw.info["line_freq"], ch_types=[kinds[i] for i in index])
@@ -318,7 +321,7 @@ def _reader(path):
     if not path.stat().st_size: raise ReadError(f"{path.name}: is empty")
     return READERS[suffix], path
 
-# %% ../nbs/api/01_readers.ipynb #2a1ec8b2
+# %% ../nbs/api/01_readers.ipynb #0ef75d9a
 def read_signal(
     path,                # the file, or for WFDB the record's name
     modality:str=None,   # eeg, ieeg, ecg or ppg; found out where only one is possible
@@ -340,7 +343,7 @@ def read_signal(
         factor = _factor(path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale)
         if missing is not None: held["x"] = np.where(held["x"] == missing, np.nan, held["x"])
         given = dict(subject=subject, line_freq=line_freq)
-        held |= {key: value for key, value in given.items() if value is not None} | dict(x=held["x"] * factor, unit=None)
+        held |= {key: value for key, value in given.items() if value is not None} | dict(x=held["x"] * factor if factor != 1 else held["x"], unit=None)
         signal = Signal(**{"recording": path.stem, **{key: value for key, value in held.items() if value is not None}})
     except ReadError: raise
     except Exception as error: raise ReadError(f"{path.name}: {_cause(error, path)}") from error
