@@ -19,14 +19,14 @@ from .compaction import Compaction, Positions, PositionTable, check_window, to_p
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 
-# %% ../nbs/api/13_model.ipynb #db9e86bb
+# %% ../nbs/api/13_model.ipynb #d288d3db
 @dataclass(frozen=True)
 class SpotrConfig:
     "Everything that fixes the shape of a SPOTR model."
     dim:int=128             # width D of the token
     n_heads:int=16          # attention heads
     n_blocks:int=2          # transformer blocks of the bottleneck
-    patch:int=50            # samples in a patch, P
+    patch:int=100           # samples in a patch, P
     stem:str='patch'        # 'patch' (perceptron) or 'conv' (the paper's)
     render_dim:int=128      # width E of the renderer
     n_render_blocks:int=3   # blocks of the renderer
@@ -46,11 +46,11 @@ class SpotrConfig:
         for name in 'dim', 'render_dim':
             if getattr(self, name) % 2: raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(self, name)}")
 
-# %% ../nbs/api/13_model.ipynb #model-08
+# %% ../nbs/api/13_model.ipynb #eb30ad5b
 SIZES = dict(
     tiny=SpotrConfig(),
-    small=SpotrConfig(dim=256, n_heads=16, n_blocks=4, patch=50, render_dim=256, n_render_blocks=4),
-    base=SpotrConfig(dim=512, n_heads=8, n_blocks=12, patch=100, stem='conv', render_dim=256, n_render_blocks=6))
+    small=SpotrConfig(dim=256, n_heads=16, n_blocks=4, render_dim=256, n_render_blocks=4),
+    base=SpotrConfig(dim=512, n_heads=8, n_blocks=12, stem='conv', render_dim=256, n_render_blocks=6))
 
 # %% ../nbs/api/13_model.ipynb #model-10
 def normalised_error(
