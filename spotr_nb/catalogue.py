@@ -7,7 +7,7 @@ __all__ = ['TESTED', 'HOMES', 'SPLITS', 'DatasetError', 'Recording', 'Task', 'La
            'dataset', 'read_file', 'one_per_file', 'one_per_row', 'rows', 'arrays', 'matlab', 'optional', 'marked',
            'LabelledSet', 'labelled', 'download']
 
-# %% ../nbs/api/05_catalogue.ipynb #34058549
+# %% ../nbs/api/05_catalogue.ipynb #c822f981
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -16,7 +16,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Callable
-import csv, re
+import csv, re, warnings
 import numpy as np
 from .signal import Signal, MODALITIES
 from .preparation import Windows, prepare
@@ -279,7 +279,7 @@ class LabelledSet(Labelled):
         of = (lambda k: self.labels == k) if self.labels.ndim == 1 else (lambda k: self.labels[:, k])
         return {part: {name: int((of(k) & chosen).sum()) for k, name in enumerate(self.label_names)} or {"windows": int(chosen.sum())} for part, chosen in parts.items()}
 
-# %% ../nbs/api/05_catalogue.ipynb #e573866d
+# %% ../nbs/api/05_catalogue.ipynb #efea3baa
 def _starts(signal, recording, task, seconds):
     "When windows begin, s, and the class or number of each; by the events of a signal."
     starts, values = [], []
@@ -287,7 +287,8 @@ def _starts(signal, recording, task, seconds):
         if (value := task.value(recording, event)) is None: continue
         n = int(event.duration / seconds + 1e-6)
         begin = event.onset + np.arange(n) * seconds if n else [event.onset + (event.duration - seconds) / 2]
-        starts += list(begin); values += [value] * len(begin)
+        begin = [t for t in begin if -seconds < t < signal.duration]                          # some archives annotate beyond the end
+        starts += begin; values += [value] * len(begin)
     return starts, values
 
 def _windows(signal, recording, task, seconds, max_windows):
@@ -303,7 +304,7 @@ def _windows(signal, recording, task, seconds, max_windows):
     if max_windows is not None and len(kept) > max_windows: kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
     return windows[kept], [values[k] for k in kept]
 
-# %% ../nbs/api/05_catalogue.ipynb #e0c95e14
+# %% ../nbs/api/05_catalogue.ipynb #8d29f1dd
 def labelled(
     dataset:Dataset,             # an entry
     root,                        # where it lies
@@ -328,7 +329,8 @@ def labelled(
         else: usable.append(r)
     chosen = sorted(np.random.default_rng(0).permutation(len(usable))[:max_recordings])
     for r in progress_bar(progress, [usable[k] for k in chosen], desc=dataset.name, unit="recording"):
-        signal = r.load()
+        try: signal = r.load()
+        except (ValueError, OSError) as error: out["that cannot be read"] += 1; warnings.warn(f"{dataset.name}: {r.name} is left out: {error}", stacklevel=2); continue
         channels = channels or signal.ch_names
         if not set(channels) <= set(signal.ch_names): out["without all channels"] += 1; continue
         windows, values = _windows(signal.pick(list(channels)), r, task, seconds, max_windows)
@@ -366,7 +368,7 @@ def _join(d, task, pieces, some_split, out):
     note = " ".join(filter(None, (d.title + ".", task.note, f"Groups: {d.subject_rule}.", f"Split: {divided}.", d.caveats, f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.")))
     return LabelledSet(f"{d.name}: {task.name}", windows, labels, names, split, each(lambda r: r.group), note)
 
-# %% ../nbs/api/05_catalogue.ipynb #62d5f3ea
+# %% ../nbs/api/05_catalogue.ipynb #50642c55
 def download(
     dataset:Dataset,  # an entry
     root,             # where to
@@ -389,6 +391,7 @@ def _from_physionet(d, root):
         if d.also: wfdb.dl_files(d.wfdb, str(root), list(d.also))
 
 def _from_mne(d, root, **which):
+    if "subjects" not in which: raise DatasetError(f"{d.name} is fetched by subject: say which, for example download(root, subjects=[0, 1])")
     module, _, function = d.mne.rpartition(".")
     getattr(import_module(module), function)(path=str(root), **which)
 
