@@ -6,8 +6,8 @@
 __all__ = ['open_corpus', 'shares', 'gathered', 'Training', 'forward', 'sums', 'train_step', 'held_out_windows', 'held_out_loss',
            'make_probe', 'Journal', 'Run', 'pretrain', 'make_parser', 'main']
 
-# %% ../nbs/api/20_pretraining.ipynb #34558362
-import argparse, math, os, shutil, sys, time, warnings
+# %% ../nbs/api/20_pretraining.ipynb #f3b2a3e7
+import argparse, logging, math, os, shutil, sys, time, warnings
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from .checkpoints import best_checkpoint, disk_errors, find_checkpoints, hold, last_checkpoint, optimizer_state, read_checkpoint, restore_optimizers, save_checkpoint
 from .corpus import Batch, Corpus, from_int16, progress_bar
-from .devices import STRATEGIES, added_up, agreed, launch, make_fabric, pick_device, stop_on_interrupt
+from .devices import STRATEGIES, added_up, agreed, count_processes, launch, make_fabric, pick_device, stop_on_interrupt
 from .files import write_json
 from .model import SIZES, SPOTR, SpotrConfig, normalised_error, read_config
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
@@ -79,7 +79,7 @@ def gathered(model): # the model; if its weights are shared out among processes 
     whole.load_state_dict({name: value.full_tensor() for name, value in model.state_dict().items()})
     return whole.to(next(model.parameters()).device).train(model.training)
 
-# %% ../nbs/api/20_pretraining.ipynb #d16a3651
+# %% ../nbs/api/20_pretraining.ipynb #32643a7d
 class Training:
     "A run in the making: begun, or taken up from its newest checkpoint."
     def __init__(self, fabric, config, corpus, folder, recipe, resume=True, keep=2):
@@ -89,7 +89,7 @@ class Training:
         if model.config.sfreq != corpus.cut.sfreq: raise ValueError(f"the corpus is at {corpus.cut.sfreq:g} Hz, the model's configuration says {model.config.sfreq:g} Hz: build the corpus or the configuration with the other's sfreq")
         found = fabric.broadcast(_resumable(folder, recipe, corpus, model.config) if resume and fabric.is_global_zero else None)
         if found: model = SPOTR.from_pretrained(found[0]).train()
-        elif fabric.is_global_zero: shutil.rmtree(folder/'checkpoints', ignore_errors=True)
+        for old in find_checkpoints(folder) if fabric.is_global_zero and not resume else (): shutil.rmtree(old)
         self.model = fabric.setup_module(model)                                     # as Fabric wraps it
         self.shared_out = gathered(model) is not model
         if self.shared_out and recipe.matrix_lr: raise ValueError("Muon needs whole matrices, and strategy 'fsdp' cuts them: take a recipe with AdamW for all (matrix_lr=None; the preset 'paper')")
@@ -122,7 +122,7 @@ class Training:
         if agreed(self.fabric, failed is not None)[0]: raise OSError(f"{failed or 'a checkpoint could not be written'}; the newest good one is {f'of step {self.saved}' if self.saved else 'missing'}")
         self.saved = self.step
 
-# %% ../nbs/api/20_pretraining.ipynb #95d9aa05
+# %% ../nbs/api/20_pretraining.ipynb #e5b82c24
 def forward(fabric, model, batch): # a batch through the model
     x, valid, places = (fabric.to_device(torch.from_numpy(array)) for array in batch[:3])
     return model(x, valid, places)
@@ -130,8 +130,8 @@ def forward(fabric, model, batch): # a batch through the model
 @torch.no_grad()
 def sums(out): # of a batch: valid samples, squared error, errors over variance, windows that have one, windows
     error = normalised_error(out.reconstruction, out.target, out.valid).nanmean(1)
-    n_valid, there = out.valid.sum(), error.isfinite()
-    return torch.stack([n_valid, out.loss.detach()*n_valid, error[there].sum(), there.sum(), torch.ones_like(error).sum()])
+    n_valid, there = out.valid.sum(), ~error.isnan()
+    return torch.stack([n_valid, out.loss.detach()*n_valid, error.nansum(), there.sum(), torch.ones_like(error).sum()])
 
 # %% ../nbs/api/20_pretraining.ipynb #e3ecd9d4
 def train_step(run, batches, rate): # one step: its loss, gradient norm and windows are left in `run`, as tensors
@@ -175,7 +175,7 @@ def make_probe(task): # a function of the model; from such a function, or from t
     labelled = load_labelled(task)
     return lambda model: probe({task: model}, labelled)[task].auroc
 
-# %% ../nbs/api/20_pretraining.ipynb #be6ab702
+# %% ../nbs/api/20_pretraining.ipynb #6236700d
 class Journal:
     "What is written down while training."
     def __init__(self, run, loggers, probe, progress):
@@ -190,11 +190,14 @@ class Journal:
     def write(self, run, model, rate, measure, probe): # a line; with the held-out loss and the probe's score if it is time for them
         speed = float(self.n_windows)/(time.monotonic() - self.since)
         row = dict(step=run.step, loss=run.loss.item(), **run.monitor.look(), gradient_norm=run.norm.item(), lr=rate*run.recipe.lr, windows_per_second=round(speed, 1), seconds=round(run.seconds(), 3))
-        model.eval()
+        if model: model.eval()
         if measure: row['heldout_loss'] = held_out_loss(run.fabric, model, self.held_out)
         if probe: row['probe'] = float(self.probe(model))
-        model.train()
-        for add in self.metrics.add, *(add for add, _ in self.loggers): add(row)
+        if model: model.train()
+        self.metrics.add(row)
+        for add, _ in self.loggers:
+            try: add(row)
+            except OSError as error: warnings.warn(f"step {run.step} is missing in a logger: {error}")
         self.bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
         self.n_windows, self.since = 0., time.monotonic()
         return row.get('heldout_loss')
@@ -213,7 +216,7 @@ class Run:
     finished:bool      # False if it was stopped on the way
     metrics:dict       # the learning curve, see `read_metrics`
 
-# %% ../nbs/api/20_pretraining.ipynb #ee9b5c6c
+# %% ../nbs/api/20_pretraining.ipynb #873a5776
 def pretrain(
     config:SpotrConfig|str,        # a configuration or the name of a size
     corpus:Corpus,                 # what to train on; or its folder
@@ -233,8 +236,8 @@ def pretrain(
     progress:bool|str=True,        # see `progress_bar`
 ) -> Run:
     "Pretrain a model by one-token reconstruction; interrupt it whenever you like and call again to go on."
-    if devices > 1 and 'WORLD_SIZE' not in os.environ:
-        return _in_processes(devices, config, corpus, Path(out), recipe, dict(device=device, stop_at=stop_at, log_every=log_every, checkpoint_every=checkpoint_every, keep=keep, probe_every=probe_every, probe_task=probe_task, strategy=strategy), resume, loggers)
+    if devices > 1 and count_processes() == 1:
+        return _in_processes(devices, config, corpus, Path(out), recipe, dict(device=device, stop_at=stop_at, log_every=log_every, checkpoint_every=checkpoint_every, keep=keep, probe_every=probe_every, probe_task=probe_task, strategy=strategy), resume, loggers, progress)
     out, corpus, config = Path(out), corpus if isinstance(corpus, Corpus) else Corpus(corpus), SIZES.get(config, config) if isinstance(config, str) else config
     fabric = make_fabric(device, recipe.precision, strategy, find_unused=getattr(config, 'published', False))
     with hold(out) if fabric.is_global_zero else nullcontext(), stop_on_interrupt() as stopped:
@@ -252,7 +255,7 @@ def pretrain(
                 measure = due(checkpoint_every) or progressed >= 1
                 if measure or due(log_every) or due(probe_every):
                     run.check()
-                    model = gathered(run.model.module)
+                    model = gathered(run.model.module) if measure or due(probe_every) else None
                     if journal: score = journal.write(run, model, rate, measure, due(probe_every))
                 if measure:
                     try: run.save(score, progressed >= 1)
@@ -265,17 +268,19 @@ def pretrain(
     fabric.barrier()
     return Run(model, out, run.step, progressed >= 1, read_metrics(out))
 
-def _in_processes(devices, config, corpus, out, recipe, settings, resume, loggers): # the same as a program in several processes; what it leaves
+def _in_processes(devices, config, corpus, out, recipe, settings, resume, loggers, progress): # the same as a program in several processes; what it leaves
     if not isinstance(settings['probe_task'], str): raise ValueError("a probe that is a function cannot be sent to other processes: name a labelled set")
     out.mkdir(parents=True, exist_ok=True)
     if not isinstance(config, str): write_json(out/'config.json', dict(model='SPOTR', **asdict(config)))
     given = dict(size=config if isinstance(config, str) else out/'config.json', corpus=getattr(corpus, 'folder', corpus), out=out) | settings | asdict(recipe) | dict(matrix_lr=recipe.matrix_lr or 0)
     options = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", value)]
-    launch('spotr_nb.pretraining', [*options, '--resume' if resume else '--no-resume', *(['--loggers', *loggers] if loggers else [])], devices, log=out/'log.txt')
-    path, training = last_checkpoint(out)
+    launch('spotr_nb.pretraining', [*options, '--resume' if resume else '--no-resume', '--progress' if progress else '--no-progress', *(['--loggers', *loggers] if loggers else [])], devices, log=out/'log.txt')
+    found = last_checkpoint(out)
+    if found is None: raise KeyboardInterrupt                                        # before the first checkpoint
+    path, training = found
     return Run(SPOTR.from_pretrained(path), out, training['step'], training['finished'], read_metrics(out))
 
-# %% ../nbs/api/20_pretraining.ipynb #abc369f1
+# %% ../nbs/api/20_pretraining.ipynb #03d1eed4
 def make_parser() -> argparse.ArgumentParser:
     "The options of `python -m spotr_nb.pretraining`."
     parser = argparse.ArgumentParser(prog='python -m spotr_nb.pretraining', description='Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.')
@@ -286,28 +291,33 @@ def make_parser() -> argparse.ArgumentParser:
         kind = {'line-freq': float, 'window-seconds': float, 'stop-at': int}.get(name, str if default is None else type(default))
         parser.add_argument(f'--{name}', type=kind, default=default, metavar=kind.__name__.upper(), help=f'{text} (default: {default})')
     parser.add_argument('--loggers', nargs='*', default=(), choices=tuple(LOGGERS), help='beside metrics.csv')
+    parser.add_argument('--progress', action=argparse.BooleanOptionalAction, default=True, help='a bar')
     parser.add_argument('--resume', action=argparse.BooleanOptionalAction, default=True, help='go on from the newest checkpoint in the output folder')
     for field in fields(Recipe):
         kind = next(kind for kind in (int, float, str) if kind.__name__ in str(field.type))
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help='see Recipe' + ('; 0: AdamW for all' if field.name == 'matrix_lr' else ''))
     return parser
 
-# %% ../nbs/api/20_pretraining.ipynb #ce280be0
+# %% ../nbs/api/20_pretraining.ipynb #b304ab1f
 def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code
     "0 if all went well, 2 for a wrong argument, 1 for another error, 130 if one process was interrupted."
-    args, many = make_parser().parse_args(arguments), int(os.environ.get('WORLD_SIZE', 1)) > 1
+    args, many = make_parser().parse_args(arguments), count_processes() > 1
     given = {field.name: value for field in fields(Recipe) if (value := getattr(args, field.name)) is not None}
     if given.get('matrix_lr') == 0: given['matrix_lr'] = None
+    import lightning_fabric                                                                                 # sets the level that is set next
+    logging.getLogger('lightning_fabric').setLevel(logging.WARNING)
+    warnings.filterwarnings('ignore', message='Grad strides do not match')                                  # DDP's remark on gradients of transposed products, which it copies
+    progress = 'text' if args.progress else False
     try:
         recipe = make_recipe(args.preset, **given)
         if args.size not in SIZES and not Path(args.size).is_file(): raise ValueError(f"no size and no file called {args.size!r}; sizes are {', '.join(SIZES)}")
         config = SIZES[args.size] if args.size in SIZES else read_config(Path(args.size))
         with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():                     # one builds the corpus, the others find it
-            corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress='text', **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
+            corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress=progress, **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
         settings = {name: getattr(args, name) for name in ('device', 'resume', 'stop_at', 'log_every', 'checkpoint_every', 'keep', 'probe_every', 'probe_task', 'loggers', 'strategy')}
-        run = pretrain(config, corpus, args.out, recipe, **settings, progress='text')
+        run = pretrain(config, corpus, args.out, recipe, **settings, progress=progress)
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f'spotr_nb.pretraining: {error}', file=sys.stderr); return 2 if isinstance(error, (ValueError, FileNotFoundError)) else 1
     finally:
