@@ -200,7 +200,7 @@ def _quality(signal, first, last, length, limits):
         missing[:, channel] = np.clip(1 - measured / length, 0, 1)
     return flat, clipped, missing
 
-# %% ../nbs/api/02_preparation.ipynb #367e93b0
+# %% ../nbs/api/02_preparation.ipynb #785c45db
 @dataclass(frozen=True, eq=False, repr=False)
 class Windows:
     "Windows of one recording, with what was measured and what they are worth."
@@ -227,6 +227,11 @@ class Windows:
     def n_samples(self): "Samples of a window, L."; return self.x.shape[2]
     @property
     def seconds(self): "Length of a window."; return self.n_samples / self.sfreq
+    @property
+    def places(self): # lazily: names are looked up in MNE's montages
+        "Where each channel looks from, [C, 3]; NaN where its name does not say. See `channel_places`."
+        from spotr_nb.channels import channel_places
+        return channel_places(self.ch_names, self.modality)
     @property
     def good(self): "Which windows have no flat channel and at most 1 % of any channel clipped or missing, [n] bool."; return ~self.flat.any(1) & (np.maximum(self.clipped, self.missing).max(1) <= TOLERANCE)
     def __repr__(self): return f"Windows({', '.join(_facts(self).values())})"
