@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Job', 'slurm_queue', 'slurm', 'run_here', 'dask']
 
-# %% ../nbs/api/23_clusters.ipynb #1c42c666
-import os, shutil, signal, subprocess, time
+# %% ../nbs/api/23_clusters.ipynb #77b726c5
+import json, os, shutil, signal, subprocess, time
 from pathlib import Path
 from .files import write_json
 from .execution import read_run, start_run
@@ -28,7 +28,7 @@ class Job:
         from submitit.helpers import DelayedSubmission
         return DelayedSubmission(Job(), folder)
 
-# %% ../nbs/api/23_clusters.ipynb #568e9fe3
+# %% ../nbs/api/23_clusters.ipynb #34505c01
 def slurm_queue() -> set|None: # ids such as 12_3; None if Slurm does not answer
     "The jobs of this user that wait or run."
     if shutil.which('squeue') is None: return None
@@ -41,10 +41,13 @@ def slurm(
     cluster:str='slurm',   # 'local' tries the same without Slurm, all at once
     every:float=5.,        # between two looks at the queue, s
     **settings,            # submitit's: timeout_min, cpus_per_task, gpus_per_node, mem_gb, slurm_partition, slurm_account, …
-):                         # yields (folder, cause)
+):                         # a generator of (folder, cause)
     "An array of Slurm jobs."
     submitit = needs('submitit', "engine 'slurm'")
     if cluster == 'slurm' and shutil.which('sbatch') is None: raise FileNotFoundError("there is no sbatch here: call from a machine that can submit to Slurm, or use engine 'local'")
+    return _slurm(folders, n_jobs, cluster, every, submitit, settings)
+
+def _slurm(folders, n_jobs, cluster, every, submitit, settings):
     known = {folder: json.loads((folder/'job.json').read_text(encoding='utf-8'))['job'] for folder in folders if (folder/'job.json').exists()}
     queue = slurm_queue() if known else set()
     jobs = {folder: None for folder, job in known.items() if queue is None or job in queue}          # None: another call's job
@@ -67,7 +70,7 @@ def slurm(
 
 ENGINES['slurm'] = slurm
 
-# %% ../nbs/api/23_clusters.ipynb #1274ad84
+# %% ../nbs/api/23_clusters.ipynb #ed1ddead
 def run_here(
     folder:str, # of a run
 ) -> int:       # see `execute_run`
@@ -80,10 +83,13 @@ def dask(
     folders:list[Path],     # of runs
     n_jobs:int|None=None,   # at the same time; None: one for each worker
     scheduler:str|None=None, # its address, tcp://host:8786
-):                          # yields (folder, cause)
+):                          # a generator of (folder, cause)
     "Tasks of a Dask scheduler."
     distributed = needs('distributed', "engine 'dask'")
     if not scheduler: raise ValueError("engine 'dask' needs the address of a scheduler: scheduler='tcp://host:8786', or --scheduler")
+    return _dask(folders, n_jobs, scheduler, distributed)
+
+def _dask(folders, n_jobs, scheduler, distributed):
     with distributed.Client(scheduler, set_as_default=False) as client:
         waiting, running = list(folders), {}
         ends = distributed.as_completed(loop=client.loop)

@@ -66,13 +66,16 @@ def plan(
             runs.setdefault(run_id(name, run), run)
     return list(runs.values())
 
-# %% ../nbs/api/22_sweeps.ipynb #575ff284
+# %% ../nbs/api/22_sweeps.ipynb #b26f5d1f
 def local(
     folders:list[Path], # of runs
     n_jobs:int=1,       # at the same time
 ):                      # yields (folder, cause)
     "Processes on this machine."
     if n_jobs < 1: raise ValueError(f"n_jobs must be at least 1, found {n_jobs}")
+    return _local(folders, n_jobs)
+
+def _local(folders, n_jobs):
     waiting, running, free = list(folders), {}, list(range(n_jobs))      # running: {process: (folder, slot)}
     gpus = os.environ['CUDA_VISIBLE_DEVICES'].split(',') if os.environ.get('CUDA_VISIBLE_DEVICES') else [str(k) for k, _ in enumerate(Path('/dev').glob('nvidia[0-9]*'))]
     shared = {} if n_jobs == 1 or 'OMP_NUM_THREADS' in os.environ else dict(OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1)//n_jobs)))
