@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['list_samples', 'read_recording', 'cut', 'show_info', 'prepared', 'embed_file', 'reconstruct_file', 'list_datasets',
-           'convert_weights', 'run', 'run_demo', 'add_run', 'add_file', 'make_parser', 'main']
+           'convert_weights', 'export_programs', 'run', 'run_demo', 'add_run', 'add_file', 'make_parser', 'main']
 
 # %% ../nbs/api/33_cli.ipynb #a0a20d6d
 import argparse, sys
@@ -91,6 +91,13 @@ def convert_weights(args):
     worst = max(max(row['token'], row['drawing']) for row in card['parity'])
     print(f"{card['parameters']/1e6:.1f} M parameters → {args.output}, at most {worst:.0e} (relative) from the plain computation with the same weights")
 
+# %% ../nbs/api/33_cli.ipynb #8bf7e7f4
+def export_programs(args):
+    "Write a model as programs that run without this package: embed and render, as ONNX or torch.export files."
+    from spotr_nb.deployment import export_model
+    described = export_model(args.model, args.output, args.format.split(','), args.int8)
+    for name, file in described['files'].items(): print(f"{args.output}/{name}: {file['bytes']/1e6:.1f} MB, at most {file['difference']['largest']:.0e} from PyTorch")
+
 # %% ../nbs/api/33_cli.ipynb #cli-10
 def run(args):
     "Execute a run notebook with the options given."
@@ -134,7 +141,7 @@ def add_file(commands, name, do, model): # a command on one recording
     parser.set_defaults(do=do)
     return parser
 
-# %% ../nbs/api/33_cli.ipynb #6e7c0a27
+# %% ../nbs/api/33_cli.ipynb #9542f61b
 def make_parser(
     asked:list[str]=(), # the command line: options of `pretrain` and `probe` are there if it names them
 ) -> argparse.ArgumentParser:
@@ -165,6 +172,11 @@ def make_parser(
     convert.add_argument('--sfreq', type=float, default=200., help='sampling rate that the model was trained at, in Hz (default: 200)')
     convert.add_argument('--license', default='unknown', help="the weights', as their authors say")
     convert.add_argument('--overwrite', action='store_true', help='replace a model that is there')
+    exported = commands.add_parser('export', help=export_programs.__doc__, description=export_programs.__doc__); exported.set_defaults(do=export_programs)
+    exported.add_argument('model', help='model folder')
+    exported.add_argument('-o', '--output', required=True, help='folder for the files')
+    exported.add_argument('--format', default='onnx', help='onnx, torch, or both with a comma (default: onnx)')
+    exported.add_argument('--int8', action='store_true', help='embed with int8 matrix products too, with its error measured')
     return parser
 
 # %% ../nbs/api/33_cli.ipynb #3ca9a95f

@@ -46,10 +46,10 @@ class SpotrConfig:
         for name in 'dim', 'render_dim':
             if getattr(self, name) % 2: raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(self, name)}")
 
-# %% ../nbs/api/13_model.ipynb #eb30ad5b
+# %% ../nbs/api/13_model.ipynb #77c1704a
 SIZES = dict(
     tiny=SpotrConfig(),
-    small=SpotrConfig(dim=256, n_heads=16, n_blocks=4, render_dim=256, n_render_blocks=4),
+    small=SpotrConfig(dim=256, n_heads=16, n_blocks=4, patch=50, render_dim=256, n_render_blocks=4),
     base=SpotrConfig(dim=512, n_heads=8, n_blocks=12, stem='conv', render_dim=256, n_render_blocks=6))
 
 # %% ../nbs/api/13_model.ipynb #model-10
