@@ -82,7 +82,7 @@ def as_published(z, valid): # z-scored windows and mask `[B, C, L]`, filled as t
     fill = (place >= end) & (place < end + -end % 200) & valid.any(-1, keepdim=True)
     return nn.functional.pad(z, (0, -n % 200)), nn.functional.pad(valid, (0, -n % 200)) | fill
 
-# %% ../nbs/api/13_model.ipynb #9d839a91
+# %% ../nbs/api/13_model.ipynb #ecb64da0
 class SPOTR(nn.Module):
     "Compress a window `[C, L]` of any number of channels and samples into one token, and draw it again from that token."
     def __init__(self,
@@ -110,7 +110,7 @@ class SPOTR(nn.Module):
 
     def draw(self, token, n_channels, n_samples, places=None): # token `[B, D]` → `[B, C, L]`
         padded = n_samples + (-n_samples % 200 if self.config.published else 0)                         # there places attend to one another: as many as the authors have
-        return self.decoder(token, n_channels, -(-padded//self.config.patch), places)[..., :n_samples]
+        return self.decoder(token, n_channels, (padded + self.config.patch - 1)//self.config.patch, places)[..., :n_samples]
 
     def forward(self,
         x:torch.Tensor,               # windows `[B, C, L]` at `config.sfreq`, in any unit; NaN marks a missing sample
