@@ -62,7 +62,7 @@ def _training(path): # a checkpoint's training.json; {} if it cannot be read
     try: return json.loads((path/'training.json').read_text(encoding='utf-8'))
     except (OSError, ValueError): return {}
 
-# %% ../nbs/api/18_checkpoints.ipynb #6de1b3d3
+# %% ../nbs/api/18_checkpoints.ipynb #38128800
 def save_checkpoint(
     folder:str|os.PathLike,   # the run's folder
     model,                    # with `save_pretrained`
@@ -86,7 +86,9 @@ def save_checkpoint(
 def _drop_old(folder, step, keep): # all but the newest up to `step` and the best
     there = [path for path in find_checkpoints(folder) if int(path.name[5:]) <= step]
     scored = [(score, path) for path in there if (score := _training(path).get('score')) is not None]
-    for path in set(there[keep:]) - ({min(scored)[1]} if scored else set()): shutil.rmtree(path, ignore_errors=True)
+    for path in set(there[keep:]) - ({min(scored)[1]} if scored else set()):
+        gone = path.with_name(f'.{path.name}.old'); os.replace(path, gone)          # so that a kill leaves no half of it under its name
+        shutil.rmtree(gone, ignore_errors=True)
 
 # %% ../nbs/api/18_checkpoints.ipynb #b7704f49
 def read_checkpoint(

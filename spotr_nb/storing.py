@@ -47,20 +47,19 @@ class Cut:
         if not self.sfreq > 0: raise ValueError(f"sfreq must be positive, found {self.sfreq}")
         for field in fields(self): object.__setattr__(self, field.name, float(getattr(self, field.name)))   # 3 and 3.0 are the same cut
 
-# %% ../nbs/api/02_storing.ipynb #26184aa5
+# %% ../nbs/api/02_storing.ipynb #af0f42cd
 def in_parts(
     signal:Signal,
     cut:Cut,
-): # yields ('train' or 'heldout', an iterator of blocks of `Windows`); a part too short for one window is left out
+): # yields ('train' or 'heldout', an iterator of blocks of `Windows`); a part too short for one window, or without a sample, is left out
     "Cut in time first, filter and window each part by itself."
     from spotr_nb.preparation import prepare_in_blocks
-    border = round(signal.duration*(1 - cut.holdout)*signal.sfreq)/signal.sfreq
-    if border >= cut.window_seconds:
+    border, measured = round(signal.duration*(1 - cut.holdout)*signal.sfreq)/signal.sfreq, lambda part: any(np.isfinite(x).any() for x in part.x)
+    if border >= cut.window_seconds and measured(early := signal.crop(0, border)):
         length = cut.window_seconds*(2 if border >= 2*cut.window_seconds else 1)
-        yield 'train', prepare_in_blocks(signal.crop(0, border), length, length/2, cut.sfreq)
-    if signal.duration - border >= cut.window_seconds:
-        late = prepare_in_blocks(signal.crop(border), cut.window_seconds, sfreq=cut.sfreq, drop_last=True)
-        yield 'heldout', (replace(windows, t0=windows.t0 + border) for windows in late)
+        yield 'train', prepare_in_blocks(early, length, length/2, cut.sfreq)
+    if signal.duration - border >= cut.window_seconds and measured(late := signal.crop(border)):
+        yield 'heldout', (replace(windows, t0=windows.t0 + border) for windows in prepare_in_blocks(late, cut.window_seconds, sfreq=cut.sfreq, drop_last=True))
 
 # %% ../nbs/api/02_storing.ipynb #3f23c461
 COLUMNS = dict(x='<i2', scale='<f4', t0='<f8', quality='<f4', label='<i4')   # of each window, as stored

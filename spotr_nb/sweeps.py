@@ -176,7 +176,7 @@ def run_all(
 
 def _interrupt(number): raise KeyboardInterrupt
 
-# %% ../nbs/api/22_sweeps.ipynb #fc16eddd
+# %% ../nbs/api/22_sweeps.ipynb #7638826c
 def _words(run, runs): # a run by the parameters in which the runs differ
     return ' '.join(f'{key}={value}' for key, value in run['parameters'].items() if len({json.dumps(other['parameters'].get(key)) for other in runs}) > 1) or 'the only run'
 
@@ -190,8 +190,9 @@ def report(
     runs = {folder: read_run(folder) for folder in folders}
     count = {state: sum(run['state'] == state for run in runs.values()) for state in ('finished', 'failed', 'interrupted', 'running', 'waiting')}
     print(f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {', '.join(f'{n} {state}' for state, n in count.items() if n)}")
-    for folder, run in runs.items():
-        if run['error'] and run['state'] != 'finished': print(f"{run['state']}  {_words(run, runs.values())}: {run['error']}\n  see {near(folder/'log.txt')} and {near(run['executed'])}")
+    unfinished = [(folder, run) for folder, run in runs.items() if run['error'] and run['state'] != 'finished']
+    for folder, run in unfinished[:10]: print(f"{run['state']}  {_words(run, runs.values())}: {run['error']}\n  see {near(folder/'log.txt')} and {near(run['executed'])}")
+    if len(unfinished) > 10: print(f"and {len(unfinished) - 10} more, in the table")
     if count['failed']: print('failed runs are left alone until asked for: retry_failed=True, or --retry-failed')
     return count['finished'] == len(runs)
 
