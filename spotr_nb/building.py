@@ -41,8 +41,8 @@ def _given(source): # the signal that a function gives
 def _cause(error): # why a recording is left out; `final` if reading it again would not help
     return dict(cause=f'{error}' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: {error}', final=isinstance(error, ValueError))
 
-# %% ../nbs/api/03_building.ipynb #1c3f5c88
-FORMAT = 2 # of what is stored; a new number where preparing gives something else for the same recording
+# %% ../nbs/api/03_building.ipynb #0bed1e31
+FORMAT = 3 # of what is stored; a new number where preparing gives something else for the same recording
 
 class _Opaque(Exception):
     "A source that does not say what it will give."

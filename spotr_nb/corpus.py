@@ -44,7 +44,7 @@ class Corpus:
     def __repr__(self):
         return f"Corpus of {len(self.recordings)} recordings ({', '.join(sorted({r['modality'] for r in self.recordings}))}): {self.n_windows('train')} training and {self.n_windows('heldout')} held-out windows"
 
-# %% ../nbs/api/03_corpus.ipynb #dc937b49
+# %% ../nbs/api/03_corpus.ipynb #d62f5d46
 class CorpusInfo(list):
     "What a corpus holds: a list of dicts, one for each dataset, that shows itself as a table."
     def _rows(self): return [list(self[0]), *([f'{value:,.1f}' if isinstance(value, float) else f'{value:,}' if isinstance(value, int) else str(value) for value in row.values()] for row in self)]
@@ -68,13 +68,13 @@ def info(self:Corpus) -> CorpusInfo: # a row for each dataset and modality
             'subjects': f"{len(subjects)}{' + unknown' if any(r['subject'] is None for r in recordings) else ''}" if subjects else 'unknown',
             'hours': sum(r['seconds'] for r in recordings)/3600, 'channels': _several(len(r['ch_names']) for r in recordings), 'Hz': _several(r['sfreq'] for r in recordings),
             **{split: sum(shard['n_windows'] for shard in mine(self.shards(split))) for split in ('train', 'heldout')}, 'shards': len(shards),
-            'MB': sum(sum(shard['bytes'].values()) for shard in shards)/1e6, **{f'{name} %': float(100*share) for name, share in zip(QUALITY, quality)}})
+            'MB': sum(sum(shard['bytes'].values()) for shard in shards)/1e6, **{f'{name} %': float(100*share) for name, share in zip(QUALITY[:3], quality)}})
     return rows
 Corpus.info = info
 
-# %% ../nbs/api/03_corpus.ipynb #e651f27d
+# %% ../nbs/api/03_corpus.ipynb #a269e2f4
 def table(self:Corpus): # -> pandas.DataFrame
-    "One row for each window: dataset, subject, recording, split, shard, row, t0, label, flat, clipped, missing."
+    "One row for each window: dataset, subject, recording, split, shard, row, t0, label, flat, clipped, missing, invalid."
     import pandas
     parts = []
     for shard in self.manifest['shards']:
@@ -145,7 +145,7 @@ def weights(self:Corpus,
     return np.array([share[shard['name']] for shard in self.shards('train')])
 Corpus.weights = weights
 
-# %% ../nbs/api/03_corpus.ipynb #4fc2636b
+# %% ../nbs/api/03_corpus.ipynb #f4a13b2f
 class _Plan:
     "Which group each step of an epoch draws from, and which of its windows."
     def __init__(self, groups, seed):
@@ -160,7 +160,7 @@ class _Plan:
     def _epoch(self, number): # group of each step, and how many batches of that group came before
         n, before = np.diff(self._ends([number])[0]), np.diff(self._ends(np.arange(number)), axis=1).sum(0)
         group, order = np.repeat(np.arange(len(n)), n), np.random.default_rng([self.seed, 1, number]).permutation(self.n_steps)
-        return group[order], (np.concatenate([np.arange(k) for k in n]) + before[group])[order]
+        return group[order].tolist(), (np.concatenate([np.arange(k) for k in n]) + before[group])[order].tolist()
 
     def _deck(self, k, turn): # windows of a group in the order in which they are dealt the `turn`-th time, and where each is cropped
         order, group = np.random.default_rng([self.seed, 2, k, turn]), self.groups[k]
@@ -170,14 +170,14 @@ class _Plan:
         epoch, step = divmod(step, self.n_steps)
         kinds, earlier = self.epoch(epoch)
         k = kinds[step]; group, deck = self.groups[k], self.decks[k]
-        turn, at = divmod(int(earlier[step])*group.size, group.n_windows)
-        window, start = (part[at:at + group.size] for part in deck(turn))
+        turn, at = divmod(earlier[step]*group.size, group.n_windows)
+        window, start = [part[at:at + group.size].astype(np.intp) for part in deck(turn)]
         while len(window) < group.size: # the deck is at its end: shuffle, and go on
             turn, more = turn + 1, group.size - len(window)
-            window, start = (np.concatenate([part, new[:more]]) for part, new in zip((window, start), deck(turn)))
+            window, start = [np.concatenate([part, new[:more].astype(np.intp)]) for part, new in zip((window, start), deck(turn))]
         return group, window, start
 
-# %% ../nbs/api/03_corpus.ipynb #64a48ac7
+# %% ../nbs/api/03_corpus.ipynb #04273da3
 def _make_plan(self:Corpus, seed, batch_size, temperature):
     if not (isinstance(seed, (int, np.integer)) and seed >= 0): raise ValueError(f"seed must be a whole number from 0, found {seed!r}")
     return _Plan(self.groups(batch_size, temperature), seed)
@@ -189,7 +189,7 @@ def draw(self:Corpus,
     if not 0 <= rank < world_size: raise ValueError(f"rank must be from 0 to {world_size - 1} (world_size - 1), found {rank}")
     if step < 0: raise ValueError(f"step must not be negative, found {step}")
     group, window, start = self._plan(seed, batch_size, temperature).draw(step)
-    return group, window[rank::world_size], start[rank::world_size]
+    return (group, window, start) if world_size == 1 else (group, window[rank::world_size], start[rank::world_size])
 
 def steps_per_epoch(self:Corpus,
     batch_size:int=32, # as in `batch`
@@ -198,7 +198,7 @@ def steps_per_epoch(self:Corpus,
     return self._plan(0, batch_size, 2.).n_steps
 Corpus._make_plan, Corpus.draw, Corpus.steps_per_epoch = _make_plan, draw, steps_per_epoch
 
-# %% ../nbs/api/03_corpus.ipynb #ecab1b41
+# %% ../nbs/api/03_corpus.ipynb #870de7ff
 class Batch(NamedTuple):
     "Windows of one shape, ready for the model."
     x:np.ndarray      # `[B, C, L]` float32, 0 where not valid
@@ -211,16 +211,23 @@ def _open_crops(self:Corpus, name, length): # of a shard, `[n, S, C, L]` int16, 
     shape, (window, channel, sample) = (len(x), x.shape[2] - length + 1, x.shape[1], length), x.strides
     return np.lib.stride_tricks.as_strided(x, shape, (window, sample, channel, sample), writeable=False)
 
-def _load_scale(self:Corpus, group): return np.concatenate([self.open(shard, 'scale') for shard in group.shards])   # 1/600 of the size of the windows: in memory
+def _load_scale(self:Corpus, group): # scale `[n, C]`, and which windows are measured throughout `[n]` (None: all): in memory, 1/600 of the size of the windows
+    scale, invalid = (np.concatenate([self.open(shard, column) for shard in group.shards]) for column in ('scale', 'quality'))
+    complete = invalid[:, QUALITY.index('invalid')] == 0
+    return scale, complete if not complete.all() else None
 
-def _read_crops(self:Corpus, group, window, start): # int16 and scale of some windows of a group
-    if len(group.shards) == 1: return self._crops(group.shards[0]['name'], group.length)[window, start], self._scale(group)[window]
-    shard = np.searchsorted(group.edges, window, side='right') - 1
-    crops = [self._crops(group.shards[k]['name'], group.length)[row, first] for k, row, first in zip(shard.tolist(), (window - group.edges[shard]).tolist(), start.tolist())]
-    return (np.concatenate(crops) if crops else np.empty(0, np.int16)).reshape(-1, group.n_channels, group.length), self._scale(group)[window]
+def _read_crops(self:Corpus, group, window, start): # x and valid of some windows of a group, and whether all is valid
+    scale, complete = self._scale(group)
+    complete = complete is None or complete[window].all()
+    if len(group.shards) == 1: whole = self._crops(group.shards[0]['name'], group.length)[window, start]
+    else:
+        shard = np.searchsorted(group.edges, window, side='right') - 1
+        crops = [self._crops(group.shards[k]['name'], group.length)[row, first] for k, row, first in zip(shard.tolist(), (window - group.edges[shard]).tolist(), start.tolist())]
+        whole = (np.concatenate(crops) if crops else np.empty(0, np.int16)).reshape(-1, group.n_channels, group.length)
+    return *from_int16(whole, scale[window], complete), complete
 Corpus._open_crops, Corpus._load_scale, Corpus._read_crops = _open_crops, _load_scale, _read_crops
 
-# %% ../nbs/api/03_corpus.ipynb #d75eb683
+# %% ../nbs/api/03_corpus.ipynb #83c4ed3d
 def batch(self:Corpus,
     step:int,                # number of the batch, from 0
     seed:int=0,              # of the order
@@ -231,12 +238,11 @@ def batch(self:Corpus,
 ) -> Batch:                  # L = `window_seconds`
     "Batch number `step`, or a process's part of it: a pure function of these numbers."
     group, window, start = self.draw(step, seed, batch_size, temperature, rank, world_size)
-    whole, scale = self._read_crops(group, window, start)
-    x, valid = from_int16(whole, scale)
-    if not valid.all():
+    x, valid, complete = self._read_crops(group, window, start)
+    if not complete:
         for end in (0, group.n_starts - 1): # a crop without a measured sample is taken from an end of its window: one of the two has some
             empty = ~valid.any((1, 2))
-            if empty.any(): x[empty], valid[empty] = from_int16(*self._read_crops(group, window[empty], np.full(empty.sum(), end)))
+            if empty.any(): x[empty], valid[empty], _ = self._read_crops(group, window[empty], np.full(empty.sum(), end))
     return Batch(x, valid, group.places, group.modality)
 Corpus.batch = batch
 

@@ -161,18 +161,18 @@ def check_layout(
     for name, shape in layout.items():
         if name in state and state[name].shape != shape: raise ValueError(f"{name} has shape {list(state[name].shape)}, expected {list(shape)} beside the other tensors: these weights are not of one model in the published layout")
 
-# %% ../nbs/api/16_published.ipynb #390346e6
+# %% ../nbs/api/16_published.ipynb #f2749a78
 def load_published(
     state,                # name → tensor; or a file; or two of either, encoder and decoder
     n_heads:int,          # attention heads of the blocks, which the weights do not tell; 8 in the paper
     sfreq:float=200.,     # Hz
-    kind:type[SPOTR]=SPOTR,
+    kind:type|None=None,   # a subclass of SPOTR to make
 ) -> SPOTR:
     "A model from weights in the authors' layout."
     state = read_published(state)
     config = published_config(state, n_heads, sfreq)
     check_layout(state, config)
-    model = kind(config)
+    model = (kind or SPOTR)(config)
     model.load_state_dict(rename_published(state))
     return model.eval()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from .signal import Event, Signal
 
-# %% ../nbs/api/02_storing.ipynb #07a8495a
+# %% ../nbs/api/02_storing.ipynb #54e7a37f
 MISSING = np.int16(-32768)
 
 def to_int16(
@@ -24,12 +24,14 @@ def to_int16(
     return np.where(valid, whole, MISSING), scale
 
 def from_int16(
-    whole:np.ndarray, # int16 `[n, C, L]`
-    scale:np.ndarray, # `[n, C]`
+    whole:np.ndarray,    # int16 `[n, C, L]`
+    scale:np.ndarray,    # `[n, C]`
+    complete:bool=False, # known to be valid throughout: nothing to look for
 ) -> tuple[np.ndarray, np.ndarray]: # float32 windows with 0 where not valid, and the mask
     "The windows back, and which of their samples are real."
-    valid, x = whole != MISSING, whole.astype(np.float32)
-    x *= scale[..., None]
+    x = whole.astype(np.float32); x *= scale[..., None]
+    if complete: return x, np.ones(x.shape, bool)
+    valid = whole != MISSING
     if not valid.all(): np.copyto(x, 0, where=~valid)
     return x, valid
 
@@ -61,9 +63,9 @@ def in_parts(
     if signal.duration - border >= cut.window_seconds and measured(late := signal.crop(border)):
         yield 'heldout', (replace(windows, t0=windows.t0 + border) for windows in prepare_in_blocks(late, cut.window_seconds, sfreq=cut.sfreq, drop_last=True))
 
-# %% ../nbs/api/02_storing.ipynb #3f23c461
+# %% ../nbs/api/02_storing.ipynb #fca8e9c8
 COLUMNS = dict(x='<i2', scale='<f4', t0='<f8', quality='<f4', label='<i4')   # of each window, as stored
-QUALITY = ('flat', 'clipped', 'missing')                                     # share of its channels, of its samples, of its samples
+QUALITY = ('flat', 'clipped', 'missing', 'invalid')                          # share of its channels; of its samples, as recorded, and as stored
 
 def column_shape(
     column:str, # a key of `COLUMNS`
@@ -78,7 +80,7 @@ def _happening(events, names, centres): # for each time (sorted): index of the n
         if event.duration > 0: label[slice(*np.searchsorted(centres, (event.onset, event.onset + event.duration)))] = names.index(event.label)
     return label
 
-# %% ../nbs/api/02_storing.ipynb #0c8f8009
+# %% ../nbs/api/02_storing.ipynb #29754b3f
 def write_prepared(
     file,           # open for writing
     signal:Signal,
@@ -93,7 +95,7 @@ def write_prepared(
             keep = (whole != MISSING).any((1, 2))
             file.write(np.ascontiguousarray(whole[keep], COLUMNS['x']))
             part |= dict(n_windows=part['n_windows'] + int(keep.sum()), n_channels=whole.shape[1], n_samples=whole.shape[2])
-            quality = np.stack([getattr(windows, name).mean(1) for name in QUALITY], axis=1)
+            quality = np.stack([*(getattr(windows, name).mean(1) for name in QUALITY[:3]), (whole == MISSING).mean((1, 2))], axis=1)
             label = _happening(signal.events, names, windows.t0 + windows.seconds/2)
             for name, values in dict(scale=scale, t0=windows.t0, quality=quality, label=label).items(): columns.setdefault(name, []).append(values[keep])
         for name, values in columns.items(): part['at'][name] = file.tell(); file.write(np.ascontiguousarray(np.concatenate(values), COLUMNS[name]))
