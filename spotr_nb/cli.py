@@ -217,7 +217,7 @@ def make_parser(
     add_run(commands, 'pretrain', 'Pretrain a model; give the same options again to resume.', asked)
     add_run(commands, 'probe', 'Linear probes of a model on the labelled sets that ship.', asked)
     demo = commands.add_parser('demo', help=run_demo.__doc__, description=run_demo.__doc__); demo.set_defaults(do=run_demo)
-    for option, default, text in ('out', 'demo', 'output folder'), ('steps', 1500, 'steps of pretraining'), ('seed', 0, 'of weights and order'), ('device', 'auto', 'cpu, cuda, mps or auto'):
+    for option, default, text in ('out', 'demo', 'output folder'), ('steps', 2000, 'steps of pretraining'), ('seed', 0, 'of weights and order'), ('device', 'auto', 'cpu, cuda, mps or auto'):
         demo.add_argument(f'--{option}', type=type(default), default=default, help=f'{text} (default: {default})')
     convert = commands.add_parser('convert', help=convert_weights.__doc__, description=convert_weights.__doc__); convert.set_defaults(do=convert_weights)
     convert.add_argument('files', nargs='+', metavar='FILE', help="the authors' weights, .pt or .safetensors: one file, or encoder's and decoder's")

@@ -109,7 +109,7 @@ def write_still(
 # %% ../nbs/api/32_demo.ipynb #demo-22
 def demo(
     out:str|os.PathLike='demo', # folder for everything
-    steps:int=1500,             # of pretraining
+    steps:int=2000,             # of pretraining
     seed:int=0,
     device:str='auto',
 ) -> dict:                      # what results.json holds
