@@ -262,7 +262,7 @@ def pretrain(
                     except OSError as error: warnings.warn(f"{error}; training goes on")
         if run.saved != run.step: run.save(score, progressed >= 1)                  # stopped between two checkpoints, or still no room on the disk
         model = gathered(run.model.module).eval()
-        if fabric.is_global_zero and interrupted: print(f"interrupted at step {run.step}; the same call resumes from here")
+        if fabric.is_global_zero and interrupted: print(f"interrupted at step {run.step}; the same call resumes from here", flush=True)
         if fabric.is_global_zero and progressed >= 1:
             with disk_errors(f"model {out/'model'}"): model.save_pretrained(out/'model')
     fabric.barrier()
