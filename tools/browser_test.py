@@ -123,7 +123,7 @@ def site_pages(site):
     if not (site / "index.html").exists(): raise Skip("there is no site: make docs")
     with open_page(f"file://{site}") as (page, elsewhere, errors):
         for path in sorted(site.rglob("*.html")):
-            page.goto(f"file://{path}")
+            page.goto(f"file://{path}", timeout=120_000)       # a busy machine may starve Chromium for a while
             page.wait_for_load_state("networkidle")
             assert not elsewhere, f"{path.relative_to(site)} asked {elsewhere}"
             assert not errors, f"{path.relative_to(site)} has errors: {errors}"
