@@ -26,14 +26,16 @@ def spectrum(
     n = complete.sum(-1)[..., None]
     return np.fft.rfftfreq(length, 1/sfreq), np.where(n > 0, power.sum(-2)/np.maximum(n, 1), np.nan)
 
-# %% ../nbs/api/30_readings.ipynb #aa92e116
+# %% ../nbs/api/30_readings.ipynb #fbe8ffb3
 def band_shares(
     x:np.ndarray,     # `[C, L]`
     valid:np.ndarray, # `[C, L]` bool
     sfreq:float,      # Hz
 ) -> dict:            # {band: share of the power from .5 to 45 Hz}, mean over the channels
     "How the power divides between delta, theta, alpha, beta and gamma."
-    frequency, power = spectrum(x, valid, sfreq)
+    for seconds in (2., 1., .5): # shorter segments where gaps leave no longer ones
+        frequency, power = spectrum(x, valid, sfreq, seconds)
+        if np.isfinite(power).any(): break
     bands = np.stack([power[..., (frequency >= low) & (frequency < high)].sum(-1) for low, high in BAND_EDGES.values()], -1)
     total = bands.sum(-1, keepdims=True)
     shares = np.where(total > 0, bands/np.where(total > 0, total, 1), np.nan)
