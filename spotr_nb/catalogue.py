@@ -7,7 +7,7 @@ __all__ = ['TESTED', 'HOMES', 'SPLITS', 'DatasetError', 'Recording', 'Task', 'La
            'dataset', 'read_file', 'one_per_file', 'one_per_row', 'rows', 'arrays', 'matlab', 'optional', 'marked',
            'LabelledSet', 'labelled', 'download']
 
-# %% ../nbs/api/05_catalogue.ipynb #c822f981
+# %% ../nbs/api/05_catalogue.ipynb #0962f1a7
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -16,13 +16,14 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Callable
+from zipfile import BadZipFile
 import csv, re, warnings
 import numpy as np
 from .signal import Signal, MODALITIES
 from .preparation import Windows, prepare
 from .recordings import Labelled, SampleTable
 
-# %% ../nbs/api/05_catalogue.ipynb #c1f03e2e
+# %% ../nbs/api/05_catalogue.ipynb #96e92d9f
 class DatasetError(ValueError):
     "A dataset that is unknown, not there, or not laid out as expected: the message says what to do."
 
@@ -36,8 +37,9 @@ class Recording:
     split: str = None     # 'train', 'val' or 'test' where there is a split, else None
     labels: tuple = ()    # of the whole recording; labels in time are the signal's events
     facts: dict = None    # further knowledge: age, sex, blood pressure, …
+    line_freq: float = None # mains frequency where it was made, Hz; for files that do not say
 
-    def load(self): "The `Signal`."; return replace(self.read(), subject=self.subject, recording=self.name)
+    def load(self): "The `Signal`."; signal = self.read(); return replace(signal, subject=self.subject, recording=self.name, line_freq=signal.line_freq or self.line_freq)
     def __call__(self): return self.load()
     @property
     def group(self): "What must stay on one side of a split: the subject or, where unknown, the recording."; return self.subject or self.name
@@ -82,7 +84,7 @@ class Layout:
 
 TESTED = ("real files", "written layout", "not yet") # best first
 
-# %% ../nbs/api/05_catalogue.ipynb #d137c99b
+# %% ../nbs/api/05_catalogue.ipynb #835dd610
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     "An entry of the catalogue; it reads a copy on your disk."
@@ -91,7 +93,7 @@ class Dataset:
     modalities: tuple          # eeg, ieeg, ecg, ppg: the first is what it is used for
     channels: str              # of that modality, in words
     sfreq: str                 # native rate or rates, Hz
-    licence: str               # as stated by the publisher
+    licence: str               # as far as known; what counts is the publisher's page
     access: str                # open, credentialed or request
     home: str                  # URL
     citation: str              # short reference and DOI
@@ -109,6 +111,7 @@ class Dataset:
     mne: str = None            # fetcher, as 'mne.datasets.…'
     huggingface: str = None    # id of a dataset there
     also: tuple = ()           # further files in the wfdb database, by name
+    checked: str = ""          # what was compared with real files
 
     @property
     def tested_on(self): "What the loaders have seen, by layout where there is more than the published one."; return ", ".join(l.tested + (f" ({l.name})" if l.name != "as published" or len(self.layouts) > 1 else "") for l in self.layouts) or "no loader"
@@ -125,11 +128,11 @@ def _facts(d):
     fetched = ", ".join(f"{via} ({name})" for via, name in (("wfdb", d.wfdb), ("MNE", d.mne), ("Hugging Face", d.huggingface)) if name)
     layouts = "; ".join(f"{layout.name}: {layout.pattern}{layout.about and f', {layout.about}'} [{layout.tested}]" for layout in d.layouts)
     facts = {"dataset": f"{d.name}: {d.title}", "signal": f"{' + '.join(d.modalities)}, {d.channels}, {d.sfreq} Hz" + (f", mains {d.line_freq:g} Hz" if d.line_freq else ""), "size": size,
-             "licence": d.licence, "access": d.access + (f", through {fetched}" if fetched else ""), "get": d.get, "home": d.home, "cite": d.citation, "subjects": d.subject_rule, "split": d.split,
-             "tasks": tasks, "caveats": d.caveats, "layouts": layouts or "no loader yet"}
+             "licence": d.licence if "page" in d.licence or "licence" in d.checked else f"{d.licence}; not checked, see its page", "access": d.access + (f", through {fetched}" if fetched else ""), "get": d.get, "home": d.home, "cite": d.citation, "subjects": d.subject_rule, "split": d.split,
+             "tasks": tasks, "caveats": d.caveats, "layouts": layouts or "no loader yet", "checked": d.checked or "nothing: no real files were at hand, all of this is as published"}
     return {heading: text for heading, text in facts.items() if text}
 
-# %% ../nbs/api/05_catalogue.ipynb #85e20db2
+# %% ../nbs/api/05_catalogue.ipynb #bc4b6e15
 HOMES = ("eeg_datasets", "ieeg_datasets", "ecg_datasets", "ppg_datasets")
 
 @cache
@@ -142,7 +145,7 @@ class DatasetTable(SampleTable):
     "The catalogue: a list of `Dataset`s that shows itself as a table."
     number = staticmethod(lambda n: "" if n is None else f"{n:,}")
     columns = {"name": "name", "signal": lambda d: "+".join(d.modalities), "channels": "channels", "Hz": "sfreq", "subjects": lambda d: DatasetTable.number(d.n_subjects), "recordings": lambda d: DatasetTable.number(d.n_recordings),
-               "access": "access", "licence": lambda d: d.licence.split(";")[0], "tasks": lambda d: ", ".join(t.name for t in d.tasks), "loader tested on": "tested_on"}
+               "access": "access", "licence (see its page)": lambda d: d.licence.split(";")[0], "tasks": lambda d: ", ".join(t.name for t in d.tasks), "loader tested on": "tested_on", "counted in real files": lambda d: d.checked or "–"}
 
 def datasets(
     modality:str=None, # eeg, ieeg, ecg or ppg, among others or alone
@@ -161,7 +164,7 @@ def dataset(
     near = [plain[match] for match in get_close_matches(wanted, plain, 3, .5)] or [key for short, key in plain.items() if wanted and wanted in short]
     raise DatasetError(f"no dataset {name!r}" + (f": did you mean {', '.join(near)}?" if near else f": there are {', '.join(_entries())}"))
 
-# %% ../nbs/api/05_catalogue.ipynb #5b1d0ca3
+# %% ../nbs/api/05_catalogue.ipynb #b76d0687
 def _recordings(d, root, modality=None, layout=None):
     "The recordings below `root`, or an error that says what was expected."
     root = Path(root)
@@ -176,10 +179,14 @@ def _recordings(d, root, modality=None, layout=None):
     raise DatasetError(f"{d.name}: nothing below {root} looks like it: looked for {looked}. Give its top folder, unpacked. To get it: {d.get}")
 
 def _some(d, layout, root, files, modality):
-    "The recordings of a layout; none at all is an error."
-    recording = None
-    for recording in layout.load(d, root, files, modality): yield recording
-    if recording is None: raise DatasetError(f"{d.name}: {len(files)} files below {root} match {layout.pattern}, but none is a recording{f' of {modality}' if modality else ''} as {layout.name}: is something missing, such as a table of labels? {layout.about}")
+    "The recordings of a layout, each once; none at all is an error."
+    found, again = set(), []
+    for recording in layout.load(d, root, files, modality):
+        if recording.name in found: again.append(recording.name); continue
+        found.add(recording.name)
+        yield replace(recording, line_freq=d.line_freq)
+    if again: warnings.warn(f"{d.name}: {len(again)} recordings below {root} have the name of an earlier one and are left out, the first: {again[0]}. Are there several copies?")
+    if not found: raise DatasetError(f"{d.name}: {len(files)} files below {root} match {layout.pattern}, but none is a recording{f' of {modality}' if modality else ''} as {layout.name}: is something missing, such as a table of labels? {layout.about}")
 
 # %% ../nbs/api/05_catalogue.ipynb #85047ca9
 def read_file(
@@ -239,11 +246,13 @@ def rows(table): # path of a CSV or TSV file
         first = file.readline(); file.seek(0)
         yield from csv.DictReader(file, delimiter=next((mark for mark in "\t;" if mark in first), ","), skipinitialspace=True)
 
-# %% ../nbs/api/05_catalogue.ipynb #80096b5b
+# %% ../nbs/api/05_catalogue.ipynb #47a649f5
 @lru_cache(maxsize=2)
 def arrays(path): # of an .npz file
     "All arrays of a file, kept for the next recording in it."
-    with np.load(path, allow_pickle=False) as file: return {key: file[key] for key in file.files}
+    try:
+        with np.load(path, allow_pickle=False) as file: return {key: file[key] for key in file.files}
+    except (ValueError, EOFError, BadZipFile) as error: raise DatasetError(f"{Path(path).name} is damaged or no npz file: {error}") from error
 
 @lru_cache(maxsize=2)
 def matlab(path): # of a .mat file before version 7.3
@@ -252,7 +261,7 @@ def matlab(path): # of a .mat file before version 7.3
     path = Path(path)
     if not path.is_file(): raise DatasetError(f"{path.name} is not in {path.parent}")
     try: return loadmat(path, simplify_cells=True)
-    except (NotImplementedError, ValueError, TypeError, OSError) as error: raise DatasetError(f"{path.name} is damaged or no MATLAB file of version 4 to 7: {error}") from error
+    except Exception as error: raise DatasetError(f"{path.name} is damaged or no MATLAB file of version 4 to 7: {error}") from error   # it may raise anything, from zlib.error to MemoryError
 
 def optional(module, why): # a package that is not among the requirements, and what needs it
     "Import a package, or say how to get it."
@@ -304,7 +313,7 @@ def _windows(signal, recording, task, seconds, max_windows):
     if max_windows is not None and len(kept) > max_windows: kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
     return windows[kept], [values[k] for k in kept]
 
-# %% ../nbs/api/05_catalogue.ipynb #8d29f1dd
+# %% ../nbs/api/05_catalogue.ipynb #17b6351b
 def labelled(
     dataset:Dataset,             # an entry
     root,                        # where it lies
@@ -330,7 +339,8 @@ def labelled(
     chosen = sorted(np.random.default_rng(0).permutation(len(usable))[:max_recordings])
     for r in progress_bar(progress, [usable[k] for k in chosen], desc=dataset.name, unit="recording"):
         try: signal = r.load()
-        except (ValueError, OSError) as error: out["that cannot be read"] += 1; warnings.warn(f"{dataset.name}: {r.name} is left out: {error}", stacklevel=2); continue
+        except Exception as error:                                                            # as in building a corpus: a file of somebody else's may do anything
+            out["that cannot be read"] += 1; warnings.warn(f"{dataset.name}: {r.name} is left out: {error if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: {error}'}", stacklevel=2); continue
         channels = channels or signal.ch_names
         if not set(channels) <= set(signal.ch_names): out["without all channels"] += 1; continue
         windows, values = _windows(signal.pick(list(channels)), r, task, seconds, max_windows)
@@ -368,7 +378,7 @@ def _join(d, task, pieces, some_split, out):
     note = " ".join(filter(None, (d.title + ".", task.note, f"Groups: {d.subject_rule}.", f"Split: {divided}.", d.caveats, f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.")))
     return LabelledSet(f"{d.name}: {task.name}", windows, labels, names, split, each(lambda r: r.group), note)
 
-# %% ../nbs/api/05_catalogue.ipynb #50642c55
+# %% ../nbs/api/05_catalogue.ipynb #0d6e15b3
 def download(
     dataset:Dataset,  # an entry
     root,             # where to
@@ -377,7 +387,7 @@ def download(
     "Fetch a dataset into a folder, if it is open to everybody and an archive's library can do it."
     via = [kind for kind in ("wfdb", "mne", "huggingface") if getattr(dataset, kind)]
     if dataset.access != "open" or not via: raise DatasetError(f"{dataset.name} cannot be downloaded from here (access: {dataset.access}). By hand: {dataset.get} Home: {dataset.home}")
-    print(f"{dataset.title}\nlicence: {dataset.licence}\ncite:    {dataset.citation}")
+    print(f"{dataset.title}\nlicence: {dataset.licence}; what counts is {dataset.home}\ncite:    {dataset.citation}")
     root = Path(root); root.mkdir(parents=True, exist_ok=True)
     {"wfdb": _from_physionet, "mne": _from_mne, "huggingface": _from_hub}[via[0]](dataset, root, **which)
     return root

@@ -90,7 +90,7 @@ def _cinc2017_row(path, k):
     held = arrays(path)
     return Signal(held["x"][held["offsets"][k]:held["offsets"][k + 1]] / 1000, held["fs"].item(), ["ECG"], "ecg")
 
-# %% ../nbs/api/08_ecg_datasets.ipynb #ae371e4f
+# %% ../nbs/api/08_ecg_datasets.ipynb #ea56eb68
 _super = dict(NORM="normal", MI="infarction", STTC="ST/T change", CD="conduction", HYP="hypertrophy")
 TABLES = (
     Dataset("ptb_xl", "PTB-XL", channels="12 leads", sfreq="500 and 100", **_physionet | dict(licence="CC BY 4.0"), home="https://physionet.org/content/ptb-xl/1.0.3/", citation="Wagner et al. 2020, Sci Data 7:154, doi:10.1038/s41597-020-0495-6; PhysioNet, doi:10.13026/kfzx-aw45", get="dataset('ptb_xl').download(root), or the zip from the home page.",
@@ -98,7 +98,7 @@ TABLES = (
             tasks=(Task("normal", {"NORM": "normal", "*": "other"}), Task("superclass", _super, note="Records of exactly one superclass."), Task("superclasses", _super, several=True)), wfdb="ptb-xl", also=("ptbxl_database.csv", "scp_statements.csv"), caveats="Statements are counted whatever their likelihood.",
             layouts=(Layout("as published", "ptbxl_database.csv", one_per_row(_ptb_xl), about="with scp_statements.csv and records500 or records100"),)),
     Dataset("cinc2017", "PhysioNet/CinC Challenge 2017 (AliveCor)", channels="1", sfreq="300", **_physionet, home="https://physionet.org/content/challenge-2017/1.0.0/", citation="Clifford et al. 2017, Comput Cardiol, doi:10.22489/CinC.2017.065-469", get="Download training2017.zip and REFERENCE-v3.csv from the home page; unpack the one, put the other beside.",
-            n_recordings=8528, tasks=(Task("rhythm", {"N": "normal", "A": "fibrillation", "O": "other", "~": "noisy"}), Task("fibrillation", {"N": "normal", "A": "fibrillation"})), caveats="People are not published: one recording each is assumed. Labels were revised twice; 9 to 61 s; the electrode may be upside down.",
+            n_recordings=8528, tasks=(Task("rhythm", {"N": "normal", "A": "fibrillation", "O": "other", "~": "noisy"}), Task("fibrillation", {"N": "normal", "A": "fibrillation"})), caveats="People are not published: one recording each is assumed. Labels were revised twice; 9 to 61 s; the electrode may be upside down.", checked="8,528 labels; 2,690 records, their rate and length",
             layouts=(Layout("as published", "A0????.hea", _cinc2017, "real files", "with REFERENCE-v3.csv"), Layout("npz", "cinc2017_dev.npz", _cinc2017_npz, "real files"))),
     Dataset("mimic_iv_ecg", "MIMIC-IV-ECG: Diagnostic Electrocardiogram Matched Subset", channels="12 leads", sfreq="500", **_physionet | dict(licence="ODbL 1.0"), home="https://physionet.org/content/mimic-iv-ecg/1.0/", citation="Gow et al. 2023, PhysioNet, doi:10.13026/4nqg-sb35", get="wget -r -N -c -np https://physionet.org/files/mimic-iv-ecg/1.0/",
             line_freq=60, subject_rule="subject_id", caveats="About 800,000 records of 160,000 patients; diagnoses are in MIMIC-IV (credentialed) and in machine reports that are not read.", layouts=(Layout("as published", "record_list.csv", one_per_row(_mimic)),)),
@@ -134,17 +134,17 @@ def _patient(path, known):
 
 def _reason(path, known): return known | dict(labels=tuple(filter(None, [comments(path).get("reason for admission")])))
 
-# %% ../nbs/api/08_ecg_datasets.ipynb #77f37f74
+# %% ../nbs/api/08_ecg_datasets.ipynb #636e675a
 def _classic(name, title, where, match, citation, sfreq, line_freq, channels="2", then=None, describe=None, pattern="*.hea", tested="written layout", **more):
     "An entry for a database of the PhysioNet bank, with a layout of records and annotations."
-    return Dataset(name, title, channels=channels, sfreq=sfreq, home=f"https://physionet.org/content/{where}/1.0.0/", citation=citation, get=f"dataset({name!r}).download(root), or the zip from the home page.", line_freq=line_freq, wfdb=where,
+    return Dataset(name, title, channels=channels, sfreq=sfreq, home=f"https://physionet.org/content/{where}/", citation=citation, get=f"dataset({name!r}).download(root), or the zip from the home page.", line_freq=line_freq, wfdb=where,
                    layouts=(Layout("as published", pattern, one_per_file(match, describe, then=then), tested),), **_physionet | more)
 
 _own, _pb = "one recording each", "Goldberger et al. 2000, Circulation 101:e215"
 fibrillation = Task("fibrillation", {"rhythm AFIB": "fibrillation", "rhythm N": "sinus"}, "event")
 CLASSICS = (
     _classic("mitdb", "MIT-BIH Arrhythmia Database", "mitdb", r"(^|/)[12]\d\d\.hea$", tested="real files", citation="Moody & Mark 2001, IEEE Eng Med Biol Mag 20:45, doi:10.1109/51.932724; PhysioNet, doi:10.13026/C2F305", sfreq="360", line_freq=60, describe=_mitdb, then=_with_rhythm, n_subjects=47, n_recordings=48, hours=24.1,
-             subject_rule="the record; 201 and 202 are one man", split="de Chazal et al. 2004 (DS1 and DS2), without 201 and the paced 102, 104, 107, 217", tasks=(replace(beats, channels=("MLII",)),), caveats="Leads differ between records: only MLII is in all that count."),
+             subject_rule="the record; 201 and 202 are one man", split="de Chazal et al. 2004 (DS1 and DS2), without 201 and the paced 102, 104, 107, 217", tasks=(replace(beats, channels=("MLII",)),), caveats="Leads differ between records: only MLII is in all that count.", checked="record 100: beats, leads, rate"),
     _classic("svdb", "MIT-BIH Supraventricular Arrhythmia Database", "svdb", r"(^|/)(?P<subject>8\d\d)\.hea$", "Greenwald 1990, PhD thesis, MIT; " + _pb, "128", 60, n_recordings=78, hours=39., subject_rule=_own, tasks=(beats,)),
     _classic("afdb", "MIT-BIH Atrial Fibrillation Database", "afdb", r"(^|/)(?P<subject>(?!00735|03665)\d{5})\.hea$", "Moody & Mark 1983, Comput Cardiol 10:227; PhysioNet, doi:10.13026/C2MW2D", "250", 60, then=_with_rhythm, n_subjects=23, n_recordings=23, hours=230., subject_rule=_own, tasks=(fibrillation,), caveats="Records 00735 and 03665 have no samples and are left out."),
     _classic("ltafdb", "Long Term AF Database", "ltafdb", r"(^|/)(?P<subject>\d{2,3})\.hea$", "Petrutiu, Sahakian & Swiryn 2007, Europace 9:466; " + _pb, "128", None, then=_with_rhythm, n_subjects=84, n_recordings=84, subject_rule=_own, tasks=(fibrillation,), caveats="Mostly 24 to 25 hours each."),
@@ -186,12 +186,12 @@ def _sph_record(path, modality, line_freq):
     if not Path(path).is_file(): raise DatasetError(f"sph: {Path(path).name}, which metadata.csv names, is not in {Path(path).parent}")
     with optional("h5py", "reading SPH").File(path) as file: return Signal(file["ecg"][:].astype(np.float32), 500, LEADS, modality, line_freq=line_freq)
 
-# %% ../nbs/api/08_ecg_datasets.ipynb #bd52c4dc
+# %% ../nbs/api/08_ecg_datasets.ipynb #94f3079f
 HDF5 = (
     Dataset("code15", "CODE-15%", _ecg, "12 leads", "400", "CC BY 4.0", "open", "https://zenodo.org/records/4916206", "Ribeiro et al. 2021, Zenodo, doi:10.5281/zenodo.4916206; Nat Commun 11:1760", "Download exams.csv and exams_part0.zip to exams_part17.zip from the home page and unpack them into one folder.", n_subjects=233770, n_recordings=345779, line_freq=60,
             subject_rule="patient_id", tasks=(Task("normal", {"normal_ecg": "normal", "*": "other"}), Task("abnormalities", {c: c for c in CODE_CLASSES}, several=True)), caveats="7 or 10 s, once the zeros at both ends are cut off. The unit is not stated clearly; the numbers are taken for millivolts. Labels come from a mix of software and cardiologists.",
             layouts=(Layout("as published", "exams.csv", one_per_row(_code15, reader=_code15_exam), about="with exams_part*.hdf5 beside it"),)),
-    Dataset("sph", "Shandong Provincial Hospital 12-lead ECG", _ecg, "12 leads", "500", "CC BY 4.0", "open", "https://doi.org/10.6084/m9.figshare.c.5779802", "Liu et al. 2022, Sci Data 9:272, doi:10.1038/s41597-022-01403-5", "Download metadata.csv and records.tar.gz from the home page and unpack.", n_subjects=24666, n_recordings=25770, line_freq=50,
+    Dataset("sph", "Shandong Provincial Hospital 12-lead ECG", _ecg, "12 leads", "500", "see its page", "open", "https://doi.org/10.6084/m9.figshare.c.5779802", "Liu et al. 2022, Sci Data 9:272, doi:10.1038/s41597-022-01403-5", "Download metadata.csv and records.tar.gz from the home page and unpack.", n_subjects=24666, n_recordings=25770, line_freq=50,
             subject_rule="Patient_ID", tasks=(Task("normal", {"1": "normal", "*": "other"}),), caveats="Labels are codes of the AHA statements, without their modifiers; 10 to 60 s.", layouts=(Layout("as published", "metadata.csv", one_per_row(_sph, reader=_sph_record), about="with records/A*.h5"),)),
 )
 DATASETS = HEADERS + TABLES + CLASSICS + HDF5

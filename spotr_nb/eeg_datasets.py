@@ -43,8 +43,8 @@ def _tusz_events(path, signal):
     lines = [line.split(",") for line in beside.read_text().splitlines() if line and not line.startswith(("#", "channel"))]
     return replace(_tuh_names(path, signal), events=[(float(start), float(end) - float(start), label) for _, start, end, label, *_ in lines])
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #f0513930
-_tuh = dict(modalities=("eeg",), channels="about 19–36, 10-20", licence="free for research after registration", access="request", line_freq=60,
+# %% ../nbs/api/06_eeg_datasets.ipynb #393e0a91
+_tuh = dict(modalities=("eeg",), channels="about 19–36, 10-20", licence="an agreement on registration; see its page", access="request", line_freq=60,
             home="https://isip.piconepress.com/projects/tuh_eeg/html/downloads.shtml", subject_rule="the first eight characters of a file's name",
             get="Fill in the data sharing form on the home page and send it; a name and a password for rsync come back.")
 _tuh_cite = "Obeid & Picone 2016, Front Neurosci 10:196, doi:10.3389/fnins.2016.00196"
@@ -88,7 +88,7 @@ def _annotated(path, signal, beside): # beside: glob of the file of annotations,
 def _edfx_name(stem): return f"{stem[:7]}?-Hypnogram.edf"
 def _hmc_name(stem): return f"{stem}_sleepscoring.edf"
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #92dbd362
+# %% ../nbs/api/06_eeg_datasets.ipynb #1eb16243
 def _nsrr_events(path, signal):
     "Sleep stages of the XML in `annotations-events-nsrr`, which mirrors the folder `edfs`."
     from xml.etree import ElementTree
@@ -112,14 +112,14 @@ def _sleep_epochs(path):
     held = arrays(path)
     keep = [i for i, name in enumerate(held["ch_names"]) if name != "EOG"]
     x = held["x"][:, keep].transpose(1, 0, 2).reshape(len(keep), -1) * held["x_scale_uV"]
-    return Signal(x, held["fs"].item(), [str(held["ch_names"][i]) for i in keep], "eeg", line_freq=50, events=[(30. * k, 30., held["classes"][y]) for k, y in enumerate(held["y"])])
+    return Signal(x, held["fs"].item(), [str(held["ch_names"][i]) for i in keep], "eeg", events=[(30. * k, 30., held["classes"][y]) for k, y in enumerate(held["y"])])
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #53783305
+# %% ../nbs/api/06_eeg_datasets.ipynb #af7bc283
 _nsrr = dict(licence="data access and use agreement of the National Sleep Research Resource", access="request", line_freq=60, tasks=(sleep_stages,))
 SLEEP = (
     Dataset("sleep_edf", "Sleep-EDF Database Expanded", ("eeg",), "2 (Fpz-Cz, Pz-Oz)", "100", "ODC-By 1.0", "open", "https://physionet.org/content/sleep-edfx/1.0.0/", "Kemp et al. 2000, IEEE Trans Biomed Eng 47:1185; PhysioNet, doi:10.13026/C2X676",
             "dataset('sleep_edf').download(root, subjects=[0, 1], recording=[1, 2]) fetches nights of the cassette study; or download the zip from the home page.", n_subjects=100, n_recordings=197, line_freq=50, subject_rule="first five characters of the name; one or two nights each", tasks=(sleep_stages,),
-            mne="mne.datasets.sleep_physionet.age.fetch_data", caveats="Scored by the rules of 1968 in epochs of 30 s; cassette nights (SC) and temazepam nights (ST) are two studies.",
+            mne="mne.datasets.sleep_physionet.age.fetch_data", checked="841 stages of one night", caveats="Scored by the rules of 1968 in epochs of 30 s; cassette nights (SC) and temazepam nights (ST) are two studies.",
             layouts=(Layout("as published", "S[CT]*-PSG.edf", one_per_file(r"(?P<subject>S[CT]\d{3})\w+-PSG\.edf$", then=partial(_annotated, beside=_edfx_name), channels=["Fpz-Cz", "Pz-Oz"])),
                      Layout("npz", "S[CT]????.npz", _sleep_npz, "real files"))),
     Dataset("hmc_sleep", "Haaglanden Medisch Centrum sleep staging database", ("eeg",), "4", "256", "CC BY 4.0", "open", "https://physionet.org/content/hmc-sleep-staging/", "Alvarez-Estevez & Rijsman 2021, PLoS ONE 16:e0256111; PhysioNet, doi:10.13026/t4w7-3k21",
@@ -186,7 +186,9 @@ def _eegmat(path, known):
     facts = next((row for row in rows(table) if row["Subject"] == known["subject"]), {}) if table.is_file() and table.stat().st_size else {}
     return known | dict(label={"1": "rest", "2": "arithmetic"}[path.stem[-1]], facts=facts)
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #83cfb887
+# %% ../nbs/api/06_eeg_datasets.ipynb #8d08edfd
+def _no_notes(path, signal): return replace(signal, events=()) # '[Total time]+182.000' is no event
+
 def _eegmat_npz(d, root, files, modality):
     "One file a subject with rest [C, T] and task [C, T], integers and a scale for each channel."
     for path in files:
@@ -198,7 +200,7 @@ def _eegmat_part(path, part, modality):
     held = arrays(path)
     keep = [i for i, name in enumerate(held["ch_names"]) if name.startswith(modality.upper())]
     x = held[part][keep] * held[f"{part}_scale_uV"][keep, None] * (1e-3 if modality == "ecg" else 1)
-    return Signal(x, held["fs"].item(), [held["ch_names"][i].split(" ", 1)[1] for i in keep], modality, line_freq=50)
+    return Signal(x, held["fs"].item(), [held["ch_names"][i].split(" ", 1)[1] for i in keep], modality)
 
 def _thielen_npz(d, root, files, modality):
     "Trials [n, C, T] of several subjects in one file."
@@ -207,28 +209,28 @@ def _thielen_npz(d, root, files, modality):
 
 def _thielen_subject(path, subject):
     held = arrays(path); mine = held["subject"] == subject
-    return Signal.from_trials(held["x"][mine] * held["scale_uV_per_subject"][subject - 1], held["fs"].item(), [f"target {y}" for y in held["y"][mine]], modality="eeg", line_freq=50)
+    return Signal.from_trials(held["x"][mine] * held["scale_uV_per_subject"][subject - 1], held["fs"].item(), [f"target {y}" for y in held["y"][mine]], modality="eeg")
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #a723301f
+# %% ../nbs/api/06_eeg_datasets.ipynb #a06356d9
 _left_right = {"imagined left fist": "left", "imagined right fist": "right"}
 ACTIVE = (
     Dataset("eegmmidb", "EEG Motor Movement/Imagery Dataset", _ours, "64, 10-10", "160", "ODC-By 1.0", "open", "https://physionet.org/content/eegmmidb/1.0.0/", "Schalk et al. 2004, IEEE Trans Biomed Eng 51:1034; PhysioNet, doi:10.13026/C28G6P",
             "dataset('eegmmidb').download(root), or the zip from the home page.", n_subjects=109, n_recordings=1526, line_freq=60, subject_rule="Snnn of the name", tasks=(Task("imagined left or right", _left_right, "event", 4.), Task("eyes open or closed", {"eyes open": "open", "eyes closed": "closed"}, "event", 4.)),
             caveats="S088, S092 and S100 have other rates or trial lengths, S089 doubtful labels: often left out.", wfdb="eegmmidb",
             layouts=(Layout("as published", "S???R??.edf", one_per_file(r"(?P<subject>S\d{3})R\d\d\.edf$", then=_movement)),)),
-    Dataset("bci_iv_2a", "BCI Competition IV, data set 2a", _ours, "22", "250", "free for research with citation", "open", "https://www.bbci.de/competition/iv/", "Tangermann et al. 2012, Front Neurosci 6:55, doi:10.3389/fnins.2012.00055",
+    Dataset("bci_iv_2a", "BCI Competition IV, data set 2a", _ours, "22", "250", "see its page", "open", "https://www.bbci.de/competition/iv/", "Tangermann et al. 2012, Front Neurosci 6:55, doi:10.3389/fnins.2012.00055",
             "Download BCICIV_2a_gdf.zip from the home page.", n_subjects=9, n_recordings=18, line_freq=50, subject_rule="A0n of the name", split="sessions T for training and E for evaluation, the same people: not across subjects",
             tasks=(Task("imagined movement", {name: name for name in GDF_CUES.values()}, "event", 4.),), caveats="Cues of session E stand in separate .mat files, which are not read: only T has labels here. EOG channels come as EEG.",
             layouts=(Layout("as published", "A0??.gdf", one_per_file(r"(?P<subject>A0\d)[TE]\.gdf$", then=_imagery_2a), "not yet"),)),
     Dataset("eegmat", "EEG During Mental Arithmetic Tasks", ("eeg", "ecg"), "20 (19 and A2-A1)", "500", "ODC-By 1.0", "open", "https://physionet.org/content/eegmat/1.0.0/", "Zyma et al. 2019, Data 4:14, doi:10.3390/data4010014; PhysioNet, doi:10.13026/C2JQ1P",
             "dataset('eegmat').download(root), or the zip from the home page.", n_subjects=36, n_recordings=72, line_freq=50, subject_rule="SubjectNN of the name", tasks=(Task("rest or arithmetic", dict(rest="rest", arithmetic="arithmetic")), ),
-            caveats="Rest was always recorded before the task: drift tells them apart too. Filtered by the publisher, artefacts removed by ICA.", wfdb="eegmat", also=("subject-info.csv",),
-            layouts=(Layout("as published", "Subject??_?.edf", one_per_file(r"(?P<subject>Subject\d\d)_[12]\.edf$", _eegmat), "real files"), Layout("npz", "subject??.npz", _eegmat_npz, "real files"))),
+            caveats="Rest was always recorded before the task: drift tells them apart too. Its page says high-pass at 30 Hz, but in the files at hand nearly everything is below 30 Hz and nothing above 50. Artefacts were removed by ICA.", checked="36 subjects, 72 recordings, their labels; channels and rate of two subjects' EDF files", wfdb="eegmat", also=("subject-info.csv",),
+            layouts=(Layout("as published", "Subject??_?.edf", one_per_file(r"(?P<subject>Subject\d\d)_[12]\.edf$", _eegmat, then=_no_notes), "real files"), Layout("npz", "subject??.npz", _eegmat_npz, "real files"))),
     Dataset("thielen2021", "Noise-tagging (c-VEP) speller", _ours, "8", "512; 240 in the npz", "see the archive", "open", "https://doi.org/10.34973/9txv-z787", "Thielen et al. 2021, J Neural Eng 18:056007, doi:10.1088/1741-2552/abecef", "Download from the home page; the package pyntbci carries five subjects as npz.",
-            n_subjects=30, line_freq=50, subject_rule="number in the file", caveats="Targets need sample-exact features: good for pretraining, a poor probe.", layouts=(Layout("npz", "thielen2021_*.npz", _thielen_npz, "real files"),)),
+            n_subjects=30, line_freq=50, subject_rule="number in the file", caveats="Targets need sample-exact features: good for pretraining, a poor probe.", checked="five subjects with 100 trials each", layouts=(Layout("npz", "thielen2021_*.npz", _thielen_npz, "real files"),)),
 )
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #2e5a4558
+# %% ../nbs/api/06_eeg_datasets.ipynb #93cbbf3c
 def _rated(ratings, cut): # {what: score}
     "Labels 'high valence', 'low valence', …, and the scores as facts."
     return dict(labels=tuple(f"{'high' if score > cut else 'low'} {what}" for what, score in ratings.items()), facts={what: float(score) for what, score in ratings.items()})
@@ -253,11 +255,11 @@ def _deap(d, root, files, modality):
 
 def _deap_film(path, film, modality):
     x = matlab(path)["data"][film][:, 3*128:]
-    return Signal(x[:32], 128, DEAP_CHANNELS, "eeg", line_freq=50) if modality == "eeg" else Signal(x[38], 128, ["pleth"], "ppg")
+    return Signal(x[:32], 128, DEAP_CHANNELS, "eeg") if modality == "eeg" else Signal(x[38], 128, ["pleth"], "ppg")
 
 DEAP_CHANNELS = "Fp1 AF3 F3 F7 FC5 FC1 C3 T7 CP5 CP1 P3 P7 PO3 O1 Oz Pz Fp2 AF4 Fz F4 F8 FC6 FC2 Cz C4 T8 CP6 CP2 P4 P8 PO4 O2".split()
 
-# %% ../nbs/api/06_eeg_datasets.ipynb #88677e7d
+# %% ../nbs/api/06_eeg_datasets.ipynb #01e4b8db
 SEED_CHANNELS = ("FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3 C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 "
                  "P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5 PO3 POZ PO4 PO6 PO8 CB1 O1 OZ O2 CB2").split()
 
@@ -273,7 +275,7 @@ def _seed(d, root, files, modality):
 
 def _seed_film(path, name):
     import scipy.io
-    return Signal(scipy.io.loadmat(path, variable_names=[name])[name], 200, SEED_CHANNELS, "eeg", line_freq=50)
+    return Signal(scipy.io.loadmat(path, variable_names=[name])[name], 200, SEED_CHANNELS, "eeg")
 
 # %% ../nbs/api/06_eeg_datasets.ipynb #3edf64c1
 _pickles = "a Python pickle, which can run any code when it is opened: not read by this package"

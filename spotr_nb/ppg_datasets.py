@@ -35,16 +35,16 @@ def _alarms(d, root, files, modality):
         words = [line.lstrip("# ").strip() for line in told.splitlines() if line.startswith("#")]
         yield from one_per_file(describe=lambda path, known: dict(labels=tuple(words), subject=None))(d, root, [path], modality)
 
-# %% ../nbs/api/09_ppg_datasets.ipynb #67f3ff43
+# %% ../nbs/api/09_ppg_datasets.ipynb #64d4a62c
 _pair, bpm = ("ppg", "ecg"), Task("heart rate", target="bpm", per="event", window_seconds=10.)
 MONITORS = (
     Dataset("bidmc", "BIDMC PPG and Respiration Dataset", _pair, "1", "125", "ODC-By 1.0", "open", "https://physionet.org/content/bidmc/1.0.0/", "Pimentel et al. 2017, IEEE Trans Biomed Eng 64:1914, doi:10.1109/TBME.2016.2613124; PhysioNet, doi:10.13026/C2208R", "dataset('bidmc').download(root), or the folder bidmc_csv from the home page.",
-            n_subjects=53, n_recordings=53, hours=7.1, line_freq=60, subject_rule="one recording each", tasks=(bpm,), wfdb="bidmc", caveats="Heart rates come from the monitor, and only with the CSV form.",
+            n_subjects=53, n_recordings=53, hours=7.1, line_freq=60, subject_rule="one recording each", tasks=(bpm,), wfdb="bidmc", caveats="Heart rates come from the monitor, and only with the CSV form.", checked="one recording: channels, rate",
             layouts=(Layout("csv", "bidmc_??_Signals.csv", one_per_file(r"bidmc_(?P<subject>\d\d)_Signals\.csv$", _bidmc, then=_bidmc_rate), "real files", "with _Numerics.csv"), Layout("wfdb", "bidmc??.hea", one_per_file(r"bidmc(?P<subject>\d\d)\.hea$")))),
     Dataset("mimic_perform_af", "MIMIC PERform AF Dataset", _pair, "1", "125", "see the archive; derived from MIMIC III", "open", "https://doi.org/10.5281/zenodo.6807402", "Charlton et al. 2022, Physiol Meas 43:085007, doi:10.1088/1361-6579/ac826d", "Download mimic_perform_af_csv.zip and mimic_perform_non_af_csv.zip from the home page and unpack.",
             n_subjects=35, n_recordings=35, hours=11.7, line_freq=60, subject_rule="one recording each", tasks=(Task("fibrillation", {"non_af": "sinus", "af": "fibrillation"}),), layouts=(Layout("as published", "mimic_perform_*af_???_data.csv", one_per_file(r"(?P<subject>mimic_perform_(?P<label>non_af|af)_\d{3})_data\.csv$")),)),
     Dataset("cinc2015", "PhysioNet/CinC Challenge 2015: false alarms", ("ecg", "ppg"), "2", "250", "ODC-By 1.0", "open", "https://physionet.org/content/challenge-2015/1.0.0/", "Clifford et al. 2015, Comput Cardiol 42:273", "Download training.zip from the home page.", n_recordings=750, line_freq=60,
-            tasks=(Task("alarm", {"True alarm": "true", "False alarm": "false"}),), caveats="The alarm is at the end of the fifth minute: most windows are far from it. People are not published.", layouts=(Layout("as published", "[abftv]???[ls].hea", _alarms, "real files"),)),
+            tasks=(Task("alarm", {"True alarm": "true", "False alarm": "false"}),), caveats="The alarm is at the end of the fifth minute: most windows are far from it. People are not published.", checked="two records: channels, rate, alarms", layouts=(Layout("as published", "[abftv]???[ls].hea", _alarms, "real files"),)),
 )
 
 # %% ../nbs/api/09_ppg_datasets.ipynb #3a25e186
@@ -84,7 +84,7 @@ def _npz_row(path, k):
     held = arrays(path); x = held["x"][k]
     return Signal(x[~np.isnan(x)], held["fs"].item(), ["PPG"], "ppg")
 
-# %% ../nbs/api/09_ppg_datasets.ipynb #925d4af6
+# %% ../nbs/api/09_ppg_datasets.ipynb #63287395
 def _pulsedb(d, root, files, modality):
     "pNNNNNN.mat: Subj_Wins with references to a segment each, in every field."
     for path in files: yield Recording(d.name, f"{path.parent.name}-{path.stem}", partial(_pulsedb_person, path, modality or "ppg"), path.stem)
@@ -102,17 +102,17 @@ def _number(name, target, seconds, **more): return Task(name, target=target, win
 
 BLOOD = (
     Dataset("ppg_bp", "PPG-BP", ("ppg",), "1 (fingertip)", "1000", "CC BY 4.0", "open", "https://figshare.com/articles/dataset/PPG-BP_Database_zip/5459299", "Liang et al. 2018, Sci Data 5:180020, doi:10.1038/sdata.2018.20", "Download and unpack the zip from the home page.", n_subjects=219, n_recordings=657, hours=.4, line_freq=50, subject_rule="number before the underscore",
-            tasks=(pressure, _number("systolic pressure", "sbp", 2.), _number("diastolic pressure", "dbp", 2.)), caveats="2.1 s a segment. The npz holds one hand-picked segment of 217 people, baseline removed and scaled to 0..1 by whoever picked them.",
+            tasks=(pressure, _number("systolic pressure", "sbp", 2.), _number("diastolic pressure", "dbp", 2.)), caveats="2.1 s a segment. The npz holds one hand-picked segment of 217 people, baseline removed and scaled to 0..1 by whoever picked them.", checked="217 people of the npz, their blood pressures",
             layouts=(Layout("as published", "0_subject/*_?.txt", _ppg_bp, about="with PPG-BP dataset.xlsx"), Layout("npz", "ppg_bp.npz", _table_npz(lambda held, k: (str(held["hypertension_classes"][held["hypertension"][k]]),), dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"), "subject_id"), "real files"))),
     Dataset("ppg56", "PPG of 56 people with and without hypertension (Surcolombiana)", ("ppg",), "1", "100", "none stated", "open", "https://github.com/Santiagoat21/PPG-signal-dataset", "Universidad Surcolombiana, no publication known", "Clone the repository of the home page; the npz form is an extract of it.", n_subjects=56, n_recordings=56, line_freq=60, subject_rule="one recording each",
-            tasks=(Task("hypertension", {"JNC N": "other", "JNC E": "other", "JNC H": "hypertension"}, note="By the JNC limits."), _number("systolic pressure", "sbp", 10.), _number("heart rate", "bpm", 10.)), caveats="Few people: wide intervals.",
+            tasks=(Task("hypertension", {"JNC N": "other", "JNC E": "other", "JNC H": "hypertension"}, note="By the JNC limits."), _number("systolic pressure", "sbp", 10.), _number("heart rate", "bpm", 10.)), caveats="Few people: wide intervals.", checked="56 people, their labels; no licence in the repository",
             layouts=(Layout("npz", "ppg56.npz", _table_npz(lambda held, k: (f"JNC {held['jnc'][k]}", f"AHA {held['aha'][k]}"), dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"), "record"), "real files"),)),
     Dataset("pulsedb", "PulseDB", _pair, "1", "125", "see the archive; derived from MIMIC III and VitalDB", "open", "https://github.com/pulselabteam/PulseDB", "Wang et al. 2023, Front Digit Health 4:1090854, doi:10.3389/fdgth.2022.1090854", "Links to OneDrive and Google Drive are on the home page: PulseDB_MIMIC and PulseDB_Vital, unpacked.", n_subjects=5361, subject_rule="name of the file",
             tasks=tuple(Task(name, target=target, per="event", window_seconds=10.) for name, target in (("systolic pressure", "sbp"), ("diastolic pressure", "dbp"))), caveats="5.2 million segments of 10 s. Its subsets for calibration-free testing are defined in files that are not read.",
             layouts=(Layout("as published", "p??????.mat", _pulsedb),)),
 )
 
-# %% ../nbs/api/09_ppg_datasets.ipynb #e0da9597
+# %% ../nbs/api/09_ppg_datasets.ipynb #7132905b
 def _troika(d, root, files, modality):
     "DATA_01_TYPE01.mat with _BPMtrace, TEST_S01_T01.mat with True_S01_T01, DATA_S04_T01.mat with BPM_S04_T01."
     for path in files:
@@ -133,7 +133,7 @@ def _welltory(path, known):
     "Mean heart rate and its variability from the intervals of the chest strap."
     beats = path.with_name("RR.txt")
     intervals = np.array(beats.read_text().split(), float) if beats.is_file() else np.empty(0)
-    return dict(name=path.parent.name, facts=dict(bpm=60000 / intervals.mean(), rmssd=float(np.sqrt(np.mean(np.diff(intervals)**2)))) if len(intervals) > 2 else {})
+    return dict(name=path.parent.name, facts=dict(bpm=float(60000 / intervals.mean()), rmssd=float(np.sqrt(np.mean(np.diff(intervals)**2)))) if len(intervals) > 2 else {})
 
 def _arrhythmia_npz(d, root, files, modality):
     "Segments [n, 1000] with class and subject: one recording for each subject, a gap after each segment."
@@ -178,17 +178,17 @@ def _refuse_pickles(d, root, files, modality):
     raise DatasetError(f"{d.name}: {files[0].name} is a Python pickle, which can run any code when it is opened: not read. Keep the other files of the archive, {d.layouts[0].pattern}")
     yield
 
-# %% ../nbs/api/09_ppg_datasets.ipynb #b82a2a32
+# %% ../nbs/api/09_ppg_datasets.ipynb #05c98608
 _pickled = Layout("pickle", "S*.pkl", _refuse_pickles, about="refused: pickles can run code")
 LIFE = (
-    Dataset("troika", "IEEE Signal Processing Cup 2015 (TROIKA)", _pair, "2 (wrist)", "125", "not stated", "open", "https://zenodo.org/records/3902710", "Zhang, Pi & Liu 2015, IEEE Trans Biomed Eng 62:522, doi:10.1109/TBME.2014.2359372", "Download competition_data.zip from the home page.", n_subjects=20, n_recordings=23, hours=1.9, line_freq=None,
-            subject_rule="number of training, S-code of test files", split="Training_data and TestData; the extra run is left out", tasks=(replace(bpm, window_seconds=8., note="A treadmill: motion is stronger than pulse."),), caveats="Windows overlap by six seconds. ECG only in the training files. Accelerometer is not read.",
+    Dataset("troika", "IEEE Signal Processing Cup 2015 (TROIKA)", _pair, "2 (wrist)", "125", "see its page", "open", "https://zenodo.org/records/3902710", "Zhang, Pi & Liu 2015, IEEE Trans Biomed Eng 62:522, doi:10.1109/TBME.2014.2359372", "Download competition_data.zip from the home page.", n_subjects=20, n_recordings=23, hours=1.9, line_freq=None,
+            subject_rule="number of training, S-code of test files", split="Training_data and TestData; the extra run is left out", tasks=(replace(bpm, window_seconds=8., note="A treadmill: motion is stronger than pulse."),), caveats="Windows overlap by six seconds. ECG only in the training files. Accelerometer is not read.", checked="23 runs of 20 people; heart rates against the ECG",
             layouts=(Layout("as published", "*_T*.mat", _troika, "real files"),)),
     Dataset("welltory", "Welltory PPG dataset", ("ppg",), "3 (red, green, blue)", "about 30, uneven", "CC0 1.0", "open", "https://github.com/Welltory/welltory-ppg-dataset", "Neshitov et al. 2021, Sensors 21:6798, doi:10.3390/s21206798", "git clone https://github.com/Welltory/welltory-ppg-dataset", n_subjects=13, n_recordings=21,
-            tasks=(_number("heart rate", "bpm", 10., note="Mean of the whole recording."), _number("heart rate variability", "rmssd", 60., note="RMSSD in ms, of the whole recording.")), caveats="21 recordings of 13 people, who is who is not published; the folders are called subject_nn all the same. Red is saturated in some.",
+            tasks=(_number("heart rate", "bpm", 10., note="Mean of the whole recording."), _number("heart rate variability", "rmssd", 60., note="RMSSD in ms, of the whole recording.")), caveats="21 recordings of 13 people, who is who is not published; the folders are called subject_nn all the same. Red is saturated in some.", checked="21 recordings, the file LICENSE (licence)",
             layouts=(Layout("as published", "subject_??/PPG.csv", one_per_file(describe=_welltory, channels=["R", "G", "B"]), "real files"),)),
     Dataset("ppg_arrhythmia", "PPG of six rhythms (Liu et al. 2022)", ("ppg",), "1 (fingertip)", "100", "none stated; cite", "open", "https://github.com/zdzdliu/PPGArrhythmiaDetection", "Liu et al. 2022, J Am Heart Assoc 11:e023555, doi:10.1161/JAHA.121.023555", "Clone the repository of the home page; the npz form is an extract of its validation set.", n_subjects=46, line_freq=50, subject_rule="names of the files",
-            tasks=(Task("six rhythms", {c: c for c in ("SR", "PVC", "PAC", "VT", "SVT", "AF")}, "event"), Task("fibrillation", {"SR": "sinus", "AF": "fibrillation"}, "event", note="Saturated: simple features reach .98.")), caveats="46 people of the validation set, 28 in the npz; each segment was scaled to 0..1 by the publisher.", layouts=(Layout("npz", "ppg_arrhythmia_valid.npz", _arrhythmia_npz, "real files"),)),
+            tasks=(Task("six rhythms", {c: c for c in ("SR", "PVC", "PAC", "VT", "SVT", "AF")}, "event"), Task("fibrillation", {"SR": "sinus", "AF": "fibrillation"}, "event", note="Saturated: simple features reach .98.")), caveats="46 people of the validation set, 28 in the npz; each segment was scaled to 0..1 by the publisher.", checked="28 people with 10,620 segments, their rhythms; no licence in the repository", layouts=(Layout("npz", "ppg_arrhythmia_valid.npz", _arrhythmia_npz, "real files"),)),
     Dataset("ppg_dalia", "PPG-DaLiA", ("ppg",), "1 (wrist)", "64", "CC BY 4.0", "open", "https://archive.ics.uci.edu/dataset/495/ppg+dalia", "Reiss et al. 2019, Sensors 19:3079, doi:10.3390/s19143079", "Download and unpack the zip from the home page.", n_subjects=15, n_recordings=15, subject_rule="Sn of the folder",
             caveats="Heart rates are in Python pickles only, which are not opened; the watch's raw PPG is read, without labels.", layouts=(Layout("as published", "S*_E4.zip", _watch), Layout("unpacked", "S*_E4/BVP.csv", _watch), _pickled)),
     Dataset("wesad", "WESAD", _pair, "1 (wrist)", "64; ECG 700", "see the archive; its authors: academic, non-commercial", "open", "https://archive.ics.uci.edu/dataset/465/wesad+wearable+stress+and+affect+detection", "Schmidt et al. 2018, ICMI, doi:10.1145/3242969.3242985", "Download and unpack the zip from the home page.", n_subjects=15, n_recordings=15, subject_rule="Sn of the folder",
@@ -196,7 +196,7 @@ LIFE = (
             layouts=(Layout("as published", "S*_E4_Data.zip", _watch), Layout("unpacked", "S*_E4_Data/BVP.csv", _watch), _pickled)),
 )
 
-# %% ../nbs/api/09_ppg_datasets.ipynb #9fd8af0e
+# %% ../nbs/api/09_ppg_datasets.ipynb #8be339a0
 def _but_ppg(row, folder):
     "A row of quality-hr-ann.csv: the record ID/ID_PPG; the first three digits are the person."
     name = row["ID"].strip()
@@ -204,7 +204,7 @@ def _but_ppg(row, folder):
     return dict(file=folder / name / f"{name}_PPG.hea", name=name, subject=name[:3], labels=({"1": "good", "0": "bad"}.get(row["Quality"].strip(), row["Quality"]),), facts=dict(bpm=float(rate)) if rate not in ("", "NaN") else {})
 
 OTHERS = (
-    Dataset("but_ppg", "Brno University of Technology Smartphone PPG Database", ("ppg",), "1 or 3 colours", "30", "CC BY 4.0", "open", "https://physionet.org/content/butppg/2.0.0/", "Nemcova et al. 2021, BioMed Res Int 3453007; PhysioNet, doi:10.13026/tn53-8153", "dataset('but_ppg').download(root), or the zip from the home page.", n_subjects=50, n_recordings=3888, hours=10.8, line_freq=50, subject_rule="first three digits of the ID",
+    Dataset("but_ppg", "Brno University of Technology Smartphone PPG Database", ("ppg",), "1 or 3 colours", "30", "see its page", "open", "https://physionet.org/content/butppg/2.0.0/", "Nemcova et al. 2021, BioMed Res Int 3453007; PhysioNet, doi:10.13026/tn53-8153", "dataset('but_ppg').download(root), or the zip from the home page.", n_subjects=50, n_recordings=3888, hours=10.8, line_freq=50, subject_rule="first three digits of the ID",
             tasks=(Task("quality", dict(bad="bad", good="good")), _number("heart rate", "bpm", 10.)), caveats="10 s each.", wfdb="butppg", also=("quality-hr-ann.csv", "subject-info.csv"), layouts=(Layout("as published", "quality-hr-ann.csv", one_per_row(_but_ppg), about="with 100001/100001_PPG.hea …"),)),
     Dataset("capnobase", "CapnoBase IEEE TBME Respiratory Rate Benchmark", _pair, "1", "300", "see the archive", "open", "https://doi.org/10.5683/SP2/NLB8IT", "Karlen et al. 2013, IEEE Trans Biomed Eng 60:1946, doi:10.1109/TBME.2013.2246160", "Download the archive from the home page.", n_subjects=42, n_recordings=42, hours=5.6, line_freq=60, subject_rule="one recording each",
             caveats="Breaths are annotated in _labels.csv: not read.", layouts=(Layout("as published", "????_8min_signal.csv", one_per_file(r"(?P<subject>\d{4})_8min_signal\.csv$", sfreq=300)),)),
