@@ -59,7 +59,7 @@ def on_signal(act): # in the main thread: call `act(number)` on SIGINT and SIGTE
 
 def _patience(number): return 10 if number == signal.SIGTERM else 0   # seconds until a signal is passed on
 
-# %% ../nbs/api/22_execution.ipynb #736b4f00
+# %% ../nbs/api/22_execution.ipynb #6a4a8c0e
 def _execute(path, executed, parameters, verbose=True, stop=lambda: False): # papermill in a thread; KeyboardInterrupt after a signal, or once `stop()` is true
     import papermill
     from jupyter_client import AsyncKernelManager
@@ -84,6 +84,7 @@ def _execute(path, executed, parameters, verbose=True, stop=lambda: False): # pa
             kind = signal.SIGKILL if len(asked) > 1 else signal.SIGINT if asked and busy and time.monotonic() > max(asked[0][0], busy[-1] + .3) else None
             if kind and kernels and kind not in sent: sent.append(kind); run_sync(kernels[0].signal_kernel)(kind)
     if asked: raise KeyboardInterrupt('interrupted: the same parameters again go on from what was saved')
+    if errors and type(errors[0]).__name__ == 'DeadKernelError': raise ChildProcessError(f'the kernel of {Path(path).name} died: out of memory, killed, or a crash in a library')
     if errors: raise errors[0]
 
 # %% ../nbs/api/22_execution.ipynb #1443857a
@@ -117,14 +118,19 @@ def code_id(
     cells = json.loads(Path(path).read_text(encoding='utf-8'))['cells']
     return hashlib.sha256('\n'.join(''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code').encode()).hexdigest()[:12]
 
-# %% ../nbs/api/22_execution.ipynb #f3ee5141
+# %% ../nbs/api/22_execution.ipynb #a315410f
 def read_run(
     folder:str|os.PathLike, # of a run
 ) -> dict:
     "What run.json says, with `state` as it really is: waiting, running, finished, failed or interrupted."
-    run = json.loads((Path(folder)/'run.json').read_text(encoding='utf-8'))
+    run = _stored(folder)
     if run['state'] != 'running': return run
     with _lock(folder) as free: return run | dict(state='interrupted', error='its process is gone: killed, out of memory, or its machine went down') if free else run
+
+def _stored(folder): # what run.json says, to the letter
+    path = Path(folder)/'run.json'
+    try: return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error: raise ValueError(f"{path} is damaged ({error}): delete it, and the same sweep begins this run again") from None
 
 @contextmanager
 def _lock(folder): # whether the folder was free; held until the end of the block
@@ -136,10 +142,9 @@ def _lock(folder): # whether the folder was free; held until the end of the bloc
     finally: lock.release()
 
 def record(folder, **changes): # change what run.json says
-    path = Path(folder)/'run.json'
-    write_json(path, json.loads(path.read_text(encoding='utf-8')) | changes)
+    write_json(Path(folder)/'run.json', _stored(folder) | changes)
 
-# %% ../nbs/api/22_execution.ipynb #67c8a3fc
+# %% ../nbs/api/22_execution.ipynb #c0c64755
 def prepare_run(
     name:str|os.PathLike,  # as for `run_path`
     parameters:dict,       # all of them, see `plan`
@@ -152,16 +157,16 @@ def prepare_run(
     executed = f"{notebooks.rstrip('/')}/{folder.name}/{path.name}" if notebooks else str(folder/path.name)
     with _lock(folder) as free:
         if not free: return folder                                      # it runs at this moment: leave it alone
-        found = json.loads((folder/'run.json').read_text(encoding='utf-8')) if (folder/'run.json').exists() else dict(state='waiting', error=None, attempts=0, seconds=0., code=None, created=_now())
+        found = _stored(folder) if (folder/'run.json').exists() else dict(state='waiting', error=None, attempts=0, seconds=0., code=None, created=_now())
         write_json(folder/'run.json', found | dict(notebook=str(path), executed=executed, cwd=os.getcwd(), parameters={key: value for key, value in parameters.items() if key != 'out'}))
     return folder
 
 def _now(): return datetime.now(timezone.utc).isoformat(timespec='milliseconds')
 
-# %% ../nbs/api/22_execution.ipynb #96c3b7bd
+# %% ../nbs/api/22_execution.ipynb #a8462cad
 def _in_a_line(error): # what went wrong, without the colours of a traceback
     text = f'{error.ename}: {error.evalue}' if type(error).__name__ == 'PapermillExecutionError' else f'{type(error).__name__}: {error}'
-    return ' '.join(re.sub(r'\x1b\[[0-9;]*m', '', text).split())[:500]
+    return ' '.join(re.sub(r'\x1b\[[0-9;]*m', '', text).split()).rstrip(': ')[:500]
 
 def execute_run(
     folder:str|os.PathLike, # of a run, see `prepare_run`
@@ -185,7 +190,7 @@ def execute_run(
     if error: print(error, file=sys.stderr)
     return status
 
-# %% ../nbs/api/22_execution.ipynb #4beed32c
+# %% ../nbs/api/22_execution.ipynb #6b49457e
 _RUN = """import signal, sys
 sys.modules['rfc3987_syntax'] = None   # a grammar that papermill's schema checker would build and not use: half of the second and a half before a run begins
 for name in 'SIGUSR1', 'SIGUSR2': signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -197,7 +202,7 @@ def start_run(
     **environment:str,      # variables to set
 ) -> subprocess.Popen:
     "Start a run in a process of its own; what it prints goes to log.txt."
-    folder, cwd = Path(folder), json.loads((Path(folder)/'run.json').read_text(encoding='utf-8'))['cwd']
+    folder, cwd = Path(folder), _stored(folder)['cwd']
     with open(folder/'log.txt', 'a', encoding='utf-8') as log:
         return subprocess.Popen([sys.executable, '-c', _RUN, str(folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd, env=os.environ | environment, start_new_session=True)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ENGINES', 'typed', 'value_list', 'check_axes', 'plan', 'local', 'needs', 'scalars', 'run_result', 'sweep_table',
-           'run_all', 'near', 'report', 'sweep']
+           'run_all', 'near', 'report', 'check_places', 'sweep']
 
 # %% ../nbs/api/22_sweeps.ipynb #c1251f62
 import ast, itertools, json, os, signal, time
@@ -107,7 +107,7 @@ def needs(
     try: return import_module(module)
     except ImportError as error: raise ImportError(f"{what} needs {error.name or module}, which is not installed: pip install 'spotr-nb[sweeps]'") from None
 
-# %% ../nbs/api/22_sweeps.ipynb #9e56350b
+# %% ../nbs/api/22_sweeps.ipynb #7623ff0f
 def scalars(
     content,       # anything from JSON
     name:str='',   # of `content`
@@ -123,13 +123,16 @@ def run_result(
 ) -> dict:                  # see `scalars`; empty if the notebook leaves no such file
     "The single values of a run's result."
     path = Path(folder)/f"{Path(read_run(folder)['notebook']).stem}.json"
-    return scalars(json.loads(path.read_text(encoding='utf-8'))) if path.exists() else {}
+    if not path.exists(): return {}
+    try: return scalars(json.loads(path.read_text(encoding='utf-8')))
+    except ValueError as error: raise ValueError(f"{path} is no JSON ({error}): its notebook wrote a broken result") from None
 
 def _row(folder): # a run's line in the table
     run = read_run(folder)
     row = dict(run=Path(folder).name, notebook=Path(run['notebook']).stem, **{key: run.get(key) for key in ('state', 'error', 'seconds', 'attempts', 'created', 'started', 'code')})
     row |= {f'parameter.{key}' if key in row else key: value if isinstance(value, (str, int, float)) or value is None else json.dumps(value) for key, value in run['parameters'].items()}
-    return row | ({f'result.{key}': value for key, value in run_result(folder).items()} if run['state'] == 'finished' else {})
+    try: return row | ({f'result.{key}': value for key, value in run_result(folder).items()} if run['state'] == 'finished' else {})
+    except ValueError as error: return row | dict(error=str(error))   # the others' results are still to be seen
 
 # %% ../nbs/api/22_sweeps.ipynb #c679fff9
 def sweep_table(
@@ -176,7 +179,7 @@ def run_all(
 
 def _interrupt(number): raise KeyboardInterrupt
 
-# %% ../nbs/api/22_sweeps.ipynb #7638826c
+# %% ../nbs/api/22_sweeps.ipynb #18ba56ef
 def _words(run, runs): # a run by the parameters in which the runs differ
     return ' '.join(f'{key}={value}' for key, value in run['parameters'].items() if len({json.dumps(other['parameters'].get(key)) for other in runs}) > 1) or 'the only run'
 
@@ -196,7 +199,13 @@ def report(
     if count['failed']: print('failed runs are left alone until asked for: retry_failed=True, or --retry-failed')
     return count['finished'] == len(runs)
 
-# %% ../nbs/api/22_sweeps.ipynb #6703b699
+
+def check_places(out, notebooks): # raise if one cannot be written to
+    needs('pyarrow', 'the table of all runs')
+    if '://' in str(out): raise ValueError(f"out is {out}, and must be a folder: runs resume from files in it, lock it and map it into memory; `notebooks` may be an address")
+    if notebooks and notebooks.startswith('s3:'): needs('boto3', f'writing to {notebooks}')
+
+# %% ../nbs/api/22_sweeps.ipynb #48c52d00
 def sweep(
     name:str|os.PathLike,           # as for `run_path`
     grid:dict|list[dict]|None=None, # {parameter: values}, see `plan`
@@ -208,9 +217,7 @@ def sweep(
     **settings,                     # of `run_all` (retry_failed, retry_changed, progress) and of the engine (n_jobs, …)
 ):                                  # a pandas DataFrame
     "Run a notebook for every combination of a grid, and give the table of these runs; the same call goes on where the last one was stopped."
-    needs('pyarrow', 'the table of a sweep')
-    if '://' in str(out): raise ValueError(f"out is {out}, and must be a folder: runs resume from files in it, lock it and map it into memory; `notebooks` may be an address")
-    if notebooks and notebooks.startswith('s3:'): needs('boto3', f'writing to {notebooks}')
+    check_places(out, notebooks)
     folders = [prepare_run(name, run, out, notebooks) for run in plan(name, grid, seeds, parameters)]
     try: run_all(folders, engine, **settings)
     except KeyboardInterrupt:

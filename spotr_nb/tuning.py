@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['distribution', 'open_study', 'metric_of', 'search']
 
-# %% ../nbs/api/24_tuning.ipynb #de0ea204
+# %% ../nbs/api/24_tuning.ipynb #6dd64365
 import hashlib, json, math, os, re
 from contextlib import closing
 from pathlib import Path
 from .execution import APART, check_known, prepare_run, read_run, run_id, run_parameters, run_path
-from .sweeps import check_axes, near, needs, report, run_all, run_result, sweep_table, typed, value_list
+from .sweeps import check_axes, check_places, near, needs, report, run_all, run_result, sweep_table, typed, value_list
 
-# %% ../nbs/api/24_tuning.ipynb #f6da7c4c
+# %% ../nbs/api/24_tuning.ipynb #44bc19ae
 def distribution(
     name:str, # of the parameter, for errors
     values,   # a range or choices as text, a list of choices, or one of Optuna's distributions
@@ -26,11 +26,11 @@ def distribution(
     whole, (low, high, how) = type(default) is int, found.groups()
     if not whole and type(default) not in (float, type(None)): raise ValueError(f"{name} is {default!r} by default: a range needs a number, or give choices: a,b,c")
     low, high, step = (typed(part, default if default is not None else 0., name) if part not in (None, 'log') else None for part in (low, high, how))
-    if not low < high or (how == 'log' and low <= 0) or step is not None and step <= 0: raise ValueError(f"{name}={values} is no range: low..high, low..high:log with low above 0, or low..high:step")
+    if None in (low, high) or not low < high or (how == 'log' and low <= 0) or step is not None and not 0 < step <= high - low or how not in (None, 'log') and step is None: raise ValueError(f"{name}={values} is no range: low..high, low..high:log with low above 0, or low..high:step")
     kind = distributions.IntDistribution if whole else distributions.FloatDistribution
     return kind(low, high, log=how == 'log', **(dict(step=step) if step else {}))
 
-# %% ../nbs/api/24_tuning.ipynb #d515f6f8
+# %% ../nbs/api/24_tuning.ipynb #3ccb2103
 def open_study(
     name:str|os.PathLike,  # as for `run_path`
     metric:str,            # what to look at in a run's result, as `run_result` names it
@@ -53,12 +53,13 @@ def open_study(
 def metric_of(
     folder:Path,  # of a finished run
     metric:str,
-) -> float|None:  # None if it is not finite
+) -> float|None:  # None if it is none, or not finite
     "What a run found."
     result = run_result(folder)
     if metric not in result: raise ValueError(f"the result in {folder} has no {metric!r}; it has {', '.join(key for key, value in result.items() if isinstance(value, (int, float))) or 'no numbers'}")
     value = result[metric]
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    if not isinstance(value, (int, float, type(None))): raise ValueError(f"{metric} is {value!r} in {folder}: a search needs a number")
+    return float(value) if value is not None and math.isfinite(value) else None
 
 # %% ../nbs/api/24_tuning.ipynb #c0375c16
 def _tell(study, number, folder, metric): # report a run to Optuna; an interrupted one stays open
@@ -92,7 +93,7 @@ def _trials_table(study, name, fixed, out, metric): # the table, a line for each
     rows.insert(0, 'trial', list(folders))
     return rows
 
-# %% ../nbs/api/24_tuning.ipynb #9d67d3af
+# %% ../nbs/api/24_tuning.ipynb #290d9c83
 def search(
     name:str|os.PathLike,       # as for `run_path`
     space:dict,                 # {parameter: values}, see `distribution`
@@ -110,11 +111,14 @@ def search(
     **settings,                 # of the engine
 ):                              # a pandas DataFrame, with `trial` in front
     "Search for parameters that make a metric small; the same call goes on where the last one was stopped."
-    needs('pyarrow', 'the table of a search'); needs('optuna', 'a search')
+    check_places(out, notebooks); needs('optuna', 'a search')
     from optuna.trial import TrialState
     from spotr_nb.corpus import progress_bar
     known, given, folders = run_parameters(name), parameters or {}, {}
     check_known(name, known, [*space, *given]); check_axes(space, given)
+    if not space: raise ValueError("a search needs parameters to look for, such as lr=1e-4..1e-2:log")
+    if not metric: raise ValueError("a search needs a metric: a number in the run's result, such as final_loss")
+    if min(n_trials, n_jobs) < 1: raise ValueError(f"n_trials and n_jobs must be at least 1, found {n_trials} and {n_jobs}")
     space = {key: distribution(key, values, known[key][0]) for key, values in space.items()}
     fixed = {key: typed(given.get(key, default), default, key) for key, (default, _) in known.items() if key not in space and key != 'out'}
     metric = metric.removeprefix('result.')
@@ -130,5 +134,7 @@ def search(
                 run_all(list(dict.fromkeys(at.values())), engine, retry_failed=retry_failed, progress=False, n_jobs=n_jobs, **settings)
                 for number, folder in at.items(): _tell(study, number, folder, metric); bar.update()
                 if any(trial.value is not None for trial in study.trials): bar.set_postfix_str(f'best {study.best_value:.4g}')
-        except KeyboardInterrupt: raise KeyboardInterrupt('interrupted: the same call goes on with the trials that are under way') from None
+        except KeyboardInterrupt:
+            if folders: report(list(dict.fromkeys(folders.values())))
+            raise KeyboardInterrupt('interrupted: the same call goes on with the trials that are under way') from None
     return _trials_table(study, name, fixed, out, metric)
