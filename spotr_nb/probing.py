@@ -90,7 +90,7 @@ def _check_classes(labels, folds, how): # every class must be learnt in every fo
     missing = next((lost for known in [*(labels[train] for train, _ in folds), tested] for lost in [np.setdiff1d(labels, known)] if len(lost)), [])
     if len(missing): raise ValueError(f"class {missing[0]!s} is missing from one side of a fold: {len(labels)} windows are too few for {how}")
 
-# %% ../nbs/api/21_probing.ipynb #c0b7db7f
+# %% ../nbs/api/21_probing.ipynb #20405ff8
 def _softmax(logits):
     grown = np.exp(logits - logits.max(1, keepdims=True))
     return grown/grown.sum(1, keepdims=True)
@@ -104,7 +104,8 @@ class BalancedLogistic:
         self.weight = (len(truth)/(len(count)*count))[truth][:, None]
         self.free = 0 if len(count) > 2 else 1 # of two classes only the second has weights of its own
         self.target = np.eye(len(count))[truth]*self.weight
-        spread, self.axes = np.linalg.eigh((features*self.weight).T @ features)
+        if len(features) < features.shape[1]: _, spread, axes = np.linalg.svd(features*self.weight**.5, full_matrices=False); spread, self.axes = spread**2, axes.T # no weights across what the windows span
+        else: spread, self.axes = np.linalg.eigh((features*self.weight).T @ features)
         self.spread, self.along = np.append(spread.clip(0), len(truth)), np.column_stack([features @ self.axes, np.ones(len(truth))])
         self.coef = np.zeros((len(self.spread), len(count) - self.free)) # along the axes; the intercepts last
 
