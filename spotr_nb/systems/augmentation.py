@@ -33,7 +33,7 @@ def scale_amplitude(x, valid, low=.5, high=2.): # each channel by a factor of it
 def add_noise(x, valid, most=.3): # white noise; its standard deviation, in those of the signal, is uniform up to `most`
     return x + torch.randn_like(x)*uniform(x, 0, most)*valid, valid
 
-# %% ../../nbs/systems/10_augmentation.ipynb #1059e9bd
+# %% ../../nbs/systems/10_augmentation.ipynb #cfbbdd5a
 def shift(x, valid, most=.25): # earlier or later by up to `most` of the window; what moves in is not valid
     n = x.shape[-1]
     source = torch.arange(n, device=x.device) + (uniform(x, -most, most)*n).round().long()
@@ -43,9 +43,9 @@ def shift(x, valid, most=.25): # earlier or later by up to `most` of the window;
     left = torch.where(some, moved, valid)
     return torch.where(some, x.gather(-1, source), x)*left, left
 
-def crop(x, valid, least=.5): # a stretch of the window at a random place; its length, from `least` to all, is the same for the batch
+def crop(x, valid, least=.5, most=1.): # a stretch of the window at a random place; its length, from `least` to `most` of it, is the same for the batch
     n = x.shape[-1]
-    length = max(1, round(n*(least + (1 - least)*torch.rand(()).item())))
+    length = max(1, round(n*(least + (most - least)*torch.rand(()).item())))
     stretch, start = torch.arange(length, device=x.device), (uniform(x, 0, 1)*(n - length + 1)).long()
     around_first = (valid.any(1, keepdim=True).int().argmax(-1, keepdim=True) - length//2).clamp(0, n - length)
     some = valid.gather(-1, (start + stretch).expand(*x.shape[:2], -1)).any((1, 2), keepdim=True)
