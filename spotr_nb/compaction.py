@@ -126,7 +126,7 @@ def directions(n:int, device=None): # n unit vectors spread over the half-sphere
     across = (1 - z*z).sqrt()
     return torch.stack([across*turn.cos(), across*turn.sin(), z], -1)
 
-# %% ../nbs/api/10_compaction.ipynb #4c5e177f
+# %% ../nbs/api/10_compaction.ipynb #fd4327e9
 class Positions(nn.Module):
     "A vector for each (channel, patch): learned linear maps of waves of time in seconds and of the channel's number or place."
     def __init__(self,
@@ -142,7 +142,7 @@ class Positions(nn.Module):
             if layer: nn.init.orthogonal_(layer.weight, gain)
 
     def channels(self, n_channels, places): # `[C, D]`, or `[B, C, D]` if places are
-        half, like = self.dim//2, self.of_time.weight
+        half, like = self.dim//2, self.of_channel.weight
         number = torch.arange(n_channels, device=like.device, dtype=torch.float32)[:, None]
         by_number = self.of_channel(waves(number, spaced(2, 512, half, like.device)).to(like))
         if self.of_place is None: return by_number
@@ -206,7 +206,7 @@ class AxisPool(nn.Module):
         values = torch.einsum('rhe,hde->rhd', received @ rows, look.wv.weight.unflatten(0, (look.n_heads, -1)))
         return ((share[:, None] @ rows).squeeze(1) + look.wo(values.flatten(1))).unflatten(0, shape)
 
-# %% ../nbs/api/10_compaction.ipynb #153c461e
+# %% ../nbs/api/10_compaction.ipynb #c5da40dd
 class Compaction(nn.Module):
     "Patches `[B, C, N, P]` to C spatial and N temporal tokens `[B, C + N, D]` (Gui et al., 2026)."
     def __init__(self,
@@ -215,19 +215,27 @@ class Compaction(nn.Module):
         patch:int,             # samples in a patch, P
         patch_seconds:float,   # length of a patch
         stem:str='patch',      # `patch` (ours) or `conv` (the paper's)
-        positions:nn.Module|None=None): # None: `Positions` without places
+        positions:nn.Module|None=None,  # None: `Positions` without places
+        amplitude:bool=False): # spatial tokens know how large their channel was before z-scoring
         super().__init__()
         if stem not in STEMS: raise ValueError(f"stem must be one of {', '.join(STEMS)}, found {stem!r}")
         self.stem, self.positions = STEMS[stem](dim, patch), positions or Positions(dim, patch_seconds)
         self.spatial, self.temporal = AxisPool(dim, n_heads), AxisPool(dim, n_heads)
+        self.of_scale = nn.Linear(dim, dim, bias=False) if amplitude else None
+        if amplitude: nn.init.orthogonal_(self.of_scale.weight)
     def forward(self,
         patches,        # `[B, C, N, P]`
         valid=None,     # `[B, C, N]` bool, None if all are
-        places=None):   # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        places=None,    # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        scale=None):    # `[B, C, 1]` of `zscore`, for `amplitude`
         grid = self.stem(patches)
         grid = grid + self.positions(*grid.shape[1:3], places)
         across = None if valid is None else valid.transpose(1, 2)
-        tokens = torch.cat([self.spatial(grid, valid), self.temporal(grid.transpose(1, 2), across)], 1)
+        spatial = self.spatial(grid, valid)
+        if self.of_scale is not None and scale is not None:
+            size = self.of_scale(waves(scale.clamp(min=1e-9).log10(), spaced(.25, 16, grid.shape[-1]//2, grid.device)).to(grid))
+            spatial = spatial + torch.where(scale > 0, size, 0)                                    # a flat channel has no size
+        tokens = torch.cat([spatial, self.temporal(grid.transpose(1, 2), across)], 1)
         return tokens, None if valid is None else torch.cat([valid.any(2), valid.any(1)], 1)
 
 STEMS = dict(patch=PatchStem, conv=ConvStem)

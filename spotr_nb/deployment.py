@@ -18,7 +18,7 @@ from .compaction import check_window
 from .files import sha256, write_json, writing
 from .model import SPOTR
 
-# %% ../nbs/api/17_deployment.ipynb #5a68eabd
+# %% ../nbs/api/17_deployment.ipynb #545c197d
 def half(model, **parts): # the model with no other parts than these
     shell = copy.copy(model); shell._modules = parts
     return shell
@@ -32,7 +32,8 @@ class EmbedProgram(nn.Module):
         self.model = half(model, compaction=model.compaction, bottleneck=model.bottleneck, decoder=dtype_only)
     def forward(self, x, valid, places=None):
         x, real = check_window(x, valid)
-        token = self.model.encode(self.model.zscore(x, real)[0], real, places)
+        z, _, scale = self.model.zscore(x, real)
+        token = self.model.encode(z, real, places, scale=scale)
         return torch.where(real.flatten(1).any(1, keepdim=True), token, torch.nan)
 
 # %% ../nbs/api/17_deployment.ipynb #b099896a

@@ -6,7 +6,7 @@
 __all__ = ['SIZES', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'as_published', 'SPOTR', 'embed', 'render', 'reconstruct',
            'save_pretrained', 'read_config', 'from_pretrained', 'from_published']
 
-# %% ../nbs/api/13_model.ipynb #5142ecea
+# %% ../nbs/api/13_model.ipynb #613b65b9
 import json, os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -18,8 +18,9 @@ from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
+from .summary import SummaryDecoder, summary_loss
 
-# %% ../nbs/api/13_model.ipynb #d288d3db
+# %% ../nbs/api/13_model.ipynb #802319f2
 @dataclass(frozen=True)
 class SpotrConfig:
     "Everything that fixes the shape of a SPOTR model."
@@ -34,13 +35,15 @@ class SpotrConfig:
     ratio:float=4.          # SwiGLU's hidden width over its input's
     sfreq:float=200.        # sampling rate of the windows, Hz
     places:bool=False       # know channels by the places of electrodes and leads where they are given
+    amplitude:bool=False    # let the token know how large each channel was before z-scoring; then the unit of the windows matters
+    summary:float=0.        # weight of the summary's loss beside the drawing's; 0: the paper's objective
     published:bool=False    # positions by table, renderer with attention, no norm on the token, padding that counts: what the authors' weights need
     table:tuple[int, int]=(128, 128) # channels and patches in the published table of positions
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type in (int, float) and not value > 0: raise ValueError(f"SpotrConfig.{field.name} must be positive, found {value}")
+            if field.type in (int, float) and not (value > 0 or field.name == 'summary' and value == 0): raise ValueError(f"SpotrConfig.{field.name} must be positive, found {value}")
         if self.renderer not in ('pointwise', 'attention'): raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {self.renderer!r}")
         object.__setattr__(self, 'table', tuple(self.table))                        # JSON has lists only
         for name in 'dim', 'render_dim':
@@ -65,12 +68,12 @@ def normalised_error(
     error = ((reconstruction - target)*valid).square().sum(-1)
     return torch.where(variance > 0, error/torch.where(variance > 0, variance, 1), torch.nan)
 
-# %% ../nbs/api/13_model.ipynb #model-13
+# %% ../nbs/api/13_model.ipynb #f91e4da6
 class SpotrOutput(NamedTuple):
     "What one pass gives."
     token:torch.Tensor           # `[B, D]`
     reconstruction:torch.Tensor  # `[B, C, L]`, z-scored units of each channel
-    loss:torch.Tensor            # mean squared error over valid samples
+    loss:torch.Tensor            # mean squared error over valid samples; with `summary`, what is trained on: that and the summary's
     target:torch.Tensor          # `[B, C, L]`, the z-scored window
     valid:torch.Tensor           # `[B, C, L]` bool
 
@@ -82,7 +85,7 @@ def as_published(z, valid): # z-scored windows and mask `[B, C, L]`, filled as t
     fill = (place >= end) & (place < end + -end % 200) & valid.any(-1, keepdim=True)
     return nn.functional.pad(z, (0, -n % 200)), nn.functional.pad(valid, (0, -n % 200)) | fill
 
-# %% ../nbs/api/13_model.ipynb #ecb64da0
+# %% ../nbs/api/13_model.ipynb #9253f31d
 class SPOTR(nn.Module):
     "Compress a window `[C, L]` of any number of channels and samples into one token, and draw it again from that token."
     def __init__(self,
@@ -93,19 +96,20 @@ class SPOTR(nn.Module):
             config = SIZES[config]
         self.config, seconds, sizes = config, config.patch/config.sfreq, (config.n_render_blocks, config.patch)
         def positions(dim): return PositionTable(dim, *config.table) if config.published else Positions(dim, seconds, config.places)
-        self.compaction = Compaction(config.dim, 8 if config.published else config.n_heads, config.patch, seconds, config.stem, positions(config.dim))
+        self.compaction = Compaction(config.dim, 8 if config.published else config.n_heads, config.patch, seconds, config.stem, positions(config.dim), config.amplitude)
         self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm=not config.published)
         if config.published or config.renderer == 'attention': self.decoder = AttentionDecoder(config.dim, config.render_dim, config.n_heads, *sizes, config.ratio, positions(config.render_dim))
         else: self.decoder = Decoder(config.dim, config.render_dim, *sizes, seconds, config.ratio, config.places)
+        self.teller = SummaryDecoder(config.dim, config.render_dim, config.ratio, config.places) if config.summary else None
 
     def zscore(self, x, valid): # z-scored windows, mean and scale
         return zscore(x, valid, eps=1e-6 if self.config.published else 0.)
 
-    def encode(self, z, valid, places=None, every=False): # z-scored `[B, C, L]` → token `[B, D]`, or every last state `[B, 1 + C + N, D]`
+    def encode(self, z, valid, places=None, every=False, scale=None): # z-scored `[B, C, L]`, its scale `[B, C, 1]` → token `[B, D]`, or every last state `[B, 1 + C + N, D]`
         if self.config.published: z, valid = as_published(z, valid)
         patches, patch_valid = to_patches(z.to(self.decoder.mask_token.dtype), valid, self.config.patch)
         if not torch.compiler.is_compiling() and patch_valid.all(): patch_valid = None                  # attention without a mask is faster
-        tokens, token_valid = self.compaction(patches, patch_valid, places)
+        tokens, token_valid = self.compaction(patches, patch_valid, places, scale)
         return self.bottleneck(tokens, token_valid, every)
 
     def draw(self, token, n_channels, n_samples, places=None): # token `[B, D]` → `[B, C, L]`
@@ -119,10 +123,11 @@ class SPOTR(nn.Module):
     ) -> SpotrOutput:
         "Encode, render, compare."
         x, valid = check_window(x, valid)
-        target, *_ = self.zscore(x, valid)
-        token = self.encode(target, valid, places)
+        target, _, scale = self.zscore(x, valid)
+        token = self.encode(target, valid, places, scale=scale)
         reconstruction = self.draw(token, *x.shape[1:], places)
         loss = ((reconstruction - target)*valid).square().sum()/valid.sum()
+        if self.teller is not None: loss = loss + self.config.summary*summary_loss(self.teller(token, x.shape[1], places), target, valid, self.config.sfreq)
         return SpotrOutput(token, reconstruction, loss, target, valid)
 
 # %% ../nbs/api/13_model.ipynb #a390fde8
@@ -158,7 +163,7 @@ def _checked(self:SPOTR, x, valid, places): # what people pass, as tensors on th
     return x, valid, places, back
 SPOTR._checked = _checked
 
-# %% ../nbs/api/13_model.ipynb #a51e0ed9
+# %% ../nbs/api/13_model.ipynb #5458077f
 @torch.no_grad()
 def embed(self:SPOTR,
     x,                         # windows `[n, C, L]` at `config.sfreq`; array or tensor. Or a list of windows `[C, L]` of different shapes
@@ -169,7 +174,9 @@ def embed(self:SPOTR,
     "One token for each window."
     if isinstance(x, (list, tuple)): return _embed_listed(self, x, valid, places, batch_size)
     x, valid, places, back = self._checked(x, valid, places)
-    def some(rows): return self.encode(self.zscore(x[rows], valid[rows])[0], valid[rows], None if places is None else places[rows])
+    def some(rows):
+        z, _, scale = self.zscore(x[rows], valid[rows])
+        return self.encode(z, valid[rows], None if places is None else places[rows], scale=scale)
     return back(_in_batches(some, len(x), self._batch_size(batch_size, *x.shape[1:])))
 SPOTR.embed = embed
 
