@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow bench docs readme export lab browser-test clean
+.PHONY: help env demo test test-slow slurm-test bench docs readme export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ test: env ## all checks; some only: make test STAGES="drift docs"
 
 test-slow: env ## the notebooks' slow cells too
 	@$(BIN)/python tools/test.py notebooks --flags slow
+
+slurm-test: env ## sweeps on a real Slurm of one machine; as root, installs Debian's slurm-wlm and munge if they are missing
+	@$(BIN)/python tools/slurm_test.py --install
 
 bench: env ## the benchmark notebooks into bench/; some only: make bench BENCH="speed scaling"
 	@$(BIN)/python tools/bench.py $(BENCH)

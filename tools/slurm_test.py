@@ -2,6 +2,7 @@
 
 Needs Debian's packages (apt-get install slurm-wlm munge) and nothing else: munged, slurmctld and slurmd run as the user who
 calls this, on free ports, with their keys and states in a temporary folder, and end with it. No root, no service, no /etc.
+With --install, as root, packages that are missing are installed first; `make slurm-test` asks for it.
 """
 import argparse
 import contextlib
@@ -21,7 +22,8 @@ import nbformat
 
 from tally import Tally, root
 
-programs = {name: shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") for name in ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")}
+programs = "munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scancel", "scontrol"
+packages = "slurm-wlm", "munge"
 configuration = """
 ClusterName=spotr
 SlurmctldHost={host}(127.0.0.1)
@@ -87,13 +89,13 @@ class Slurm:
         (self.folder / "munge.key").chmod(0o600)
         (self.folder / "slurm.conf").write_text(configuration.format(host=host, user=getpass.getuser(), ports=free_ports(2), folder=self.folder, cpus=os.cpu_count()))
         os.environ.update(self.environment)
-        munge = [programs["munged"], "--foreground", f"--socket={self.folder}/munge.socket", f"--key-file={self.folder}/munge.key", f"--pid-file={self.folder}/munge.pid",
+        munge = ["munged", "--foreground", f"--socket={self.folder}/munge.socket", f"--key-file={self.folder}/munge.key", f"--pid-file={self.folder}/munge.pid",
                  f"--log-file={self.folder}/munge.log", f"--seed-file={self.folder}/munge.seed", "--num-threads=2", "--force"]
         try:
             self.start("munged", munge)
             wait_for((self.folder / "munge.socket").exists, "munge socket")
-            self.start("slurmctld", [programs["slurmctld"], "-D"])
-            self.start("slurmd", [programs["slurmd"], "-D", "-N", host])
+            self.start("slurmctld", ["slurmctld", "-D"])
+            self.start("slurmd", ["slurmd", "-D", "-N", host])
             wait_for(lambda: "idle" in self.ask("sinfo", "-h", "-o", "%T"), "idle node")
         except BaseException:
             self.__exit__()
@@ -243,6 +245,24 @@ class Checks:
         assert table["result.steps"][0] == 2
 
 
+def missing():
+    "Programs of Slurm that are not here; daemons are often outside of a user's path."
+    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return [name for name in programs if shutil.which(name) is None]
+
+
+def set_up(install):
+    "Make sure that Slurm is here: install it if that was asked for and can be done, or say how."
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    if missing() and install and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"{' '.join(command)} …", flush=True)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update"], stdout=subprocess.DEVNULL, env=environment)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        if done.returncode: sys.exit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout[-2000:]}")
+    if missing(): sys.exit(f"There is no {', '.join(missing())} here. On Debian and Ubuntu, as root: apt-get install {' '.join(packages)}")
+
+
 def quietly(check):
     "Call a check without what its sweeps print."
     with contextlib.redirect_stdout(io.StringIO()): check()
@@ -252,11 +272,11 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [name for name, check in vars(Checks).items() if not name.startswith("_") and name not in ("sweep", "begin")]
     args.add_argument("checks", nargs="*", metavar="check", help=f"of {', '.join(names)}; all of them unless given")
+    args.add_argument("--install", action="store_true", help=f"install {' and '.join(packages)} where they are missing; as root, on Debian and Ubuntu")
     args = args.parse_args()
-    missing = [name for name, path in programs.items() if path is None]
-    if missing: sys.exit(f"There is no {', '.join(missing)} here. On Debian and Ubuntu: apt-get install slurm-wlm munge")
     unknown = [name for name in args.checks if name not in names]
     if unknown: sys.exit(f"There is no check {unknown[0]!r}: there are {', '.join(names)}.")
+    set_up(args.install)
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as runs, Slurm(folder) as slurm:
         print(f"Slurm {slurm.ask('scontrol', '--version').split()[-1]}, {os.cpu_count()} CPUs", flush=True)
