@@ -18,7 +18,7 @@ from .building import FORMAT, build_corpus, progress_bar
 from .files import sha256
 from .storing import QUALITY, Cut, from_int16, to_int16
 
-# %% ../nbs/api/03_corpus.ipynb #9ec41b4e
+# %% ../nbs/api/03_corpus.ipynb #d966077b
 class Corpus:
     "Windows of many recordings in a folder; `Corpus.build` makes one, `Corpus(folder)` opens it."
     def __init__(self,
@@ -33,7 +33,7 @@ class Corpus:
             for file, size in shard['bytes'].items():
                 found = (self.folder/file).stat().st_size if (self.folder/file).is_file() else None
                 if found != size: raise FileNotFoundError(f"corpus {self.folder} lacks {file}" + ('' if found is None else f", or a part of it: it has {found} bytes of {size}") + "; the same Corpus.build makes it again")
-        self._plan, self._crops, self._scale = (lru_cache(size)(lambda *of, name=name: getattr(self, name)(*of)) for size, name in ((4, '_make_plan'), (512, '_open_crops'), (1024, '_load_scale')))   # there may be more files than can be open
+        self._plan, self._crops, self._scale, self._subjects = (lru_cache(size)(lambda *of, name=name: getattr(self, name)(*of)) for size, name in ((4, '_make_plan'), (512, '_open_crops'), (1024, '_load_scale'), (1024, '_load_subjects')))   # there may be more files than can be open
 
     @classmethod
     def build(cls, sources, out, **settings): "Make a corpus, go on with one that was interrupted, or add to one; see `build_corpus` for the settings."; build_corpus(sources, out, **settings); return cls(out)
@@ -177,18 +177,31 @@ class _Plan:
             window, start = [np.concatenate([part, new[:more].astype(np.intp)]) for part, new in zip((window, start), deck(turn))]
         return group, window, start
 
-# %% ../nbs/api/03_corpus.ipynb #04273da3
+# %% ../nbs/api/03_corpus.ipynb #e2818fb6
 def _make_plan(self:Corpus, seed, batch_size, temperature):
     if not (isinstance(seed, (int, np.integer)) and seed >= 0): raise ValueError(f"seed must be a whole number from 0, found {seed!r}")
     return _Plan(self.groups(batch_size, temperature), seed)
 
+def _paired(self:Corpus, group, window, start, order): # every second window becomes another of the same subject as the one before it, if there is another
+    subjects = self._subjects(group)
+    sort = np.argsort(subjects, kind='stable')
+    first, n = window[0:2*(len(window)//2):2], len(window)//2
+    low, high = (np.searchsorted(subjects[sort], subjects[first], side) for side in ('left', 'right'))
+    other = sort[low + order.integers(high - low)]
+    other = np.where((other == first) & (high - low > 1), sort[low + (np.argsort(sort)[first] - low + 1) % (high - low)], other)   # not with itself
+    window, start = window[:2*n].copy(), start[:2*n].copy()
+    window[1::2], start[1::2] = other, order.integers(group.n_starts, size=n)
+    return window, start
+
 def draw(self:Corpus,
-    step:int, seed:int=0, batch_size:int=32, temperature:float=2., rank:int=0, world_size:int=1, # as in `batch`
+    step:int, seed:int=0, batch_size:int=32, temperature:float=2., rank:int=0, world_size:int=1, pairs:bool=False, # as in `batch`
 ) -> tuple: # the `Group`, numbers of windows within it, first samples of their crops
     "Which windows batch number `step` holds: a pure function of these numbers."
     if not 0 <= rank < world_size: raise ValueError(f"rank must be from 0 to {world_size - 1} (world_size - 1), found {rank}")
     if step < 0: raise ValueError(f"step must not be negative, found {step}")
     group, window, start = self._plan(seed, batch_size, temperature).draw(step)
+    if pairs: window, start = self._paired(group, window, start, np.random.default_rng([seed, 3, step]))
+    if pairs and world_size > 1: return group, *(part.reshape(-1, 2)[rank::world_size].ravel() for part in (window, start))
     return (group, window, start) if world_size == 1 else (group, window[rank::world_size], start[rank::world_size])
 
 def steps_per_epoch(self:Corpus,
@@ -196,15 +209,16 @@ def steps_per_epoch(self:Corpus,
 ) -> int:
     "How many batches the training windows fill."
     return self._plan(0, batch_size, 2.).n_steps
-Corpus._make_plan, Corpus.draw, Corpus.steps_per_epoch = _make_plan, draw, steps_per_epoch
+Corpus._make_plan, Corpus._paired, Corpus.draw, Corpus.steps_per_epoch = _make_plan, _paired, draw, steps_per_epoch
 
-# %% ../nbs/api/03_corpus.ipynb #870de7ff
+# %% ../nbs/api/03_corpus.ipynb #98138fc0
 class Batch(NamedTuple):
     "Windows of one shape, ready for the model."
     x:np.ndarray      # `[B, C, L]` float32, 0 where not valid
     valid:np.ndarray  # `[B, C, L]` bool
     places:np.ndarray # `[C, 3]` float32, where each channel looks from; NaN where that is unknown
     modality:str      # eeg, ieeg, ecg or ppg
+    subjects:np.ndarray # `[B]` int, one number for each subject (each recording where subjects are unknown)
 
 def _open_crops(self:Corpus, name, length): # of a shard, `[n, S, C, L]` int16, a view: crop of window i from sample s is [i, s]
     x = self.open(dict(name=name), 'x').view(np.ndarray)
@@ -216,6 +230,11 @@ def _load_scale(self:Corpus, group): # scale `[n, C]`, and which windows are mea
     complete = invalid[:, QUALITY.index('invalid')] == 0
     return scale, complete if not complete.all() else None
 
+def _load_subjects(self:Corpus, group): # number of the subject of each window, `[n]`
+    names = [json.dumps([r['dataset'], r['subject'], r['recording'] if r['subject'] is None else None]) for r in self.recordings]
+    numbers = np.unique(names, return_inverse=True)[1]
+    return np.concatenate([numbers[[recording for recording, *_ in shard['recordings']]][self.open(shard, 'recording')] for shard in group.shards])
+
 def _read_crops(self:Corpus, group, window, start): # x and valid of some windows of a group, and whether all is valid
     scale, complete = self._scale(group)
     complete = complete is None or complete[window].all()
@@ -225,9 +244,9 @@ def _read_crops(self:Corpus, group, window, start): # x and valid of some window
         crops = [self._crops(group.shards[k]['name'], group.length)[row, first] for k, row, first in zip(shard.tolist(), (window - group.edges[shard]).tolist(), start.tolist())]
         whole = (np.concatenate(crops) if crops else np.empty(0, np.int16)).reshape(-1, group.n_channels, group.length)
     return *from_int16(whole, scale[window], complete), complete
-Corpus._open_crops, Corpus._load_scale, Corpus._read_crops = _open_crops, _load_scale, _read_crops
+Corpus._open_crops, Corpus._load_scale, Corpus._load_subjects, Corpus._read_crops = _open_crops, _load_scale, _load_subjects, _read_crops
 
-# %% ../nbs/api/03_corpus.ipynb #83c4ed3d
+# %% ../nbs/api/03_corpus.ipynb #852f944e
 def batch(self:Corpus,
     step:int,                # number of the batch, from 0
     seed:int=0,              # of the order
@@ -235,23 +254,24 @@ def batch(self:Corpus,
     temperature:float=2.,    # of the mixture, see `weights`
     rank:int=0,              # this process
     world_size:int=1,        # of so many, which share the batch
+    pairs:bool=False,        # windows 2k and 2k + 1 of one subject: the second of each pair is drawn anew
 ) -> Batch:                  # L = `window_seconds`
     "Batch number `step`, or a process's part of it: a pure function of these numbers."
-    group, window, start = self.draw(step, seed, batch_size, temperature, rank, world_size)
+    group, window, start = self.draw(step, seed, batch_size, temperature, rank, world_size, pairs)
     x, valid, complete = self._read_crops(group, window, start)
     if not complete:
         for end in (0, group.n_starts - 1): # a crop without a measured sample is taken from an end of its window: one of the two has some
             empty = ~valid.any((1, 2))
             if empty.any(): x[empty], valid[empty], _ = self._read_crops(group, window[empty], np.full(empty.sum(), end))
-    return Batch(x, valid, group.places, group.modality)
+    return Batch(x, valid, group.places, group.modality, self._subjects(group)[window])
 Corpus.batch = batch
 
-# %% ../nbs/api/03_corpus.ipynb #bb3570c6
+# %% ../nbs/api/03_corpus.ipynb #11c7a7a0
 def batches(self:Corpus,
     start:int=0,          # first step
     stop:int|None=None,   # before this step; None: for ever
     ahead:int=2,          # batches to have ready
-    **how,                # of `batch`: seed, batch_size, temperature, rank, world_size
+    **how,                # of `batch`: seed, batch_size, temperature, rank, world_size, pairs
 ): # yields (step, `Batch`)
     "Batches in order, read ahead in a thread."
     with ThreadPoolExecutor(1) as reader:

@@ -102,15 +102,16 @@ class Muon(torch.optim.Optimizer):
                 updates = orthogonalised(torch.stack([update for _, update in pairs]))*(-.2*group['lr']*max(shape)**.5)
                 for (p, _), update in zip(pairs, updates): p.mul_(1 - group['lr']*group['weight_decay']).add_(update)
 
-# %% ../nbs/api/17_optimizers.ipynb #721076a0
+# %% ../nbs/api/17_optimizers.ipynb #2a3b58a7
 def make_optimizers(
     model:torch.nn.Module,
     recipe:Recipe,
 ) -> list[torch.optim.Optimizer]:
     "Muon for the matrices inside the model and AdamW for the rest, or AdamW for all."
-    inside = lambda name, p: p.ndim == 2 and not any(part in name for part in ('stem', 'positions', 'draw'))
-    matrices = {name: p for name, p in model.named_parameters() if recipe.matrix_lr and inside(name, p)}
-    rest = [p for name, p in model.named_parameters() if name not in matrices]
+    inside = lambda name, p: p.ndim == 2 and not any(part in name for part in ('stem', 'positions', 'draw', 'table', 'prototypes'))
+    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}                         # a teacher is not
+    matrices = {name: p for name, p in learned.items() if recipe.matrix_lr and inside(name, p)}
+    rest = [p for name, p in learned.items() if name not in matrices]
     optimizers = [torch.optim.AdamW(rest, lr=recipe.lr, betas=(.9, recipe.beta2), weight_decay=recipe.weight_decay)]
     if matrices: optimizers.append(Muon(list(matrices.values()), lr=recipe.matrix_lr, weight_decay=recipe.weight_decay))
     return optimizers

@@ -6,8 +6,8 @@
 __all__ = ['open_corpus', 'shares', 'gathered', 'Training', 'forward', 'sums', 'train_step', 'held_out_windows', 'held_out_loss',
            'make_probe', 'Journal', 'Run', 'pretrain', 'make_parser', 'main']
 
-# %% ../nbs/api/20_pretraining.ipynb #f3b2a3e7
-import argparse, logging, math, os, shutil, sys, time, warnings
+# %% ../nbs/api/20_pretraining.ipynb #dcad5cf3
+import argparse, logging, math, os, shutil, sys, time, warnings, zlib
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,24 +17,26 @@ from .checkpoints import best_checkpoint, disk_errors, find_checkpoints, hold, l
 from .corpus import Batch, Corpus, from_int16, progress_bar
 from .devices import STRATEGIES, added_up, agreed, count_processes, launch, make_fabric, pick_device, stop_on_interrupt
 from .files import write_json
-from .model import SIZES, SPOTR, SpotrConfig, normalised_error, read_config
+from .model import SIZES, SpotrOutput, normalised_error
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
 from .optimizers import PRESETS, Muon, Recipe, make_optimizers, make_recipe, schedule
+from .systems.interface import SYSTEMS, System, class_of, load_system, make_system, named_config, read_system_config
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-28
+# %% ../nbs/api/20_pretraining.ipynb #be663c98
 def open_corpus(
     source:str|os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
     out:str|os.PathLike,     # where a corpus is made if `source` is not one
     modality:str|None=None,  # of the files in a folder, where they do not say
     line_freq:float|None=None, # mains frequency of the files in a folder, Hz; unknown: no notch
     overwrite:bool=False,    # replace what is in `out`
+    n_workers:int=1,         # processes that prepare at the same time
     progress:bool|str=True,  # see `progress_bar`
     **cut,                   # `window_seconds`, `holdout`, `sfreq`: see `Cut`
 ) -> Corpus:
     "The corpus of that name, built first if need be."
     if str(source) == 'samples':
         from spotr_nb.recordings import load_sample, samples
-        return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, overwrite=overwrite, progress=progress, **cut)
+        return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, overwrite=overwrite, n_workers=n_workers, progress=progress, **cut)
     source = Path(source)
     if (source/'manifest.json').is_file():
         corpus = Corpus(source)
@@ -47,22 +49,25 @@ def open_corpus(
     ours = {path.parent for name in ('manifest.json', 'metrics.csv') for path in source.rglob(name)}   # corpora and runs are no recordings
     files = sorted(path for path in source.rglob('*') if path.suffix.lower() in endings and not path.name.startswith('.') and not ours & set(path.parents))
     if not files: raise FileNotFoundError(f"no recordings in {source}: none of its files ends in {', '.join(endings)}")
-    return Corpus.build({source.name: files}, out, modality=modality, line_freq=line_freq, overwrite=overwrite, progress=progress, **cut)
+    return Corpus.build({source.name: files}, out, modality=modality, line_freq=line_freq, overwrite=overwrite, n_workers=n_workers, progress=progress, **cut)
 
-# %% ../nbs/api/20_pretraining.ipynb #dbe5abbc
-def shares(corpus, recipe, step, rank=0, n_processes=1): # for step `step` (from 0), the next, and so on: this process's part of each batch of that step, and whether it counts
-    how = dict(seed=recipe.seed, batch_size=recipe.batch_size, temperature=recipe.temperature)
+# %% ../nbs/api/20_pretraining.ipynb #874db063
+def shares(corpus, recipe, step, rank=0, n_processes=1, pairs=False): # for step `step` (from 0), the next, and so on: this process's part of each batch of that step, and whether it counts
+    how = dict(seed=recipe.seed, batch_size=recipe.batch_size, temperature=recipe.temperature, pairs=pairs)
     with closing(corpus.batches(step*recipe.accumulate, rank=rank, world_size=n_processes, **how)) as drawn:
         while True: yield [(batch, True) if len(batch.x) else (_stand_in(corpus.batch(number, **how)), False) for number, batch in (next(drawn) for _ in range(recipe.accumulate))]
 
-def _stand_in(batch): return batch._replace(x=batch.x[:1], valid=batch.valid[:1])
+def _stand_in(batch): return batch._replace(**{name: getattr(batch, name)[:2] for name in ('x', 'valid', 'subjects')})
 
-# %% ../nbs/api/20_pretraining.ipynb #2031e279
+# %% ../nbs/api/20_pretraining.ipynb #9a032406
 def _differences(path, recipe, corpus, config): # between the run a checkpoint belongs to and this one
     training, known = read_checkpoint(path), {field.name for field in fields(Recipe)}
-    found = asdict(Recipe(**{name: value for name, value in training['recipe'].items() if name in known})) | dict(corpus=training['corpus']) | asdict(read_config(path/'config.json'))
-    wanted = asdict(recipe) | dict(corpus=corpus.manifest['fingerprint']) | asdict(config)
-    return [f"{name} was {found[name]}, now {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+    found = asdict(Recipe(**{name: value for name, value in training['recipe'].items() if name in known})) | dict(corpus=training['corpus']) | _described(*read_system_config(path/'config.json'))
+    wanted = asdict(recipe) | dict(corpus=corpus.manifest['fingerprint']) | _described(class_of(config), config)
+    names = wanted if found['model'] == wanted['model'] else ['model']             # two systems have different settings
+    return [f"{name} was {found[name]}, now {wanted[name]}" for name in names if found[name] != wanted[name]]
+
+def _described(kind, config): return dict(model=kind.__name__, **asdict(config))
 
 def _resumable(folder, *asked): # the checkpoint to go on from and its training.json, or None; an error if it belongs to another run
     found = last_checkpoint(folder)
@@ -75,20 +80,20 @@ def _resumable(folder, *asked): # the checkpoint to go on from and its training.
 
 def gathered(model): # the model; if its weights are shared out among processes (FSDP), a whole copy, for which all of them have to ask
     if not any(hasattr(p, 'full_tensor') for p in model.parameters()): return model
-    whole = SPOTR(model.config)
+    whole = type(model)(model.config)
     whole.load_state_dict({name: value.full_tensor() for name, value in model.state_dict().items()})
     return whole.to(next(model.parameters()).device).train(model.training)
 
-# %% ../nbs/api/20_pretraining.ipynb #32643a7d
+# %% ../nbs/api/20_pretraining.ipynb #5188f110
 class Training:
     "A run in the making: begun, or taken up from its newest checkpoint."
     def __init__(self, fabric, config, corpus, folder, recipe, resume=True, keep=2):
         torch.manual_seed(recipe.seed)
         self.fabric, self.corpus, self.folder, self.recipe, self.keep = fabric, corpus, folder, recipe, keep
-        self.step, self.start, self.saved, self.loss, self.norm, self.monitor, model = 0, time.monotonic(), None, torch.zeros(()), torch.zeros(()), Monitor(), SPOTR(config)
+        self.step, self.start, self.saved, self.loss, self.norm, self.monitor, model = 0, time.monotonic(), None, torch.zeros(()), torch.zeros(()), Monitor(), make_system(config)
         if model.config.sfreq != corpus.cut.sfreq: raise ValueError(f"the corpus is at {corpus.cut.sfreq:g} Hz, the model's configuration says {model.config.sfreq:g} Hz: build the corpus or the configuration with the other's sfreq")
         found = fabric.broadcast(_resumable(folder, recipe, corpus, model.config) if resume and fabric.is_global_zero else None)
-        if found: model = SPOTR.from_pretrained(found[0]).train()
+        if found: model = load_system(found[0]).train()
         for old in find_checkpoints(folder) if fabric.is_global_zero and not resume else (): shutil.rmtree(old)
         self.model = fabric.setup_module(model)                                     # as Fabric wraps it
         self.shared_out = gathered(model) is not model
@@ -106,6 +111,9 @@ class Training:
     def seconds(self): return time.monotonic() - self.start                         # of training, those before a resume too
     def progress(self): return self.step/self.recipe.steps if self.recipe.steps else self.seconds()/60/self.recipe.minutes
 
+    def sow(self, k): # the seed of part `k` of the next step: masks and augmentations are the same after a resume
+        if isinstance(self.model.module, System): torch.manual_seed(zlib.crc32(f'{self.recipe.seed} {self.step} {k} {self.fabric.global_rank}'.encode()))
+
     def check(self): # that the last step went well; to look at its loss makes a GPU wait
         if not torch.isfinite(self.loss + self.norm):
             raise FloatingPointError(f"by step {self.step} the loss became {self.loss.item()} and the gradient {self.norm.item()}: start in another folder with a lower lr (now {self.recipe.lr:g}) or matrix_lr (now {self.recipe.matrix_lr}); checkpoints in {self.folder/'checkpoints'} are from before")
@@ -122,22 +130,25 @@ class Training:
         if agreed(self.fabric, failed is not None)[0]: raise OSError(f"{failed or 'a checkpoint could not be written'}; the newest good one is {f'of step {self.saved}' if self.saved else 'missing'}")
         self.saved = self.step
 
-# %% ../nbs/api/20_pretraining.ipynb #e5b82c24
+# %% ../nbs/api/20_pretraining.ipynb #7376b203
 def forward(fabric, model, batch): # a batch through the model
     x, valid, places = (fabric.to_device(torch.from_numpy(array)) for array in batch[:3])
-    return model(x, valid, places)
+    if not isinstance(getattr(model, 'module', model), System): return model(x, valid, places)
+    return model(x, valid, places, fabric.to_device(torch.from_numpy(batch.subjects)))
 
 @torch.no_grad()
-def sums(out): # of a batch: valid samples, squared error, errors over variance, windows that have one, windows
-    error = normalised_error(out.reconstruction, out.target, out.valid).nanmean(1)
-    n_valid, there = out.valid.sum(), ~error.isnan()
-    return torch.stack([n_valid, out.loss.detach()*n_valid, error.nansum(), there.sum(), torch.ones_like(error).sum()])
+def sums(out): # of a batch: its weight (valid samples; windows, if it is not SPOTR's), loss times weight, errors over variance, windows that have one, windows
+    ones = torch.ones(len(out.token), device=out.token.device)
+    error = ones*torch.nan if out.reconstruction is None else normalised_error(out.reconstruction, out.target, out.valid).nanmean(1)
+    weight, there = out.valid.sum() if isinstance(out, SpotrOutput) else ones.sum(), ~error.isnan()
+    return torch.stack([weight, out.loss.detach()*weight, error.nansum(), there.sum(), ones.sum()])
 
-# %% ../nbs/api/20_pretraining.ipynb #e3ecd9d4
+# %% ../nbs/api/20_pretraining.ipynb #69e3d5a2
 def train_step(run, batches, rate): # one step: its loss, gradient norm and windows are left in `run`, as tensors
     run.loss, run.n_windows = 0., 0.
     for k, (batch, counts) in enumerate(batches):
         with run.fabric.no_backward_sync(run.model, enabled=k < len(batches) - 1):
+            run.sow(k)
             out = forward(run.fabric, run.model, batch)
             mine = sums(out)*counts
             n_valid, squares, errors, n_errors, n_windows = added_up(run.fabric, mine.clone())
@@ -149,8 +160,9 @@ def train_step(run, batches, rate): # one step: its loss, gradient norm and wind
     for optimizer, lr in zip(run.optimizers, (run.recipe.lr, run.recipe.matrix_lr)):
         for group in optimizer.param_groups: group['lr'] = rate*lr
         optimizer.step(); optimizer.zero_grad()
+    if hasattr(run.model.module, 'after_step'): run.model.module.after_step(min(1., run.progress()))
 
-# %% ../nbs/api/20_pretraining.ipynb #0d8e1392
+# %% ../nbs/api/20_pretraining.ipynb #ad9c468c
 def held_out_windows(corpus, at_most=256): # dataset → batches of some of its held-out windows, evenly spread
     datasets = {}
     for shard in corpus.shards('heldout'): datasets.setdefault(shard['dataset'], []).append(shard)
@@ -158,15 +170,17 @@ def held_out_windows(corpus, at_most=256): # dataset → batches of some of its 
     def read(shard, k):
         rows = spread(shard['n_windows'], k)
         x, valid = from_int16(corpus.open(shard, 'x')[rows], corpus.open(shard, 'scale')[rows])
-        return Batch(x, valid, np.array([place or [np.nan]*3 for place in shard['places']], np.float32), shard['modality'])
+        return Batch(x, valid, np.array([place or [np.nan]*3 for place in shard['places']], np.float32), shard['modality'], np.arange(len(x)))
     return {dataset: [read(shards[k], each//min(len(shards), each)) for k in spread(len(shards), each)] for dataset, shards in datasets.items()}
 
 @torch.no_grad()
 def held_out_loss(fabric, model, datasets, size=16): # the mean over datasets; None if there are none
     def of(batches): # the mean over windows, `size` at a time
-        parts = [batch._replace(x=batch.x[k:k + size], valid=batch.valid[k:k + size]) for batch in batches for k in range(0, len(batch.x), size)]
-        with fabric.autocast(): return np.average([forward(fabric, model, part).loss.item() for part in parts], weights=[len(part.x) for part in parts])
-    return float(np.mean([of(batches) for batches in datasets.values()])) if datasets else None
+        parts = [batch._replace(**{name: getattr(batch, name)[k:k + size] for name in ('x', 'valid', 'subjects')}) for batch in batches for k in range(0, len(batch.x), size)]
+        with fabric.autocast(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)                                                    # the same masks each time
+            return np.average([forward(fabric, model, part).loss.item() for part in parts], weights=[len(part.x) for part in parts])
+    return float(np.mean([of(batches) for batches in datasets.values()])) if datasets and not getattr(model, 'pairs', False) else None
 
 def make_probe(task): # a function of the model; from such a function, or from the name of a labelled set that ships
     if task is None or callable(task): return task
@@ -206,19 +220,19 @@ class Journal:
         self.bar.close()
         for _, close in self.loggers: close()
 
-# %% ../nbs/api/20_pretraining.ipynb #pretraining-35
+# %% ../nbs/api/20_pretraining.ipynb #43c017ce
 @dataclass
 class Run:
     "What `pretrain` gives back."
-    model:SPOTR
+    model:torch.nn.Module # `SPOTR` or another system
     folder:Path
     step:int           # steps done
     finished:bool      # False if it was stopped on the way
     metrics:dict       # the learning curve, see `read_metrics`
 
-# %% ../nbs/api/20_pretraining.ipynb #873a5776
+# %% ../nbs/api/20_pretraining.ipynb #f3d3f1de
 def pretrain(
-    config:SpotrConfig|str,        # a configuration or the name of a size
+    config,                        # a configuration; the name of a size of SPOTR, or of a system in `SYSTEMS`
     corpus:Corpus,                 # what to train on; or its folder
     out:str|os.PathLike,           # the run's folder; a run found there is resumed
     recipe:Recipe=Recipe(),
@@ -235,16 +249,16 @@ def pretrain(
     strategy:str='auto',           # of several processes: 'ddp' or 'fsdp', see `make_fabric`
     progress:bool|str=True,        # see `progress_bar`
 ) -> Run:
-    "Pretrain a model by one-token reconstruction; interrupt it whenever you like and call again to go on."
+    "Pretrain SPOTR by one-token reconstruction, or another system by its own objective; interrupt it whenever you like and call again to go on."
     if devices > 1 and count_processes() == 1:
         return _in_processes(devices, config, corpus, Path(out), recipe, dict(device=device, stop_at=stop_at, log_every=log_every, checkpoint_every=checkpoint_every, keep=keep, probe_every=probe_every, probe_task=probe_task, strategy=strategy), resume, loggers, progress)
-    out, corpus, config = Path(out), corpus if isinstance(corpus, Corpus) else Corpus(corpus), SIZES.get(config, config) if isinstance(config, str) else config
+    out, corpus, config = Path(out), corpus if isinstance(corpus, Corpus) else Corpus(corpus), named_config(config)
     fabric = make_fabric(device, recipe.precision, strategy, find_unused=getattr(config, 'published', False))
     with hold(out) if fabric.is_global_zero else nullcontext(), stop_on_interrupt() as stopped:
         run = Training(fabric, config, corpus, out, recipe, resume, keep)
         journal = Journal(run, loggers, probe_task if probe_every else None, progress) if fabric.is_global_zero else None
         state, due = lambda: agreed(fabric, run.progress(), stopped.is_set()), lambda every: every and run.step % every == 0
-        with closing(journal) if journal else nullcontext(), closing(shares(corpus, recipe, run.step, fabric.global_rank, fabric.world_size)) as batches:
+        with closing(journal) if journal else nullcontext(), closing(shares(corpus, recipe, run.step, fabric.global_rank, fabric.world_size, getattr(run.model.module, 'pairs', False))) as batches:
             score, (progressed, interrupted) = None, state()
             while progressed < 1 and not interrupted and (stop_at is None or run.step < stop_at):
                 rate = schedule(progressed + (1/recipe.steps if recipe.steps else 1e-3), recipe.warmup)
@@ -271,20 +285,20 @@ def pretrain(
 def _in_processes(devices, config, corpus, out, recipe, settings, resume, loggers, progress): # the same as a program in several processes; what it leaves
     if not isinstance(settings['probe_task'], str): raise ValueError("a probe that is a function cannot be sent to other processes: name a labelled set")
     out.mkdir(parents=True, exist_ok=True)
-    if not isinstance(config, str): write_json(out/'config.json', dict(model='SPOTR', **asdict(config)))
+    if not isinstance(config, str): write_json(out/'config.json', _described(class_of(config), config))
     given = dict(size=config if isinstance(config, str) else out/'config.json', corpus=getattr(corpus, 'folder', corpus), out=out) | settings | asdict(recipe) | dict(matrix_lr=recipe.matrix_lr or 0)
     options = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", value)]
     launch('spotr_nb.pretraining', [*options, '--resume' if resume else '--no-resume', '--progress' if progress else '--no-progress', *(['--loggers', *loggers] if loggers else [])], devices, log=out/'log.txt')
     found = last_checkpoint(out)
     if found is None: raise KeyboardInterrupt                                        # before the first checkpoint
     path, training = found
-    return Run(SPOTR.from_pretrained(path), out, training['step'], training['finished'], read_metrics(out))
+    return Run(load_system(path), out, training['step'], training['finished'], read_metrics(out))
 
-# %% ../nbs/api/20_pretraining.ipynb #03d1eed4
+# %% ../nbs/api/20_pretraining.ipynb #a524924b
 def make_parser() -> argparse.ArgumentParser:
     "The options of `python -m spotr_nb.pretraining`."
     parser = argparse.ArgumentParser(prog='python -m spotr_nb.pretraining', description='Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.')
-    for name, default, text in (('corpus', 'samples', "'samples', a corpus folder, or a folder of recordings"), ('modality', None, "of a folder's files, where they do not say"), ('size', 'tiny', f"{', '.join(SIZES)}, or a config.json"),
+    for name, default, text in (('corpus', 'samples', "'samples', a corpus folder, or a folder of recordings"), ('modality', None, "of a folder's files, where they do not say"), ('size', 'tiny', f"{', '.join(SIZES)}, another system ({', '.join(SYSTEMS)}), or a config.json"),
                                 ('out', 'pretrain', 'output folder'), ('device', 'auto', 'cpu, cuda, mps or auto'), ('strategy', 'auto', ', '.join(STRATEGIES)), ('preset', 'muon', ', '.join(PRESETS)),
                                 ('line-freq', None, "mains frequency of a folder's files, Hz"), ('window-seconds', None, 'length of a window'), ('stop-at', None, 'step to stop at'), ('log-every', 10, 'steps between lines of the log'),
                                 ('checkpoint-every', 250, 'steps between checkpoints'), ('keep', 2, 'newest checkpoints to keep'), ('probe-every', 0, 'steps between probes'), ('probe-task', 'eeg_eyes_open', 'labelled set to probe on')):
@@ -298,7 +312,7 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help='see Recipe' + ('; 0: AdamW for all' if field.name == 'matrix_lr' else ''))
     return parser
 
-# %% ../nbs/api/20_pretraining.ipynb #b304ab1f
+# %% ../nbs/api/20_pretraining.ipynb #6f104f87
 def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code
@@ -312,8 +326,8 @@ def main(
     progress = 'text' if args.progress else False
     try:
         recipe = make_recipe(args.preset, **given)
-        if args.size not in SIZES and not Path(args.size).is_file(): raise ValueError(f"no size and no file called {args.size!r}; sizes are {', '.join(SIZES)}")
-        config = SIZES[args.size] if args.size in SIZES else read_config(Path(args.size))
+        if args.size not in (*SIZES, *SYSTEMS) and not Path(args.size).is_file(): raise ValueError(f"no size, system or file called {args.size!r}; sizes are {', '.join(SIZES)}, systems {', '.join(SYSTEMS)}")
+        config = read_system_config(Path(args.size))[1] if Path(args.size).is_file() else named_config(args.size)
         with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():                     # one builds the corpus, the others find it
             corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress=progress, **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
         settings = {name: getattr(args, name) for name in ('device', 'resume', 'stop_at', 'log_every', 'checkpoint_every', 'keep', 'probe_every', 'probe_task', 'loggers', 'strategy')}
