@@ -4,17 +4,15 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_CONFIG', 'CrissCrossConfig', 'group_norm', 'PatchEmbedding', 'attend', 'CrissCrossLayer', 'draw_some',
-           'hide_cells', 'CrissCross', 'DualMaskedConfig', 'DualMasked', 'check_microvolts', 'ready', 'embed',
-           'from_published']
+           'hide_cells', 'CrissCross', 'DualMaskedConfig', 'DualMasked', 'check_microvolts', 'ready', 'from_published']
 
-# %% ../../nbs/systems/40_criss_cross.ipynb #5c23fcf0
+# %% ../../nbs/systems/40_criss_cross.ipynb #e8a52847
 from collections.abc import Mapping
 from dataclasses import dataclass
 import torch
 from torch import nn
 import torch.nn.functional as F
 from ..compaction import check_window, to_patches, zscore
-from ..model import _as_tensor, _in_batches
 from .interface import Output, System
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #8f99e3dd
@@ -200,19 +198,6 @@ def ready(self:CrissCross, x, valid=None): # raw windows → what `encode` takes
     check_microvolts(x, valid)
     return x/100, valid
 CrissCross.ready = ready
-
-# %% ../../nbs/systems/40_criss_cross.ipynb #0ff3dc17
-def embed(self:CrissCross, x, valid=None, places=None, batch_size='auto'):
-    "As any system's `embed`; with the authors' weights, of windows in microvolts."
-    if self.config.scale == 'zscore' or isinstance(x, (list, tuple)): return System.embed(self, x, valid, places, batch_size)
-    device, training = self.proj_out[0].weight.device, self.training
-    x, back = _as_tensor(x, device)
-    x, valid = self.ready(x, None if valid is None else _as_tensor(valid, device, 'valid')[0])
-    self.eval()
-    try:
-        with torch.no_grad(): return back(_in_batches(lambda rows: self.encode(x[rows], valid[rows]), len(x), self._batch_size(batch_size, *x.shape[1:])))
-    finally: self.train(training)
-CrissCross.embed = embed
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #8f2d4002
 @classmethod
