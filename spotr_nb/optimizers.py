@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 import torch
 
-# %% ../nbs/api/17_optimizers.ipynb #7e136ee5
+# %% ../nbs/api/17_optimizers.ipynb #c97593fd
 PRECISIONS = 'auto', '32-true', 'bf16-mixed'
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Recipe:
     warmup:float=.1               # fraction of training in which the learning rate climbs; then it falls as a cosine
     clip:float=1.                 # largest norm of the gradient
     temperature:float=2.          # of the mixture of datasets, see `Corpus.weights`
+    shortest:float=1.             # windows of a step are cut to a length drawn between this share of the corpus's and all of it; 1: never
     seed:int=0                    # of the initial weights and of the order of windows
     precision:str='auto'          # '32-true', 'bf16-mixed', or 'auto': bf16-mixed on a GPU that has it, else 32-true
 
@@ -38,6 +39,7 @@ class Recipe:
         for name in 'steps', 'batch_size', 'accumulate', 'seed':
             if getattr(self, name) not in (None, int(getattr(self, name) or 0)): raise ValueError(f"{name} must be a whole number, found {getattr(self, name)}")
         if self.seed < 0: raise ValueError(f"seed must be 0 or larger, found {self.seed}")
+        if not 0 < self.shortest <= 1: raise ValueError(f"shortest must be a share above 0, up to 1, found {self.shortest}")
         for name in 'warmup', 'beta2':
             if not 0 <= getattr(self, name) < 1: raise ValueError(f"{name} must be in [0, 1), found {getattr(self, name)}")
         if self.weight_decay < 0: raise ValueError(f"weight_decay must be 0 or larger, found {self.weight_decay}")

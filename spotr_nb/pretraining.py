@@ -51,11 +51,19 @@ def open_corpus(
     if not files: raise FileNotFoundError(f"no recordings in {source}: none of its files ends in {', '.join(endings)}")
     return Corpus.build({source.name: files}, out, modality=modality, line_freq=line_freq, overwrite=overwrite, n_workers=n_workers, progress=progress, **cut)
 
-# %% ../nbs/api/20_pretraining.ipynb #874db063
+# %% ../nbs/api/20_pretraining.ipynb #fd9b187a
 def shares(corpus, recipe, step, rank=0, n_processes=1, pairs=False): # for step `step` (from 0), the next, and so on: this process's part of each batch of that step, and whether it counts
     how = dict(seed=recipe.seed, batch_size=recipe.batch_size, temperature=recipe.temperature, pairs=pairs)
     with closing(corpus.batches(step*recipe.accumulate, rank=rank, world_size=n_processes, **how)) as drawn:
-        while True: yield [(batch, True) if len(batch.x) else (_stand_in(corpus.batch(number, **how)), False) for number, batch in (next(drawn) for _ in range(recipe.accumulate))]
+        while True: yield [(_shortened(batch, recipe, number), True) if len(batch.x) else (_stand_in(corpus.batch(number, **how)), False) for number, batch in (next(drawn) for _ in range(recipe.accumulate))]
+
+def _shortened(batch, recipe, number): # one stretch of all windows of batch `number`, between `recipe.shortest` of their length and all of it
+    if recipe.shortest == 1: return batch
+    order, n = np.random.default_rng([recipe.seed, 4, number]), batch.x.shape[-1]
+    length = max(1, round(n*recipe.shortest**order.random()))
+    start = order.integers(n - length + 1)
+    x, valid = (part[..., start:start + length] for part in (batch.x, batch.valid))
+    return batch._replace(x=np.ascontiguousarray(x), valid=np.ascontiguousarray(valid)) if valid.any((1, 2)).all() else batch
 
 def _stand_in(batch): return batch._replace(**{name: getattr(batch, name)[:2] for name in ('x', 'valid', 'subjects')})
 
