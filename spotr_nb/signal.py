@@ -47,7 +47,7 @@ def _names(ch_names, n_channels):
     if twice: raise SignalError(f"more than one channel is called {sorted(twice)[0]!r}: names must differ")
     return names
 
-# %% ../nbs/api/00_signal.ipynb #0c9ed786
+# %% ../nbs/api/00_signal.ipynb #480428b8
 def _rate(sfreq):
     "A sampling rate as a float, or an error."
     try: rate = float(sfreq)
@@ -55,7 +55,14 @@ def _rate(sfreq):
     if not (np.isfinite(rate) and rate > 0): raise SignalError(f"the sampling rate is {rate:g} Hz: it must be above 0")
     return rate
 
-# %% ../nbs/api/00_signal.ipynb #15c88da5
+def _mains(line_freq):
+    "A mains frequency as a float, or an error; railways have 16.7 Hz, aircraft 400."
+    try: mains = float(line_freq)
+    except (TypeError, ValueError): raise SignalError(f"the mains frequency is {line_freq!r}: a number in Hz is needed, or None if unknown") from None
+    if not 16 <= mains <= 400: raise SignalError(f"the mains frequency is {mains:g} Hz: 50 or 60 is usual, 16 to 400 possible; None if unknown")
+    return mains
+
+# %% ../nbs/api/00_signal.ipynb #f2ac6663
 @dataclass(frozen=True, eq=False, repr=False)
 class Signal:
     "One recording: samples `[C, T]` with their sampling rate, channel names, modality, unit and events."
@@ -75,7 +82,7 @@ class Signal:
         x = _samples(self.x)
         events = tuple(sorted(Event(float(e[0]), float(e[1]), str(e[2])) for e in self.events))
         checked = dict(x=x, sfreq=_rate(self.sfreq), ch_names=_names(self.ch_names, len(x)), unit=self.unit or UNITS[self.modality], events=events)
-        if self.line_freq is not None: checked["line_freq"] = _rate(self.line_freq)
+        if self.line_freq is not None: checked["line_freq"] = _mains(self.line_freq)
         if self.ch_types is not None: checked["ch_types"] = tuple(map(str, self.ch_types))
         if self.ch_types is not None and len(self.ch_types) != len(x): raise SignalError(f"{len(self.ch_types)} channel types for {len(x)} channels")
         for name, value in checked.items(): object.__setattr__(self, name, value)
