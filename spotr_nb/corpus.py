@@ -6,9 +6,8 @@
 __all__ = ['Corpus', 'CorpusInfo', 'info', 'table', 'verify', 'batch_windows', 'Group', 'groups', 'weights', 'draw',
            'steps_per_epoch', 'Batch', 'batch', 'batches', 'windows']
 
-# %% ../nbs/api/03_corpus.ipynb #09871236
+# %% ../nbs/api/03_corpus.ipynb #f93274f7
 import json, os
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -211,7 +210,7 @@ def steps_per_epoch(self:Corpus,
     return self._plan(0, batch_size, 2.).n_steps
 Corpus._make_plan, Corpus._paired, Corpus.draw, Corpus.steps_per_epoch = _make_plan, _paired, draw, steps_per_epoch
 
-# %% ../nbs/api/03_corpus.ipynb #98138fc0
+# %% ../nbs/api/03_corpus.ipynb #7c002ae6
 class Batch(NamedTuple):
     "Windows of one shape, ready for the model."
     x:np.ndarray      # `[B, C, L]` float32, 0 where not valid
@@ -225,28 +224,28 @@ def _open_crops(self:Corpus, name, length): # of a shard, `[n, S, C, L]` int16, 
     shape, (window, channel, sample) = (len(x), x.shape[2] - length + 1, x.shape[1], length), x.strides
     return np.lib.stride_tricks.as_strided(x, shape, (window, sample, channel, sample), writeable=False)
 
-def _load_scale(self:Corpus, group): # scale `[n, C]`, and which windows are measured throughout `[n]` (None: all): in memory, 1/600 of the size of the windows
-    scale, invalid = (np.concatenate([self.open(shard, column) for shard in group.shards]) for column in ('scale', 'quality'))
-    complete = invalid[:, QUALITY.index('invalid')] == 0
-    return scale, complete if not complete.all() else None
+def _load_scale(self:Corpus, group): # scale `[n, C]`, and which share of each window is not measured `[n]` (None: all is): in memory, 1/600 of the size of the windows
+    scale, quality = (np.concatenate([self.open(shard, column) for shard in group.shards]) for column in ('scale', 'quality'))
+    invalid = quality[:, QUALITY.index('invalid')]
+    return scale, invalid if invalid.any() else None
 
 def _load_subjects(self:Corpus, group): # number of the subject of each window, `[n]`
     names = [json.dumps([r['dataset'], r['subject'], r['recording'] if r['subject'] is None else None]) for r in self.recordings]
     numbers = np.unique(names, return_inverse=True)[1]
     return np.concatenate([numbers[[recording for recording, *_ in shard['recordings']]][self.open(shard, 'recording')] for shard in group.shards])
 
-def _read_crops(self:Corpus, group, window, start): # x and valid of some windows of a group, and whether all is valid
-    scale, complete = self._scale(group)
-    complete = complete is None or complete[window].all()
+def _read_crops(self:Corpus, group, window, start): # x and valid of some windows of a group, and the largest share of one that is not measured
+    scale, invalid = self._scale(group)
+    worst = 0. if invalid is None or not len(window) else invalid[window].max()
     if len(group.shards) == 1: whole = self._crops(group.shards[0]['name'], group.length)[window, start]
     else:
         shard = np.searchsorted(group.edges, window, side='right') - 1
         crops = [self._crops(group.shards[k]['name'], group.length)[row, first] for k, row, first in zip(shard.tolist(), (window - group.edges[shard]).tolist(), start.tolist())]
         whole = (np.concatenate(crops) if crops else np.empty(0, np.int16)).reshape(-1, group.n_channels, group.length)
-    return *from_int16(whole, scale[window], complete), complete
+    return *from_int16(whole, scale[window], worst == 0), worst
 Corpus._open_crops, Corpus._load_scale, Corpus._load_subjects, Corpus._read_crops = _open_crops, _load_scale, _load_subjects, _read_crops
 
-# %% ../nbs/api/03_corpus.ipynb #852f944e
+# %% ../nbs/api/03_corpus.ipynb #846c3626
 def batch(self:Corpus,
     step:int,                # number of the batch, from 0
     seed:int=0,              # of the order
@@ -258,31 +257,30 @@ def batch(self:Corpus,
 ) -> Batch:                  # L = `window_seconds`
     "Batch number `step`, or a process's part of it: a pure function of these numbers."
     group, window, start = self.draw(step, seed, batch_size, temperature, rank, world_size, pairs)
-    x, valid, complete = self._read_crops(group, window, start)
-    if not complete:
+    x, valid, worst = self._read_crops(group, window, start)
+    if worst > .999*group.length/(group.length + group.n_starts - 1): # else no crop can lie in what is missing
         for end in (0, group.n_starts - 1): # a crop without a measured sample is taken from an end of its window: one of the two has some
             empty = ~valid.any((1, 2))
             if empty.any(): x[empty], valid[empty], _ = self._read_crops(group, window[empty], np.full(empty.sum(), end))
     return Batch(x, valid, group.places, group.modality, self._subjects(group)[window])
 Corpus.batch = batch
 
-# %% ../nbs/api/03_corpus.ipynb #11c7a7a0
+# %% ../nbs/api/03_corpus.ipynb #d918628a
 def batches(self:Corpus,
     start:int=0,          # first step
     stop:int|None=None,   # before this step; None: for ever
-    ahead:int=2,          # batches to have ready
+    ahead:int=2,          # batches to have ready; they are read so many at a time, since handing over from thread to thread costs as much as reading one
     **how,                # of `batch`: seed, batch_size, temperature, rank, world_size, pairs
 ): # yields (step, `Batch`)
     "Batches in order, read ahead in a thread."
+    ahead = max(1, ahead)
+    def read(first): return [(step, self.batch(step, **how)) for step in range(first, first + ahead if stop is None else min(stop, first + ahead))]
     with ThreadPoolExecutor(1) as reader:
-        ready, step = deque(), start
-        try:
-            while ready or stop is None or step < stop:
-                while len(ready) <= ahead and (stop is None or step < stop): ready.append((step, reader.submit(self.batch, step, **how))); step += 1
-                number, future = ready.popleft()
-                yield number, future.result()
-        finally:
-            for _, future in ready: future.cancel()
+        ready = reader.submit(read, start)
+        while block := ready.result():
+            start += ahead
+            ready = reader.submit(read, start)
+            yield from block
 Corpus.batches = batches
 
 # %% ../nbs/api/03_corpus.ipynb #corpus-33
