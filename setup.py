@@ -14,8 +14,8 @@ def words(key):
     return settings.get(key, "").split()
 
 
-# Samples and run notebooks stand at the root of the checkout; they travel inside the package without a copy in the tree.
-shipped = {f"{package}.data_samples": "data_samples", f"{package}.runs": "nbs/runs"}
+# Samples, run notebooks and bundled models stand elsewhere in the checkout; they travel inside the package without a copy in the tree.
+shipped = {f"{package}.data_samples": "data_samples", f"{package}.runs": "nbs/runs", f"{package}.models": "nbs/models"}
 readme = Path("README.md")
 
 setuptools.setup(
@@ -33,7 +33,7 @@ setuptools.setup(
     extras_require={key.removesuffix("_requirements"): words(key) for key in settings if key.endswith("_requirements")},
     packages=[*setuptools.find_packages(include=[package, f"{package}.*"]), *shipped],
     package_dir=shipped,
-    package_data={f"{package}.data_samples": ["*", "*/*", "*/*/*"], f"{package}.runs": ["*.ipynb"]},
+    package_data={f"{package}.data_samples": ["*", "*/*", "*/*/*"], f"{package}.runs": ["*.ipynb"], f"{package}.models": ["*/*"]},
     include_package_data=False,
     entry_points={"console_scripts": words("console_scripts"), "nbdev": [f"{package} = {package}._modidx:d"]},
 )

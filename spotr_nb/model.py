@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'as_published', 'SPOTR', 'embed', 'render', 'reconstruct',
-           'save_pretrained', 'read_config', 'from_pretrained', 'from_published']
+           'save_pretrained', 'read_config', 'bundled_models', 'model_folder', 'from_pretrained', 'from_published']
 
-# %% ../nbs/api/13_model.ipynb #613b65b9
+# %% ../nbs/api/13_model.ipynb #ea989a5d
 import json, os
+from importlib import import_module
+from importlib.resources import files
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -233,13 +235,14 @@ def reconstruct(self:SPOTR,
     return back(self.render(self.embed(x, valid, places), *x.shape[1:], places)*scale + mean)
 SPOTR.reconstruct = reconstruct
 
-# %% ../nbs/api/13_model.ipynb #model-36
+# %% ../nbs/api/13_model.ipynb #63ebc7d9
 def save_pretrained(self:SPOTR,
-    folder:str|os.PathLike): # made if missing
+    folder:str|os.PathLike,         # made if missing
+    dtype:torch.dtype|None=None):   # of the weights in the file, such as torch.float16; None: as they are
     "Write `model.safetensors` and `config.json`."
     from safetensors.torch import save_file
     folder = Path(folder)
-    with writing(folder/'model.safetensors') as new: save_file({name: p.detach().cpu().contiguous() for name, p in self.state_dict().items()}, new)
+    with writing(folder/'model.safetensors') as new: save_file({name: p.detach().to('cpu', dtype).contiguous() for name, p in self.state_dict().items()}, new)
     write_json(folder/'config.json', dict(model='SPOTR', **asdict(self.config)))
 SPOTR.save_pretrained = save_pretrained
 
@@ -255,18 +258,38 @@ def read_config(
     if unknown: raise ValueError(f"{path} has settings that this version does not know: {', '.join(sorted(unknown))}; a newer spotr-nb may")
     return SpotrConfig(**entries)
 
-# %% ../nbs/api/13_model.ipynb #model-38
+# %% ../nbs/api/13_model.ipynb #8ab128fb
+def bundled_models() -> dict: # name → folder
+    "The pretrained models that come with the package."
+    package = Path(str(files('spotr_nb')))
+    there = [path for folder in (package/'models', package.parent/'nbs'/'models') if folder.is_dir() for path in sorted(folder.iterdir()) if (path/'config.json').is_file()]
+    return {path.name: path for path in reversed(there)}
+
+def model_folder(
+    name:str|os.PathLike, # a folder, the name of a bundled model, or hf://owner/name
+) -> Path:
+    "Where a model lies."
+    if Path(name).is_dir(): return Path(name)
+    bundled = bundled_models()
+    if str(name) in bundled: return bundled[str(name)]
+    if str(name).startswith('hf://'):
+        try: hub = import_module('huggingface_hub')
+        except ImportError: raise ImportError(f"{name} is on the Hugging Face Hub: pip install huggingface_hub") from None
+        return Path(hub.snapshot_download(str(name)[5:], allow_patterns=['config.json', 'model.safetensors']))
+    raise FileNotFoundError(f"no model folder {name}; `spotr demo` or `spotr pretrain` make one" + (f", and {', '.join(sorted(bundled))} comes with the package" if bundled else ''))
+
+# %% ../nbs/api/13_model.ipynb #69d6778f
 @classmethod
 def from_pretrained(cls:type[SPOTR],
-    folder:str|os.PathLike,          # holds `model.safetensors` and `config.json`
+    folder:str|os.PathLike,          # holds `model.safetensors` and `config.json`; or a name, see `model_folder`
     device:str|torch.device='cpu',   # where the model goes
 ) -> SPOTR:
     "Read a model from a folder."
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    folder = Path(folder)
+    folder = model_folder(folder)
     for name in 'config.json', 'model.safetensors':
-        if not (folder/name).is_file(): raise FileNotFoundError(f"no model in {folder}: {name} is missing" if folder.is_dir() else f"no model folder {folder}; `spotr demo` or `spotr pretrain` make one")
+        if not (folder/name).is_file(): raise FileNotFoundError(f"no model in {folder}: {name} is missing")
     model = cls(read_config(folder/'config.json'))
     try: state = load_file(folder/'model.safetensors')
     except SafetensorError as error: raise ValueError(f"{folder/'model.safetensors'} is damaged: {error}") from error

@@ -6,7 +6,7 @@
 __all__ = ['SYSTEMS', 'Output', 'System', 'embed', 'find_system', 'named_config', 'make_system', 'class_of', 'save_pretrained',
            'read_system_config', 'from_pretrained', 'load_system', 'check_contract']
 
-# %% ../../nbs/systems/00_interface.ipynb #1ff0ed76
+# %% ../../nbs/systems/00_interface.ipynb #e0d07c43
 import json, os
 from dataclasses import asdict, fields
 from importlib import import_module
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from ..compaction import check_window, zscore
 from ..files import write_json, writing
-from ..model import SIZES, SPOTR, SpotrConfig, _as_tensor, _embed_listed, _in_batches, read_config
+from ..model import SIZES, SPOTR, SpotrConfig, _as_tensor, _embed_listed, _in_batches, model_folder, read_config
 
 # %% ../../nbs/systems/00_interface.ipynb #7b5d074d
 class Output(NamedTuple):
@@ -135,7 +135,7 @@ def read_system_config(
     if unknown: raise ValueError(f"{path} has settings that this version of {name} does not know: {', '.join(sorted(unknown))}")
     return kind, kind.Config(**{key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()})
 
-# %% ../../nbs/systems/00_interface.ipynb #901a0ed6
+# %% ../../nbs/systems/00_interface.ipynb #1b1ba08f
 @classmethod
 def from_pretrained(cls:type[System],
     folder:str|os.PathLike,         # holds `model.safetensors` and `config.json`
@@ -157,11 +157,12 @@ def from_pretrained(cls:type[System],
 System.from_pretrained = from_pretrained
 
 def load_system(
-    folder:str|os.PathLike,         # of `save_pretrained`
+    folder:str|os.PathLike,         # of `save_pretrained`; or a name, see `spotr_nb.model.model_folder`
     device:str|torch.device='cpu',
 ) -> nn.Module:                     # `SPOTR` or a `System`
     "Whatever was saved there."
-    path = Path(folder)/'config.json'
+    folder = model_folder(folder)
+    path = folder/'config.json'
     if not path.is_file(): raise FileNotFoundError(f"no model in {folder}: config.json is missing")
     kind, _ = read_system_config(path)
     return kind.from_pretrained(folder, device)
