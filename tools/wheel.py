@@ -1,6 +1,6 @@
 """Check what `pip install` would bring: build the source archive, a wheel from it, and use that wheel outside of the checkout.
 
-A wheel holds the package, the sample recordings with their licences, and the run notebooks; nothing else.
+A wheel holds the package, the sample recordings with their licences, the run notebooks and the bundled models; nothing else.
 """
 import fnmatch
 import os
@@ -32,7 +32,8 @@ def expected_files():
     package = {path.relative_to(root).as_posix() for path in (root / "spotr_nb").rglob("*.py") if "__pycache__" not in path.parts}
     samples = {f"spotr_nb/{path.relative_to(root).as_posix()}" for path in (root / "data_samples").rglob("*") if path.is_file() and not path.name.startswith(".")}
     runs = {f"spotr_nb/runs/{path.name}" for path in (root / "nbs" / "runs").glob("*.ipynb")}
-    return package | samples | runs
+    models = {f"spotr_nb/{path.relative_to(root / 'nbs').as_posix()}" for path in (root / "nbs" / "models").rglob("*") if path.is_file() and not path.name.startswith(".")}
+    return package | samples | runs | models
 
 
 class Build:
