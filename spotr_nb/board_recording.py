@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['RecordingBoard', 'draw', 'wire', 'redraw', 'view', 'zoom', 'to_window', 'take', 'on_selection', 'recolour']
 
-# %% ../nbs/api/31_board_recording.ipynb #76c13d7f
+# %% ../nbs/api/31_board_recording.ipynb #565c3b55
 import numpy as np
-from .board import Board
+from .board import Board, light
 from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
-# %% ../nbs/api/31_board_recording.ipynb #4ed94490
+# %% ../nbs/api/31_board_recording.ipynb #f84f775e
 class RecordingBoard(Board):
     "All channels over time; the strip; what is chosen."
     title = 'Recording'
@@ -18,10 +18,10 @@ class RecordingBoard(Board):
         button = lambda icon, tip, work: self._button(w, icon, tip, work)
         self.buttons = [button('step-backward', 'to the beginning', lambda: self.view(0.)), button('arrow-left', 'half a view back', lambda: self.view(self.begin - self.length/2)), button('arrow-right', 'half a view on', lambda: self.view(self.begin + self.length/2)),
                         button('search-plus', 'see less time', lambda: self.zoom(.5)), button('search-minus', 'see more time', lambda: self.zoom(2.)), button('arrows-h', 'see the whole recording', lambda: self.view(0., self.desk.recording.duration)), button('crosshairs', 'go to the window in hand', self.to_window)]
-        self.gain = self.when(w.FloatLogSlider(value=1, min=-1.5, max=1.5, step=.1, base=2, description='height', readout=False, layout=w.Layout(width='190px')), self.redraw)
+        self.gain = self.when(w.FloatLogSlider(value=1, min=-1.5, max=1.5, step=.1, base=2, description='height', readout=False, layout=w.Layout(width='170px')), self.redraw)
         self.overlay = self.when(w.Checkbox(value=True, description='reconstruction', indent=False, layout=w.Layout(width='130px')), self.redraw)
         self.colour_by = self.when(w.Dropdown(options=list(COLOURINGS), description='strip by', layout=w.Layout(width='170px')), self.recolour)
-        self.drag = self.when(w.ToggleButtons(options=[('move', 'pan'), ('choose', 'select')], tooltips=['drag the recording', 'drag a frame around windows'], style=dict(button_width='64px'), layout=w.Layout(width='150px')), lambda: self.figure.update_layout(dragmode=self.drag.value))
+        self.drag = self.when(w.ToggleButtons(options=[('move', 'pan'), ('choose', 'select')], tooltips=['drag the recording', 'drag a frame around windows'], style=dict(button_width='76px'), layout=w.Layout(width='170px')), lambda: self.figure.update_layout(dragmode=self.drag.value))
         self.span = self.when(w.FloatRangeSlider(min=0, max=1, step=.1, value=(0, 0), description='choose (s)', continuous_update=False, readout_format='.1f', layout=w.Layout(flex='1 1 260px')), lambda: self.desk.select(between=self.span.value))
         self.clear = w.Button(description='choose none', layout=w.Layout(width='110px')); self.clear.on_click(lambda _: self.do(self.desk.select))
         self.chosen = w.HTML()
@@ -35,7 +35,7 @@ class RecordingBoard(Board):
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #d39e28db
+# %% ../nbs/api/31_board_recording.ipynb #7c4122a1
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
@@ -52,7 +52,7 @@ def wire(self:RecordingBoard):
     self.lines = {name: [trace for trace in self.figure.data if trace.name == name] for name in ('original', 'reconstruction')}
     self.strip, self.shown = self.figure.data[-1], thin_windows(len(self.desk.timeline))
     self.strip.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.take(points.point_inds[0])))
-    self.strip.on_selection(lambda trace, points, selector: points.point_inds and self.do(lambda: self._framed(points.point_inds)))
+    self.strip.on_selection(lambda trace, points, selector: self.do(lambda: self._framed(points.point_inds, selector)))
     self.figure.layout.on_change(lambda layout, span: None if self.quiet or span is None or np.allclose(span, (self.begin, self.begin + self.length)) else self.do(lambda: self.view(span[0], span[1] - span[0])), 'xaxis.range')
 
 def redraw(self:RecordingBoard): # the same recording, another view: only numbers change
@@ -70,7 +70,7 @@ def _mark(self:RecordingBoard): # chosen windows, events, the view in the strip
     self.figure.layout.shapes, self.figure.layout.annotations = [*shapes, view_box(self.begin, end)], notes
 RecordingBoard.draw, RecordingBoard.wire, RecordingBoard.redraw, RecordingBoard._mark = draw, wire, redraw, _mark
 
-# %% ../nbs/api/31_board_recording.ipynb #5bc48c74
+# %% ../nbs/api/31_board_recording.ipynb #d29bd6b8
 def view(self:RecordingBoard,
     begin:float,         # s
     length:float=None):  # s; None: as it is
@@ -91,16 +91,16 @@ def take(self:RecordingBoard, mark): # a mark of the strip was clicked
     self.desk.look_at(float(self.desk.timeline.t0[self.shown[mark]]))
     if not self.begin <= self.desk.time <= self.begin + self.length - self.desk.seconds: self.to_window()
 
-def _framed(self:RecordingBoard, marks): # a frame was drawn around some
-    first, last = self.shown[min(marks)], self.shown[max(marks)]
-    self.desk.select(np.arange(first, last + 1))
+def _framed(self:RecordingBoard, marks, selector=None): # a frame was drawn: over the strip, around some marks; or over the channels, in time
+    if len(marks): self.desk.select(np.arange(self.shown[min(marks)], self.shown[max(marks)] + 1))
+    elif getattr(selector, 'xrange', None): self.desk.select(between=selector.xrange)
 
 def on_selection(self:RecordingBoard): # others chose, too
     if self.figure is None: return
     with self.silently(), self.figure.batch_update():
         self._mark()
         chosen = self.desk.selected[self.shown]
-        self.strip.selectedpoints = np.flatnonzero(chosen).tolist() if chosen.any() else None
+        light(self.figure, self.strip, chosen)
         self.strip.unselected = dict(marker=dict(opacity=.35))
     self._say()
 

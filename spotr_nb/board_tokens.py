@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['kinds', 'TokenBoard', 'framed', 'on_selection']
 
-# %% ../nbs/api/31_board_tokens.ipynb #204a425d
+# %% ../nbs/api/31_board_tokens.ipynb #e1a6dcde
 import numpy as np
-from .board import Board
+from .board import Board, light
 from .timeline import QUALITIES
 from .views import COLOURINGS, inside, map_places, plot_token_map, thin_windows
 
@@ -22,7 +22,7 @@ def kinds(
     found |= {f'label: {name}': timeline.label == k for k, name in enumerate(timeline.labels)}
     return {name: which for name, which in found.items() if which.any()}
 
-# %% ../nbs/api/31_board_tokens.ipynb #cccd6027
+# %% ../nbs/api/31_board_tokens.ipynb #60afdf15
 class TokenBoard(Board):
     "Tokens on a map, chosen by hand."
     title = 'Map'
@@ -30,7 +30,7 @@ class TokenBoard(Board):
         self.method = self.when(w.Dropdown(options=['PCA', 'UMAP'], description='map by', layout=w.Layout(width='170px')), self.again)
         self.colour_by = self.when(w.Dropdown(options=list(COLOURINGS), description='colour by', layout=w.Layout(width='180px')), self.again)
         self.kind = self.when(w.Dropdown(options=['by hand'], description='choose', layout=w.Layout(width='260px')), lambda: self.desk.select(self.found.get(self.kind.value)))
-        self.controls.children = [self.method, self.colour_by, self.kind, w.HTML('<span style="opacity:.7">draw around points; double-click for none; click one to take its window in hand</span>')]
+        self.controls.children = [self.method, self.colour_by, self.kind, w.HTML('<span style="opacity:.7">draw around points to choose them; click one to take its window in hand</span>')]
 
     def again(self): self.stale = True; self.show()
 
@@ -43,10 +43,9 @@ class TokenBoard(Board):
     def wire(self):
         self.points = self.figure.data[0]
         self.points.on_selection(lambda trace, points, selector: self.do(lambda: self.framed(selector)))
-        self.points.on_deselect(lambda trace, points: self.do(self.desk.select))
         self.points.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.desk.look_at(float(self.desk.timeline.t0[self.shown[points.point_inds[0]]]))))
 
-# %% ../nbs/api/31_board_tokens.ipynb #4e16aa7b
+# %% ../nbs/api/31_board_tokens.ipynb #0b619fd7
 def framed(self:TokenBoard, selector): # a frame or a line was drawn around points: choose all windows inside, also those that are not shown
     if selector is None: return
     corners = np.stack([selector.xs, selector.ys], 1) if selector.type == 'lasso' else np.stack([selector.xrange, selector.yrange], 1)
@@ -56,6 +55,6 @@ def on_selection(self:TokenBoard): # somebody chose
     if self.figure is None or self.stale: return
     chosen = self.desk.selected[self.shown]
     with self.silently():
-        self.points.selectedpoints = np.flatnonzero(chosen).tolist() if chosen.any() else None
+        light(self.figure, self.points, chosen)
         if self.kind.value in self.found and not np.array_equal(self.found[self.kind.value], self.desk.selected): self.kind.value = 'by hand'
 TokenBoard.framed, TokenBoard.on_selection = framed, on_selection

@@ -1,12 +1,13 @@
 """What only a browser can tell: the site's pages, and the explorer in a real JupyterLab, in headless Chromium.
 
-JupyterLab starts with a configuration of its own, opens a copy of the tutorial and runs all its cells; then keys are
-pressed and choices made as a person would, and what is drawn is read from the plot. The model is the one that
+JupyterLab starts with a configuration of its own and runs a cell with the explorer; then a mouse draws, keys are
+pressed and choices made as a person would, and what is drawn is read from the plots. The model is the one that
 $SPOTR_MODEL names, or the one in demo/model, or one that is pretrained here for some seconds.
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,13 +27,17 @@ token = "spotr"
 run_all = """async () => { const app = window.jupyterapp; await app.restored; const panel = app.shell.currentWidget;
     await panel.context.ready; await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info;
     await app.commands.execute('runmenu:run-all') }"""
-look = """() => { const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data && p.data.some(t => t.name === 'before moving'));
-    if (!plot || !plot._fullLayout) return null;
-    const of = name => plot._fullData.filter(t => t.name === name).map(t => Array.from(t.y || [], v => Number.isFinite(v) ? v : null));
-    return { original: of('original'), reconstruction: of('reconstruction'), before: of('before moving'),
-        lines: plot.querySelectorAll('.scatterlayer .trace path.js-line').length,
-        range: Array.from(plot._fullLayout.xaxis.range), errors: plot._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) } }"""
-widths = "() => [...document.querySelectorAll('.jupyter-widgets .js-plotly-plot')].map(p => p.clientWidth - p._fullLayout.width)"
+look = """() => { const plots = [...document.querySelectorAll('.js-plotly-plot')].filter(p => p._fullLayout && p.offsetParent), numbers = a => Array.from(a || [], v => Number.isFinite(v) ? v : null);
+    const has = name => plots.find(p => p.data && p.data.some(t => t.name === name)), of = (p, name) => p ? p._fullData.filter(t => t.name === name).map(t => numbers(t.y)) : [];
+    const shapes = (p, name) => p ? p._fullLayout.shapes.filter(s => s.name === name).map(s => [s.x0, s.x1]) : [], picked = t => t && t.selectedpoints ? Array.from(t.selectedpoints) : null;
+    const main = has('windows'), map = has('tokens'), hand = has('before moving'), others = plots.filter(p => p !== main && p !== map && p !== hand);
+    return { rows: of(main, 'original'), drawn: of(main, 'reconstruction').filter(y => y.some(v => v !== null)).length, range: main ? Array.from(main._fullLayout.xaxis.range) : null,
+        selected: shapes(main, 'selected'), current: shapes(main, 'current'), marks: main ? main._fullData.find(t => t.name === 'windows').x.length : 0, marked: main ? picked(main._fullData.find(t => t.name === 'windows')) : null,
+        points: map ? map._fullData[0].x.length : 0, lit: map ? picked(map._fullData[0]) : null,
+        original: of(hand, 'original'), reconstruction: of(hand, 'reconstruction'), before: of(hand, 'before moving'), window: hand ? Array.from(hand._fullLayout.xaxis.range) : null,
+        errors: hand ? hand._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
+        others: others.map(p => ({ kinds: p._fullData.map(t => t.type), names: p._fullData.map(t => t.name), n: p._fullData.reduce((n, t) => n + (t.y ? t.y.length : 0), 0), worst: shapes(p, 'worst').length, first: numbers(p._fullData[0] && p._fullData[0].y).slice(0, 50) })),
+        width: plots.map(p => p.clientWidth - p._fullLayout.width) } }"""
 has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type=\"application/vnd.jupyter.stderr\"], .jp-RenderedText[data-mime-type*=error]')].map(e => e.textContent)"
 
 
@@ -131,19 +136,30 @@ def site_pages(site):
 
 # ---- the explorer
 
-class App:
-    "The explorer on a page, used with keys and choices."
+cell = """import os
+import numpy as np
+from dataclasses import replace
+from spotr_nb import load_sample
+from spotr_nb.explorer import explore
+beats = load_sample('ecg_mitbih_208')
+hours = replace(beats, x=np.tile(beats.x, (1, 16)), recording='hours')
+app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
+app.patience = .2
+app"""
 
-    def __init__(self, page, shots):
-        self.page, self.shots, self.waits = page, shots, []
+
+class App:
+    "The explorer on a page, used with a mouse, keys and choices."
+
+    def __init__(self, page, shots, work):
+        self.page, self.shots, self.work, self.waits = page, shots, work, []
 
     def look(self):
-        "What the plot shows: y of its traces, its range in time, the errors beside it; None before it is drawn."
-        seen = self.page.evaluate(look)
-        return seen if seen and seen["original"] and seen["lines"] else None
+        "What the plots show."
+        return self.page.evaluate(look)
 
-    def change(self, do, what, seconds=20):
-        "Do something and wait until what `what` picks from the plot is another; before and after."
+    def change(self, do, what, seconds=40):
+        "Do something and wait until what `what` picks from the plots is another; before and after."
         before, began = self.look(), time.time()
         do()
         after = wait_for(lambda: (now := self.look()) and what(now) != what(before) and now, seconds, "what is drawn stays as it is")
@@ -152,106 +168,200 @@ class App:
 
     def settled(self, seen):
         "What is drawn once nothing moves any more."
-        for _ in range(40):
+        for _ in range(60):
             time.sleep(0.25)
             again = self.look()
             if again == seen: return again
             seen = again or seen
-        raise AssertionError("the plot does not come to rest")
+        raise AssertionError("the plots do not come to rest")
 
     def press(self, label, key, times=1):
         "Press a key on the slider of that name."
-        slider = self.page.locator(".widget-slider", has=self.page.locator(".widget-label", has_text=label)).first
+        slider = self.page.locator(".widget-slider", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))).locator("visible=true").first
         slider.locator(".noUi-handle").first.focus()
         for _ in range(times): self.page.keyboard.press(key)
 
     def choose(self, label, value):
         "Choose from the drop-down list of that name."
-        self.page.locator(".widget-dropdown", has=self.page.locator(".widget-label", has_text=label)).first.locator("select").select_option(label=value)
+        self.page.locator(".widget-dropdown", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))).locator("visible=true").first.locator("select").select_option(label=value)
+
+    def board(self, title):
+        "Show a board, with the keyboard."
+        button = self.page.locator(".widget-toggle-button", has_text=re.compile(f"^{title}$"))
+        button.focus()
+        self.page.keyboard.press("Enter")
+
+    def place(self, name, layer=".nsewdrag"):
+        "Where on the page the plot with a trace of that name takes the mouse; of several, the last is the strip."
+        return self.page.evaluate("""([name, layer]) => { const p = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data && p.data.some(t => t.name === name));
+            p.scrollIntoView({block: 'center'}); return [...p.querySelectorAll(layer)].map(e => { const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }) }""", [name, layer])
+
+    def drag(self, box, path):
+        "Draw with the mouse over shares of a box."
+        x, y, width, height = box
+        points = [(x + width * across, y + height * down) for across, down in path]
+        self.page.mouse.move(*points[0])
+        self.page.mouse.down()
+        for point in points[1:]: self.page.mouse.move(*point, steps=6)
+        self.page.mouse.up()
 
     def shot(self, name):
         "A picture, if a folder for pictures was given."
         if not self.shots: return
-        self.page.locator(".js-plotly-plot").first.evaluate("p => p.closest('.jp-Cell').scrollIntoView()")
+        self.page.locator(".jp-OutputArea .widget-vbox").first.evaluate("p => p.scrollIntoView()")
         time.sleep(0.5)
         self.page.screenshot(path=self.shots / f"{name}.png")
 
 
 def drawn(app):
-    "Original and reconstruction are there, one of each in every row."
-    seen = wait_for(app.look, 240, "no figure with an original and a reconstruction")
+    "All channels with their reconstruction, a strip with a mark for each window, a map with a point for each."
+    seen = wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 240, "no recording and no map")
     seen = app.settled(seen)
-    assert len(seen["original"]) == len(seen["reconstruction"]) == len(seen["errors"]) >= 1, seen["errors"]
-    assert seen["before"] == seen["reconstruction"], "nothing has moved, but the drawing before moving is another one"
-    assert all(len(y) > 100 for y in seen["original"] + seen["reconstruction"])
-    assert seen["original"] != seen["reconstruction"]
+    assert len(seen["rows"]) == seen["drawn"] == 8 and all(len(y) > 100 for y in seen["rows"]), (len(seen["rows"]), seen["drawn"])
+    assert seen["marks"] == seen["points"] == 114, (seen["marks"], seen["points"])
+    wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
+    app.shot("01-opened")
 
 
-def fills_its_place(app):
-    "Both figures of the app are as wide as their places."
-    wait_for(lambda: app.page.evaluate(widths) == [0, 0], 10, "a figure is narrower than its place")
-    app.shot("1-opened")
+def map_lights_recording(app):
+    "A line drawn around points of the map chooses these windows in the recording."
+    (box,) = app.place("tokens")
+    before, after = app.change(lambda: app.drag(box, [(.5, .02), (.98, .02), (.98, .98), (.5, .98), (.5, .05)]), lambda seen: seen["selected"])
+    assert 0 < len(after["lit"]) < 114 and after["marked"] == after["lit"], (after["lit"], after["marked"])
+    assert any(f"{len(after['lit'])} of 114 windows chosen" in text for text in app.page.locator(".widget-html").all_inner_texts())
+    app.shot("02-map")
+
+
+def recording_lights_map(app):
+    "A frame drawn over the strip chooses windows, which light up on the map."
+    app.page.get_by_role("button", name="choose", exact=True).click()
+    time.sleep(1)
+    boxes = app.place("windows")
+    before, after = app.change(lambda: app.drag(max(boxes, key=lambda box: box[1]), [(.25, .2), (.5, .8)]), lambda seen: seen["lit"])
+    assert after["lit"] == list(range(after["lit"][0], after["lit"][-1] + 1)) and 24 < len(after["lit"]) < 34, after["lit"]
+    app.page.get_by_role("button", name="move", exact=True).click()
+
+
+def keys_choose(app):
+    "The slider with two ends chooses windows without a mouse; so does the list of kinds."
+    before, after = app.change(lambda: app.choose("choose", "worst drawn tenth"), lambda seen: seen["lit"])
+    assert len(after["lit"]) == 12, after["lit"]
+    app.change(lambda: app.page.get_by_role("button", name="choose none").press("Enter"), lambda seen: seen["lit"])
+    slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="choose (s)")).first
+    before, after = app.change(lambda: (slider.locator(".noUi-handle").last.focus(), [app.page.keyboard.press("PageUp") for _ in range(3)]), lambda seen: seen["lit"])
+    assert after["lit"][0] == 0 and len(after["lit"]) > 2, after["lit"]
+
+
+def hands_move_recording(app):
+    "Dragging moves through time, the wheel zooms, and the new view is filled."
+    box = min(app.place("windows"), key=lambda box: box[1])
+    before, after = app.change(lambda: app.drag(box, [(.7, .5), (.3, .5)]), lambda seen: (seen["range"], seen["rows"][0]))
+    assert after["range"][0] > before["range"][0] + 5 and after["rows"][0] != before["rows"][0], after["range"]
+    def wheel(): app.page.mouse.move(box[0] + box[2] / 2, box[1] + box[3] / 2); app.page.mouse.wheel(0, 400)
+    before, after = app.change(wheel, lambda seen: seen["range"])
+    assert after["range"][1] - after["range"][0] > before["range"][1] - before["range"][0], after["range"]
+    before, after = app.change(lambda: app.page.get_by_title("see the whole recording").press("Enter"), lambda seen: (seen["range"], seen["rows"][0]))
+    assert after["range"] == [0, 344] and not after["drawn"] and len(after["rows"][0]) <= 1210
+    app.shot("03-whole")
+    for _ in range(3): app.change(lambda: app.page.get_by_title("see less time").press("Enter"), lambda seen: seen["range"])
+
+
+def redraws_quickly(app):
+    "From a key to a new view of 8 channels: what a person waits for."
+    spent = app.page.evaluate("""async () => { const p = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data && p.data.some(t => t.name === 'windows')), all = [];
+        for (const title of ['half a view on', 'half a view back', 'half a view on', 'half a view back', 'half a view on']) {
+            const before = p._fullLayout.xaxis.range[0], began = performance.now(); document.querySelector(`button[title="${title}"]`).click();
+            while (p._fullLayout.xaxis.range[0] === before && performance.now() - began < 10000) await new Promise(r => requestAnimationFrame(r));
+            all.push(performance.now() - began); await new Promise(r => setTimeout(r, 300)) } return all.sort((a, b) => a - b) }""")
+    print(f"    another view: median {spent[2]:.0f} ms, longest {spent[-1]:.0f} ms, from the click to the plot")
+    assert spent[2] < 2000
 
 
 def move_changes_reconstruction(app):
-    "The slider, by keyboard: another reconstruction, the same original; the errors say both; the old drawing stays to be seen."
+    "In the window's board, the slider by keyboard: another reconstruction, the same original; the errors say both."
+    app.board("Window")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and now["original"] and now["original"][0] and now, 40, "no window"))
+    assert seen["before"] == seen["reconstruction"] and seen["original"] != seen["reconstruction"] and len(seen["errors"]) == 6
     before, after = app.change(lambda: app.press("by", "ArrowRight", 20), lambda seen: seen["reconstruction"])
-    assert after["original"] == before["original"], "the original moved too"
-    assert after["before"] == before["reconstruction"], "what is shown as the drawing before the move is another one"
+    assert after["original"] == before["original"] and after["before"] == before["reconstruction"]
     assert all("→" in text for text in after["errors"]), after["errors"]
-    app.shot("2-moved")
-
-
-def reset_puts_back(app):
-    "Reset gives the drawing of the unmoved token."
-    button = app.page.get_by_title("put the token back")
-    before, after = app.change(button.click, lambda seen: seen["reconstruction"])
-    assert after["reconstruction"] == before["before"]
-    assert not any("→" in text for text in after["errors"]), after["errors"]
+    wait_for(lambda: any("moved: delta" in text for text in app.page.locator(".widget-html").all_inner_texts()), 10, "no reading of what was moved")
+    app.shot("04-moved")
+    before, after = app.change(lambda: app.press("blend", "ArrowRight", 8), lambda seen: seen["reconstruction"])
+    before, after = app.change(lambda: app.page.get_by_title("put the token back").click(), lambda seen: seen["reconstruction"])
+    assert after["reconstruction"] == after["before"] and not any("→" in text for text in after["errors"]), after["errors"]
 
 
 def dimension_moves_too(app):
-    "A single dimension, chosen from the list."
-    app.choose("move along", "dimension")
-    wait_for(lambda: app.page.get_by_text("token[0]").count(), 10, "the dimension is not named")
-    before, after = app.change(lambda: app.press("by", "ArrowRight", 30), lambda seen: seen["reconstruction"])
-    assert after["original"] == before["original"]
-    app.change(app.page.get_by_title("put the token back").click, lambda seen: seen["reconstruction"])
-
-
-def strip_chooses_dimension(app):
-    "A click on a cell of the token chooses that dimension."
-    strip = app.page.locator(".js-plotly-plot", has=app.page.locator(".heatmaplayer")).first.locator(".nsewdrag").first
+    "A single dimension: a click on a cell of the token chooses it."
+    strip = app.page.locator(".js-plotly-plot", has=app.page.locator(".heatmaplayer .hm")).locator("visible=true").first.locator(".nsewdrag").first
+    strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
     app.page.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
     app.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     time.sleep(0.3)
     app.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    number = app.page.locator("input[type=number]").first
-    wait_for(lambda: int(number.input_value()) > 20, 10, "the click chooses no dimension")
-    app.choose("move along", "principal direction")
+    wait_for(lambda: app.page.get_by_text("token[").count(), 10, "the dimension is not named")
+    before, after = app.change(lambda: app.press("by", "ArrowRight", 30), lambda seen: seen["reconstruction"])
+    assert after["original"] == before["original"]
+    app.change(lambda: app.page.get_by_title("put the token back").click(), lambda seen: seen["reconstruction"])
 
 
 def time_moves_window(app):
-    "The time slider shows another window, and its errors."
-    before, after = app.change(lambda: app.press("time", "PageUp", 3), lambda seen: (seen["original"], seen["range"]))
-    assert after["range"][0] > before["range"][0] and abs((after["range"][1] - after["range"][0]) - (before["range"][1] - before["range"][0])) < 1e-6
-    assert after["original"] != before["original"] and after["errors"] != before["errors"], after["errors"]
+    "The time slider takes another window in hand, with its errors, and marks it in the recording."
+    before, after = app.change(lambda: app.press("time (s)", "PageUp", 3), lambda seen: (seen["original"], seen["window"]))
+    assert after["window"][0] > before["window"][0] and after["errors"] != before["errors"], after["errors"]
 
 
-def recording_changes(app):
-    "Another recording: other channels, another original."
-    before, after = app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["original"], 60)
-    assert len(after["original"]) == 6, len(after["original"])
-    assert app.page.get_by_text("EEG · 8 channels").count() == 1
-    app.shot("3-eeg")
+def finds_alike(app):
+    "Windows like the one in hand, each with its drawing; choosing one of the list takes it in hand."
+    app.board("Alike")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and now["others"] and now["others"][-1]["n"] and now, 40, "nothing alike"))
+    panel = seen["others"][-1]
+    assert panel["names"].count("original") == panel["names"].count("reconstruction") == 7, panel["names"]
+    app.shot("05-alike")
+    slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="time (s)")).locator(".widget-readout").first
+    at = slider.inner_text()
+    app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator("visible=true").last.focus()
+    for key in "ArrowDown", "ArrowDown": app.page.keyboard.press(key)
+    wait_for(lambda: slider.inner_text() != at, 10, "the list takes nothing in hand")
+    before, after = app.change(lambda: app.page.get_by_role("button", name="find alike").press("Enter"), lambda seen: seen["others"][-1]["first"])
 
 
-def channels_change(app):
-    "Two channels of it: two rows, those that were chosen."
-    eight = app.page.locator(".widget-select-multiple select, select[multiple]").first
-    before, after = app.change(lambda: eight.select_option(label=["O1", "Oz"]), lambda seen: len(seen["original"]), 30)
-    assert after["original"] == [before["original"][2], before["original"][4]]
+def ranks_anomalies(app):
+    "The windows drawn worst, with the part that fails; they can be chosen."
+    app.board("Anomalies")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["worst"] for one in now["others"]) and now, 40, "no part is marked"))
+    assert seen["others"][-1]["worst"] == 6
+    before, after = app.change(lambda: app.page.get_by_role("button", name="choose these").press("Enter"), lambda seen: seen["marked"])
+    assert len(after["marked"]) == 6
+    app.shot("06-anomalies")
+
+
+def errors_and_spectra(app):
+    "Errors by channel and time; spectra of original and reconstruction."
+    app.board("Errors")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and any("heatmap" in one["kinds"] for one in now["others"]) and now, 40, "no map of errors"))
+    assert {"heatmap", "bar"} <= set(seen["others"][-1]["kinds"])
+    app.shot("07-errors")
+    app.board("Spectra")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["kinds"] == ["scatter", "scatter"] for one in now["others"]) and now, 40, "no spectra"))
+    assert seen["others"][-1]["names"] == ["original", "reconstruction"]
+    app.shot("08-spectra")
+
+
+def saves(app):
+    "A table and pictures are written."
+    app.board("Save")
+    folder = app.work / "explored"
+    app.page.get_by_role("button", name="save table (CSV)").press("Enter")
+    wait_for(lambda: (folder / "eeg_cvep.windows.csv").is_file(), 20, "no table")
+    assert sum(line.endswith("True") for line in (folder / "eeg_cvep.windows.csv").read_text().splitlines()) == 6
+    for kind in "svg", "png":
+        app.choose("as", kind)
+        app.page.get_by_role("button", name="save figure").press("Enter")
+        wait_for(lambda: (folder / f"eeg_cvep.recording.{kind}").is_file(), 20, "no picture")
+    if app.shots: shutil.copy(folder / "eeg_cvep.recording.png", app.shots / "09-saved.png")
 
 
 def wrong_file_is_named(app):
@@ -260,48 +370,107 @@ def wrong_file_is_named(app):
     field = app.page.get_by_placeholder("or a file")
     field.fill("nowhere.edf")
     field.press("Enter")
-    wait_for(lambda: "nowhere.edf" in "".join(app.page.get_by_role("alert").all_inner_texts()), 10, "no message")
-    assert app.look() == before
-    app.shot("4-message")
+    wait_for(lambda: "nowhere.edf" in "".join(app.page.get_by_role("alert").all_inner_texts()), 20, "no message")
+    assert app.look()["rows"] == before["rows"]
+
+
+def stops_and_goes_on(app):
+    "A long embedding shows how far it is, is stopped by its button, and goes on by another."
+    app.choose("recording", "hours")
+    stop = app.page.get_by_title("stop filtering or embedding")
+    wait_for(lambda: app.page.get_by_text("embedding", exact=True).locator("visible=true").count(), 60, "no progress")
+    time.sleep(0.5)
+    app.shot("10-working")
+    stop.press("Enter")
+    wait_for(lambda: "go on" in "".join(app.page.get_by_role("alert").all_inner_texts()), 30, "it does not stop")
+    stopped = app.settled(app.look())
+    assert len(stopped["rows"]) == 1 and 0 < stopped["marks"] < 1500
+    app.page.get_by_role("button", name="go on").press("Enter")
+    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 1500 and now, 120, "it does not go on")
 
 
 def dark(app):
     "Nothing is drawn in a colour that vanishes on a dark page."
     app.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    app.change(lambda: app.choose("recording", "ecg_mitbih_100"), lambda seen: seen["original"], 60)
-    app.change(lambda: app.press("by", "ArrowLeft", 15), lambda seen: seen["reconstruction"])
+    app.change(lambda: app.choose("recording", "ecg_mitbih_100"), lambda seen: len(seen["rows"]), 120)
+    app.board("Map")
+    app.settled(wait_for(lambda: (now := app.look()) and now["points"] == now["marks"] == 601 and now, 40, "no map"))
+    wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
     colours = app.page.evaluate("() => [...document.querySelectorAll('.js-plotly-plot .main-svg')].map(svg => svg.style.background)")
     assert all(colour in ("rgba(0, 0, 0, 0)", "none", "") for colour in colours), colours
-    app.shot("5-dark")
+    app.shot("11-dark")
+
+
+def keyboard_reaches(app):
+    "Every control can be reached with the Tab key."
+    unreachable = app.page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea .widget-vbox button, .jp-OutputArea .widget-vbox select, .jp-OutputArea .widget-vbox input, .jp-OutputArea .widget-vbox .noUi-handle')].filter(e => e.offsetParent && !e.disabled && e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))")
+    assert not unreachable, unreachable[:4]
+
+
+def survives_restart(app):
+    "After the kernel was restarted the cell shows the same recording, the same choice, the same view."
+    app.change(lambda: app.choose("choose", "worst drawn tenth"), lambda seen: seen["lit"])
+    before = app.settled(app.look())
+    time.sleep(1)
+    app.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
+    assert not app.look()["rows"]
+    app.page.evaluate(run_all)
+    seen = app.settled(wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 120, "nothing comes back"))
+    assert seen["lit"] == before["lit"] and seen["range"] == before["range"] and seen["rows"] == before["rows"]
+    app.shot("12-restarted")
 
 
 def quick_enough(app):
     "Changes are seen soon."
     waits = sorted(app.waits)
-    print(f"    from key to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys and recordings included)")
-    assert waits[len(waits) // 2] < 3
+    print(f"    from hand to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys, other recordings and settling included)")
+    assert waits[len(waits) // 2] < 4
 
 
-checks = (drawn, fills_its_place, move_changes_reconstruction, reset_puts_back, dimension_moves_too, strip_chooses_dimension, time_moves_window, recording_changes, channels_change, wrong_file_is_named, dark, quick_enough)
+checks = (drawn, map_lights_recording, recording_lights_map, keys_choose, hands_move_recording, redraws_quickly, move_changes_reconstruction, dimension_moves_too, time_moves_window,
+          finds_alike, ranks_anomalies, errors_and_spectra, saves, wrong_file_is_named, stops_and_goes_on, dark, keyboard_reaches, survives_restart, quick_enough)
 
 
-def explorer(notebook, shots, tally):
-    "Open a copy of the notebook, run it, and make all checks on it."
-    if not notebook.exists(): raise AssertionError(f"there is no {notebook.relative_to(root)}")
+def write_notebook(path):
+    "A notebook with the one cell."
+    content = {"cells": [{"cell_type": "code", "id": "explore", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}], "nbformat": 4, "nbformat_minor": 5,
+               "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}}
+    path.write_text(json.dumps(content))
+
+
+def explorer(shots, tally):
+    "Open a notebook with the explorer, and make all checks on it."
     chromium()
     with tempfile.TemporaryDirectory() as folder:
         work, home = Path(folder) / "work", Path(folder) / "home"
         work.mkdir(), home.mkdir()
-        shutil.copy(notebook, work)
-        with jupyter_lab(work, home, SPOTR_MODEL=str(model_folder(home))) as address, open_page(address) as (page, elsewhere, errors):
-            page.goto(f"{address}/lab/tree/{notebook.name}?token={token}&reset")
+        write_notebook(work / "explore.ipynb")
+        model = model_folder(home)
+        with jupyter_lab(work, home, SPOTR_MODEL=str(model)) as address, open_page(address) as (page, elsewhere, errors):
+            page.goto(f"{address}/lab/tree/explore.ipynb?token={token}&reset")
             page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=90_000)
             page.evaluate(run_all)
-            app = App(page, shots)
+            app = App(page, shots, work)
             for check in checks: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: check(app))
             tally.check("explorer: no request to another host", lambda: expect_none(elsewhere))
             tally.check("explorer: no error on the page", lambda: expect_none(errors))
             tally.check("explorer: no cell failed", lambda: expect_none(page.evaluate(has_error)))
+        tally.check("the report opens from a disk, with all its figures", lambda: report(model, Path(folder) / "report.html", shots))
+
+
+def report(model, path, shots):
+    "Write a report and open it without a server."
+    program = ("import sys\nfrom spotr_nb.desk import Desk\nfrom spotr_nb.report import recording_report\n"
+               "desk = Desk(sys.argv[1], 'eeg_cvep', 3.); desk.open('eeg_cvep'); recording_report(desk, sys.argv[2])\n")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(model), str(path)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
+    assert path.stat().st_size < 3_000_000, path.stat().st_size
+    with open_page(f"file://{path}") as (page, elsewhere, errors):
+        page.goto(f"file://{path}")
+        page.wait_for_selector("body[data-drawn]", timeout=90_000)
+        figures = page.evaluate("() => [...document.querySelectorAll('figure')].map(f => f._fullData ? f._fullData.length : 0)")
+        assert len(figures) == 9 and all(figures), figures
+        assert not elsewhere and not errors, (elsewhere, errors)
+        if shots: page.screenshot(path=shots / "13-report.png", full_page=True)
 
 
 def expect_none(found):
@@ -311,11 +480,10 @@ def expect_none(found):
 
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--notebook", type=Path, default=root / "nbs" / "tutorials" / "explore.ipynb")
     args.add_argument("--shots", type=Path, help="a folder for screenshots")
     args, tally = args.parse_args(), Tally()
     if args.shots: args.shots.mkdir(parents=True, exist_ok=True)
     tally.check("the site's pages in Chromium ask nobody else", lambda: site_pages(root / "_site"))
-    tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.notebook.resolve(), args.shots, tally))
+    tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))
