@@ -16,10 +16,15 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from links import broken_links
 from offline import external_requests
+from spelling import misspellings, documents
 
 root = Path(__file__).resolve().parents[1]
-sections = {"tutorials": "Tutorials", "api": "Reference", "systems": "Systems", "runs": "Runs", "explanations": "Explanations", "benchmarks": "Benchmarks"}
+sections = {"tutorials": "Tutorials", "how_to": "How-to", "explanations": "Explanations", "api": "Reference",
+            "systems": "Reference: systems", "runs": "Run notebooks", "benchmarks": "Benchmarks"}
+purposes = {"tutorials": "to learn: begin here, at the top", "how_to": "to get one thing done", "explanations": "to understand", "api": "to look up: every public name, beside the code and the tests that make it",
+            "systems": "other encoders behind the same interface", "runs": "a notebook with parameters as a program", "benchmarks": "measured, with the cells that measured it"}
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
 
 
@@ -99,6 +104,7 @@ def link_target(link, page):
 def relative_links(text, page):
     "Links between pages, relative to this one: nbdev's are from the site's root, the authors' name notebooks."
     up = "../" * (len(page.parts) - 1)
+    text = re.sub(r"\[(`(?:\w+\.)*_[^`]*`)\]\(/[^)\s]+\.html#[^)]*\)", r"\1", text)   # private names have no entry
     text = re.sub(r"\[`([^`]*)`\]\(/([^)\s]+\.html#[^)]*)\)", rf'<a class="reference internal" href="{up}\2"><code>\1</code></a>', text)
     return re.sub(r"\]\((?!\w+:|#|/)([^)#\s]+)(#[^)]*)?\)", lambda link: link_target(link, page), text)
 
@@ -142,6 +148,7 @@ class Page:
         "The cells for Sphinx."
         documented = False
         for cell in self.notebook.cells:
+            cell.pop("has_sd", None)  # nbdev's note to itself, which is no part of the format
             if cell.cell_type == "raw": cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
             elif is_protocol(cell): continue
             elif is_reference(cell): cell, documented = reference_cell(cell), True
@@ -167,13 +174,38 @@ def toctree(caption, pages):
     return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
 
 
-def contents_cell(source):
-    "The table of contents of everything in nbs/, in the order of its folders and of the files' numbers."
-    groups = {title: [page_path(path.relative_to(source)).with_suffix("").as_posix() for path in sorted((source / folder).glob("*.ipynb"))] for folder, title in sections.items()}
-    return nbformat.v4.new_markdown_cell("\n\n".join(toctree(title, pages) for title, pages in groups.items() if pages))
+def headline(path):
+    "Title and subtitle of a notebook."
+    cells = nbformat.read(path, 4).cells
+    lines = cells[0].source.splitlines() if cells and cells[0].cell_type == "markdown" else []
+    title, subtitle = (next((line.removeprefix(mark).strip() for line in lines if line.startswith(mark)), "") for mark in ("# ", "> "))
+    if not title or not subtitle: raise ValueError(f"{path.relative_to(root)}: its first cell must be a title and a subtitle, `# Title` and `> what it is about`")
+    return title, subtitle
 
 
-def write_sources(project, pages):
+def listing(source):
+    "{folder: [(page without its ending, title, subtitle)]} of everything in nbs/, in the order of its folders and of the files' numbers."
+    pages = {folder: [(page_path(path.relative_to(source)).with_suffix("").as_posix(), *headline(path)) for path in sorted((source / folder).glob("*.ipynb"))] for folder in sections}
+    return {folder: found for folder, found in pages.items() if found}
+
+
+def contents_cell(listed):
+    "Every page with its subtitle, as the index shows it, and the table of contents at the side."
+    def lines(folder, pages): return [f"**{sections[folder]}**: {purposes[folder]}", "", *(f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages), ""]
+    def folded(folder, pages): return [f":::{{dropdown}} {sections[folder]}: {purposes[folder]}", *(f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages), ":::", ""]
+    shown = [line for folder, pages in listed.items() for line in (lines if folder in ("tutorials", "how_to", "explanations") else folded)(folder, pages)]
+    trees = [toctree(sections[folder], [page for page, *_ in pages]) for folder, pages in listed.items()]
+    return nbformat.v4.new_markdown_cell("\n".join(["## The pages", "", *shown]) + "\n\n" + "\n\n".join(trees))
+
+
+def llms_text(listed):
+    "The site in one text, a line a page, for programs that read (llmstxt.org)."
+    title, subtitle = headline(root / "nbs" / "index.ipynb")
+    groups = ["\n".join([f"## {sections[folder]}", "", *(f"- [{name}]({page}.html): {about}" for page, name, about in pages)]) for folder, pages in listed.items()]
+    return "\n\n".join([f"# {title}", f"> {subtitle}", *groups]) + "\n"
+
+
+def write_sources(project, pages, listed):
     "Everything that is written in nbs/, as Sphinx reads it; `project` is an empty folder where nbdev may work."
     from nbdev.serve import proc_nbs
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
@@ -190,7 +222,7 @@ def write_sources(project, pages):
             (pages / within).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, pages / within)
     index = nbformat.read(pages / "index.ipynb", 4)
-    index.cells.append(contents_cell(root / "nbs"))
+    index.cells.append(contents_cell(listed))
     nbformat.write(index, pages / "index.ipynb")
 
 
@@ -203,24 +235,54 @@ def write_theme(pages):
 
 def build(site):
     "Build the site; True when Sphinx had nothing to complain about."
+    listed = listing(root / "nbs")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder).resolve()
         (work / "project").mkdir()
-        write_sources(work / "project", work / "pages")
+        write_sources(work / "project", work / "pages", listed)
         write_theme(work / "pages")
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", "doctrees", "pages", "html"]
         done = subprocess.run(command, cwd=work)
         shutil.rmtree(site, ignore_errors=True)
-        if (work / "html").exists(): shutil.move(work / "html", site)
+        if (work / "html").exists():
+            shutil.move(work / "html", site)
+            (site / "llms.txt").write_text(llms_text(listed), encoding="utf-8")
     return done.returncode == 0
+
+
+def complaints(site):
+    "What is wrong with a built site: what it would fetch, links that lead nowhere, misspellings."
+    from nbdev.config import get_config
+    yield from (f"{page} would fetch {address}" for page, address in external_requests(site))
+    yield from (f"{page}: link {link}: {cause}" for page, link, cause in broken_links(site, get_config().git_url))
+    yield from (f"spelling: {line} (tools/spelling.txt holds words that are meant)" for line in misspellings(documents()))
+
+
+def prove_checks():
+    "A check that cannot fail is none: links and words that are wrong on purpose must be found, right ones not."
+    with tempfile.TemporaryDirectory() as folder:
+        site, texts = Path(folder) / "site", Path(folder) / "texts"
+        (site / "a").mkdir(parents=True)
+        (site / "a" / "index.html").write_text('<p id="here"></p><a href="../index.html#top">', encoding="utf-8")
+        right = '<h1 id="top"></h1><a href="a/"><a href="a/index.html#here"><a href="#top"><a href="https://example.org"><a href="git/blob/main/LICENSE">'
+        wrong = '<a href="no.html"><a href="a/index.html#gone"><a href="#gone"><a href="git/blob/main/no"><img src="no.png">'
+        (site / "index.html").write_text(right + wrong, encoding="utf-8")
+        found = [link for _, link, _ in broken_links(site, "git")]
+        assert found == ["no.html", "a/index.html#gone", "#gone", "git/blob/main/no", "no.png"], f"the link check found {found}"
+        (texts / "nbs").mkdir(parents=True)
+        sentence, output = "infarction is a word, re" + "cieve is none", nbformat.v4.new_output("stream", text="se" + "perate")
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(sentence), nbformat.v4.new_code_cell("x = 1", outputs=[output])]), texts / "nbs" / "a.ipynb")
+        found = misspellings(documents(texts), texts)
+        assert len(found) == 1 and "receive" in found[0], f"the spelling check found {found}"
 
 
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--site", type=Path, default=root / "_site")
     site = args.parse_args().site.resolve()
+    prove_checks()
     clean = build(site)
-    requests = external_requests(site)
-    for page, address in requests: print(f"{page} would fetch {address}")
-    if not clean or requests: sys.exit("The documentation is not as it should be: see above.")
+    found = list(complaints(site))
+    print("\n".join(found), end="\n" * bool(found))
+    if not clean or found: sys.exit("The documentation is not as it should be: see above.")
     print(f"The documentation: {os.path.relpath(site / 'index.html')}")
