@@ -4,9 +4,14 @@
 
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
-           'PreparationError', 'Corpus', 'channel_places', 'datasets', 'dataset', 'DatasetError', 'samples',
-           'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
-           'normalised_error', 'evaluate', 'pretrain', 'Recipe', 'probe', 'linear_probe', 'ProbeResult', 'explore']
+           'PreparationError', 'Corpus', 'channel_places', 'datasets', 'dataset', 'LabelledSet', 'DatasetError',
+           'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
+           'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system',
+           'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus',
+           'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Handcrafted',
+           'WaveformPCA', 'probe', 'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'fine_tune', 'compare',
+           'cached_embed', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark', 'benchmark_table',
+           'explore']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -31,29 +36,85 @@ _home |= dict.fromkeys(_all_, "corpus")
 _all_ = ["channel_places"]
 _home |= dict.fromkeys(_all_, "channels")
 
-# %% ../nbs/api/99_package.ipynb #808b4c10
-_all_ = ["datasets", "dataset", "DatasetError"]
+# %% ../nbs/api/99_package.ipynb #a9ca0403
+_all_ = ["datasets", "dataset", "LabelledSet", "DatasetError"]
 _home |= dict.fromkeys(_all_, "catalogue")
 
 # %% ../nbs/api/99_package.ipynb #cdc8c5cf
 _all_ = ["samples", "load_sample", "load_labelled", "SampleError"]
 _home |= dict.fromkeys(_all_, "recordings")
 
-# %% ../nbs/api/99_package.ipynb #db8990ec
-_all_ = ["SPOTR", "SpotrConfig", "SpotrOutput", "SIZES", "normalised_error"]
+# %% ../nbs/api/99_package.ipynb #6d908f73
+_all_ = ["SPOTR", "SpotrConfig", "SpotrOutput", "SIZES", "normalised_error", "bundled_models"]
 _home |= dict.fromkeys(_all_, "model")
 
 # %% ../nbs/api/99_package.ipynb #evaluation-home
 _all_ = ["evaluate"]
 _home |= dict.fromkeys(_all_, "evaluation")
 
-# %% ../nbs/api/99_package.ipynb #a09d442e
-_all_ = ["pretrain", "Recipe"]
+# %% ../nbs/api/99_package.ipynb #b195ff63
+_all_ = ["System", "SYSTEMS", "make_system", "load_system"]
+_home |= dict.fromkeys(_all_, "systems.interface")
+
+# %% ../nbs/api/99_package.ipynb #b11a9cf7
+_all_ = ["paired_recordings"]
+_home |= dict.fromkeys(_all_, "systems.pairs")
+
+# %% ../nbs/api/99_package.ipynb #76632986
+_all_ = ["SupervisedClassifier"]
+_home |= dict.fromkeys(_all_, "systems.supervised")
+
+# %% ../nbs/api/99_package.ipynb #abd57e72
+_all_ = ["Recipe", "make_recipe"]
+_home |= dict.fromkeys(_all_, "optimizers")
+
+# %% ../nbs/api/99_package.ipynb #5e8a3d5c
+_all_ = ["pretrain", "open_corpus"]
 _home |= dict.fromkeys(_all_, "pretraining")
+
+# %% ../nbs/api/99_package.ipynb #0e2a17ab
+_all_ = ["last_checkpoint", "best_checkpoint"]
+_home |= dict.fromkeys(_all_, "checkpoints")
+
+# %% ../nbs/api/99_package.ipynb #8692922b
+_all_ = ["effective_rank"]
+_home |= dict.fromkeys(_all_, "monitoring")
+
+# %% ../nbs/api/99_package.ipynb #8249bf7a
+_all_ = ["convert_published"]
+_home |= dict.fromkeys(_all_, "published")
+
+# %% ../nbs/api/99_package.ipynb #2a94cb7b
+_all_ = ["export_model"]
+_home |= dict.fromkeys(_all_, "deployment")
+
+# %% ../nbs/api/99_package.ipynb #3900caf7
+_all_ = ["Handcrafted", "WaveformPCA"]
+_home |= dict.fromkeys(_all_, "features")
 
 # %% ../nbs/api/99_package.ipynb #e5a2f42d
 _all_ = ["probe", "linear_probe", "ProbeResult"]
 _home |= dict.fromkeys(_all_, "probing")
+
+# %% ../nbs/api/99_package.ipynb #b5bc005f
+_all_ = ["nearest", "few_shot", "fine_tune", "compare", "cached_embed"]
+_home |= dict.fromkeys(_all_, "protocols")
+
+# %% ../nbs/api/99_package.ipynb #e0a16acd
+_all_ = ["run_notebook"]
+_home |= dict.fromkeys(_all_, "execution")
+
+# %% ../nbs/api/99_package.ipynb #5a219e08
+_all_ = ["sweep", "sweep_table"]
+_home |= dict.fromkeys(_all_, "sweeps")
+
+# %% ../nbs/api/99_package.ipynb #dcf0c242
+_all_ = ["search"]
+_home |= dict.fromkeys(_all_, "tuning")
+
+# %% ../nbs/api/99_package.ipynb #cbb39968
+_all_ = ["run_benchmark", "benchmark_table"]
+_home |= dict.fromkeys(_all_, "benchmark")
 
 # %% ../nbs/api/99_package.ipynb #860843da
 _all_ = ["explore"]
