@@ -22,7 +22,7 @@ def kinds(
     found |= {f'label: {name}': timeline.label == k for k, name in enumerate(timeline.labels)}
     return {name: which for name, which in found.items() if which.any()}
 
-# %% ../nbs/api/31_board_tokens.ipynb #60afdf15
+# %% ../nbs/api/31_board_tokens.ipynb #d81a4448
 class TokenBoard(Board):
     "Tokens on a map, chosen by hand."
     title = 'Map'
@@ -42,7 +42,7 @@ class TokenBoard(Board):
 
     def wire(self):
         self.points = self.figure.data[0]
-        self.points.on_selection(lambda trace, points, selector: self.do(lambda: self.framed(selector)))
+        self.points.on_selection(lambda trace, points, selector: points.point_inds and self.do(lambda: self.framed(selector)))     # taking a frame away is an event without points
         self.points.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.desk.look_at(float(self.desk.timeline.t0[self.shown[points.point_inds[0]]]))))
 
 # %% ../nbs/api/31_board_tokens.ipynb #0b619fd7
