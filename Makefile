@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 STAGES ?=
+EXTRAS ?= lab,dev
 BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ help: ## list these commands
 
 env: ## create or refresh .venv (every other command does so too)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)': install Python 3.11 or newer, or say which: make PYTHON=python3.12"; exit 2; }
-	@$(PYTHON) tools/environment.py --folder $(VENV) --constraints "$(CONSTRAINTS)"
+	@$(PYTHON) tools/environment.py --folder $(VENV) --constraints "$(CONSTRAINTS)" --extras "$(EXTRAS)"
 
 demo: env ## pretrain a tiny model on the shipped recordings, probe it, write demo/
 	@$(BIN)/spotr demo --out demo
@@ -24,12 +25,14 @@ demo: env ## pretrain a tiny model on the shipped recordings, probe it, write de
 test: env ## all checks; some only: make test STAGES="drift docs"
 	@$(BIN)/python tools/test.py $(STAGES)
 
+test-slow: EXTRAS = lab,dev,slow
 test-slow: env ## the notebooks' slow cells too
 	@$(BIN)/python tools/test.py notebooks --flags slow
 
 slurm-test: env ## sweeps on a real Slurm of one machine; as root, installs Debian's slurm-wlm and munge if they are missing
 	@$(BIN)/python tools/slurm_test.py --install
 
+bench: EXTRAS = lab,dev,bench
 bench: env ## the benchmark notebooks into bench/; some only: make bench BENCH="speed scaling"
 	@$(BIN)/python tools/bench.py $(BENCH)
 

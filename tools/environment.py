@@ -141,7 +141,7 @@ def main():
     constraints = os.path.join(root, args.constraints) if args.constraints else ""
     if constraints and not os.path.exists(constraints):
         sys.exit("There is no constraints file %s." % constraints)
-    stamp, now = os.path.join(folder, "installed"), fingerprint(constraints)
+    stamp, now = os.path.join(folder, "installed-" + args.extras.replace(",", "-")), fingerprint(constraints)
     if os.path.exists(stamp) and open(stamp).read() == now:
         return
     if os.path.exists(stamp):
