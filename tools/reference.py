@@ -105,7 +105,8 @@ class Reference(BasicMarkdownRenderer):
         call = signature(symbol, self.nm)
         kind = "class " if inspect.isclass(symbol) else ""
         source = NbdevLookup().code(self.fn)
-        anchors = [self.nm, *(f"{self.nm}.{method}" for method in public_methods(symbol))]   # where links to `Corpus` and `Corpus.build` lead
+        own = [name for name, value in vars(symbol).items() if not name.startswith("_") and callable(getattr(symbol, name, None))] if inspect.isclass(symbol) else []
+        anchors = [self.nm, *(f"{self.nm}.{name}" for name in own)]   # where links to `Corpus` and `Corpus.build` lead
         parts = ["".join(f'<span id="{anchor.lower()}"></span>' for anchor in anchors), f"### `{self.nm}`",
                  f'<a class="source-link" href="{source}">source</a>' if source else "",
                  f"```python\n{kind}{call}\n```" if call else "", self.docs, table(parameters(symbol)), methods(symbol)]
