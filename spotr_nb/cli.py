@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'list_samples', 'read_recording', 'cut', 'show_info', 'prepared', 'embed_file', 'reconstruct_file',
-           'build_corpus', 'verify_corpus', 'describe_corpus', 'add_corpus', 'list_datasets', 'convert_weights',
-           'convert_system', 'export_programs', 'run', 'named', 'run_sweep', 'run_demo', 'write_tables', 'as_latex',
-           'asked_for', 'compare_systems', 'add_benchmark', 'add_run', 'add_file', 'add_sweep', 'make_parser', 'main']
+           'explore_file', 'build_corpus', 'verify_corpus', 'describe_corpus', 'add_corpus', 'list_datasets',
+           'convert_weights', 'convert_system', 'export_programs', 'run', 'named', 'run_sweep', 'run_demo',
+           'write_tables', 'as_latex', 'asked_for', 'compare_systems', 'add_benchmark', 'add_run', 'add_file',
+           'add_sweep', 'make_parser', 'main']
 
 # %% ../nbs/api/33_cli.ipynb #cf72e39f
 import argparse, re, sys
@@ -43,7 +44,7 @@ def show_info(args):
     for k, name in enumerate(windows.ch_names):
         print(f'  {name:16} flat in {windows.flat[:, k].mean():4.0%} of windows, clipped {windows.clipped[:, k].mean():6.2%}, missing {windows.missing[:, k].mean():6.2%} of samples')
 
-# %% ../nbs/api/33_cli.ipynb #c9715ed4
+# %% ../nbs/api/33_cli.ipynb #23f9b3c4
 def prepared(args): # model, recording, windows, and what the model wants to know of the channels
     from spotr_nb.channels import channel_places
     from spotr_nb.systems.interface import load_system
@@ -63,21 +64,38 @@ def embed_file(args):
     print(f'{len(token)} tokens of {token.shape[1]} numbers → {out}')
 
 def reconstruct_file(args):
-    "Some windows and what their tokens draw, in one HTML file."
-    import numpy as np, plotly.io as pio
-    from spotr_nb.figures import plot_reconstruction
-    from spotr_nb.files import writing
+    "What the explorer shows of a recording, frozen into one HTML file."
+    from spotr_nb.desk import Desk
+    from spotr_nb.report import recording_report
+    from spotr_nb.systems.interface import load_system
     if args.windows < 1: raise ValueError(f"--windows must be at least 1, found {args.windows}")
-    model, signal, windows, told = prepared(args)
+    signal, model = read_recording(args.file, args), load_system(args.model)
     if not hasattr(model, 'reconstruct'): raise ValueError(f"{args.model} holds {type(model).__name__}, which draws no window from its embedding: spotr embed takes it, spotr reconstruct needs a SPOTR model")
-    shown = np.unique(np.linspace(0, len(windows) - 1, min(args.windows, len(windows))).astype(int))
-    drawn, pages = model.reconstruct(windows.x[shown], valid=windows.valid[shown], **told), []
-    for k, row in enumerate(shown):
-        figure = plot_reconstruction(windows.x[row], drawn[k], windows.sfreq, windows.ch_names, valid=windows.valid[row], unit=signal.unit)
-        pages.append(pio.to_html(figure.update_layout(title=f'{signal.recording or args.file}, {windows.t0[row]:.1f} s'), full_html=False, include_plotlyjs=not pages))
+    desk = Desk(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
+    desk.open(next(iter(desk.sources)))
     out = Path(args.output or f'{Path(args.file).stem}.html')
-    with writing(out) as new: new.write_text('<!doctype html><meta charset="utf-8"><title>Reconstructions</title>' + ''.join(pages), encoding='utf-8')
-    print(f'{len(shown)} of {len(windows)} windows → {out}')
+    recording_report(desk, out, n_windows=args.windows)
+    print(f'{len(desk.timeline)} windows → {out}, {out.stat().st_size/1e6:.1f} MB')
+
+def explore_file(args):
+    "Open JupyterLab on a recording and its tokens."
+    import json, shutil, subprocess
+    from spotr_nb.files import write_json
+    read_recording(args.file, args)                                         # an unreadable file is said here, not in a browser
+    if not args.no_browser and not shutil.which('jupyter-lab'): raise FileNotFoundError("JupyterLab is not installed: pip install 'spotr-nb[lab]', or write the notebook only: --no-browser")
+    absolute = lambda name: str(Path(name).resolve()) if Path(name).exists() else name
+    how = {name: getattr(args, name) for name in ('modality', 'sfreq', 'unit', 'scale', 'line_freq') if getattr(args, name) is not None} | (dict(channels=args.channels.split(',')) if args.channels else {})
+    read = f"{'read_signal' if Path(args.file).exists() else 'load_sample'}({absolute(args.file)!r})" if not how or not Path(args.file).exists() else f"read_signal({absolute(args.file)!r}, {', '.join(f'{name}={value!r}' for name, value in how.items())})"
+    if not Path(args.file).exists() and args.channels: read += f".pick({how['channels']!r})"
+    code = f"from spotr_nb import explore, load_sample, read_signal\n\nexplore({read}, {args.model and absolute(args.model)!r}, window_seconds={args.window_seconds!r}, folder='.')"
+    folder = Path(args.output or f'{Path(args.file).stem}.explored')
+    page = folder/'explore.ipynb'
+    if page.exists() and ''.join(json.loads(page.read_text(encoding='utf-8'))['cells'][0]['source']) != code: raise FileExistsError(f"{page} explores something else: open it in JupyterLab, or choose another folder with -o")
+    if not page.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(page, dict(cells=[dict(cell_type='code', id='explore', metadata={}, source=code, outputs=[], execution_count=None)], nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='Python 3', language='python'))))
+    print(f'{page}: run its cell; what you choose is kept in {folder}')
+    if not args.no_browser: return subprocess.call(['jupyter-lab', str(page)])
 
 # %% ../nbs/api/33_cli.ipynb #ca8db013
 def build_corpus(args):
@@ -300,7 +318,7 @@ def add_run(commands, name, help, asked): # a command whose options are a notebo
         else: parser.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=f'{text} (default: {default})'.replace('%', '%%'))
     parser.set_defaults(do=run)
 
-# %% ../nbs/api/33_cli.ipynb #a65290aa
+# %% ../nbs/api/33_cli.ipynb #3675c6e9
 def add_file(commands, name, do, model): # a command on one recording
     parser = commands.add_parser(name, help=do.__doc__, description=do.__doc__)
     parser.add_argument('file', help='a recording, or the name of one that ships (see `spotr samples`)')
@@ -312,7 +330,7 @@ def add_file(commands, name, do, model): # a command on one recording
     parser.add_argument('--line-freq', type=float, help='mains frequency in Hz, to be removed, if the file does not say')
     parser.add_argument('--window-seconds', type=float, default=3., help='length of a window (default: 3)')
     if model:
-        parser.add_argument('--model', default='demo/model', help='model folder, of SPOTR or another system; or the name of a model that ships (default: demo/model, which `spotr demo` makes)')
+        parser.add_argument('--model', default='demo/model', help='model folder, of SPOTR or another system; or the name of a model that ships (default: demo/model, which `spotr demo` makes; of `explore`, the one that ships)')
         parser.add_argument('-o', '--output', help='file to write')
     parser.set_defaults(do=do)
     return parser
@@ -338,7 +356,7 @@ def add_sweep(commands): # the parser of `spotr sweep`
     swept.add_argument('--retry-changed', action='store_true', help='run finished ones again whose notebook has other code now')
     swept.add_argument('--report', action='store_true', help='and plot the table: report.ipynb in the folder')
 
-# %% ../nbs/api/33_cli.ipynb #ed5461d3
+# %% ../nbs/api/33_cli.ipynb #41c8222f
 def make_parser(
     asked:list[str]=(), # the command line: options of `pretrain` and `probe` are there if it names them
 ) -> argparse.ArgumentParser:
@@ -350,7 +368,9 @@ def make_parser(
     commands.add_parser('samples', help=list_samples.__doc__).set_defaults(do=list_samples)
     add_file(commands, 'info', show_info, model=False)
     add_file(commands, 'embed', embed_file, model=True)
-    add_file(commands, 'reconstruct', reconstruct_file, model=True).add_argument('--windows', type=int, default=6, help='how many, evenly spaced (default: 6)')
+    add_file(commands, 'reconstruct', reconstruct_file, model=True).add_argument('--windows', type=int, default=6, help='how many stand side by side, evenly spaced (default: 6)')
+    opened = add_file(commands, 'explore', explore_file, model=True); opened.set_defaults(model=None)
+    opened.add_argument('--no-browser', action='store_true', help='only write the notebook')
     listed = commands.add_parser('datasets', help=list_datasets.__doc__, description=list_datasets.__doc__); listed.set_defaults(do=list_datasets)
     listed.add_argument('name', nargs='?', help='as in the list; without it, the list')
     listed.add_argument('--modality', choices=('eeg', 'ieeg', 'ecg', 'ppg'))
