@@ -17,5 +17,6 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["spotr.css"]
 html_copy_source = False
+html_show_search_summary = False     # its script would fetch pages, which a browser does not allow for files opened from disk
 html_show_sourcelink = False
 exclude_patterns = ["_build"]
