@@ -11,7 +11,7 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Handcrafted',
            'WaveformPCA', 'probe', 'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'fine_tune', 'compare',
            'cached_embed', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark', 'benchmark_table',
-           'explore']
+           'explore', 'recording_report', 'TokenIndex']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -119,6 +119,14 @@ _home |= dict.fromkeys(_all_, "benchmark")
 # %% ../nbs/api/99_package.ipynb #860843da
 _all_ = ["explore"]
 _home |= dict.fromkeys(_all_, "explorer")
+
+# %% ../nbs/api/99_package.ipynb #3cef0265
+_all_ = ["recording_report"]
+_home |= dict.fromkeys(_all_, "report")
+
+# %% ../nbs/api/99_package.ipynb #dec9e4f5
+_all_ = ["TokenIndex"]
+_home |= dict.fromkeys(_all_, "neighbours")
 
 # %% ../nbs/api/99_package.ipynb #d4166931
 def __getattr__(name):
