@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['RecordingBoard', 'draw', 'wire', 'redraw', 'view', 'zoom', 'to_window', 'take', 'on_selection', 'recolour']
 
-# %% ../nbs/api/31_board_recording.ipynb #565c3b55
+# %% ../nbs/api/31_board_recording.ipynb #16524fa4
 import numpy as np
-from .board import Board, light
+from .board import Board, light, unframe
 from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
 # %% ../nbs/api/31_board_recording.ipynb #f84f775e
@@ -70,7 +70,7 @@ def _mark(self:RecordingBoard): # chosen windows, events, the view in the strip
     self.figure.layout.shapes, self.figure.layout.annotations = [*shapes, view_box(self.begin, end)], notes
 RecordingBoard.draw, RecordingBoard.wire, RecordingBoard.redraw, RecordingBoard._mark = draw, wire, redraw, _mark
 
-# %% ../nbs/api/31_board_recording.ipynb #d29bd6b8
+# %% ../nbs/api/31_board_recording.ipynb #34fa0902
 def view(self:RecordingBoard,
     begin:float,         # s
     length:float=None):  # s; None: as it is
@@ -92,15 +92,15 @@ def take(self:RecordingBoard, mark): # a mark of the strip was clicked
     if not self.begin <= self.desk.time <= self.begin + self.length - self.desk.seconds: self.to_window()
 
 def _framed(self:RecordingBoard, marks, selector=None): # a frame was drawn: over the strip, around some marks; or over the channels, in time
-    if len(marks): self.desk.select(np.arange(self.shown[min(marks)], self.shown[max(marks)] + 1))
-    elif getattr(selector, 'xrange', None): self.desk.select(between=selector.xrange)
+    if len(marks): self.desk.select(np.arange(self.shown[min(marks)], self.shown[max(marks)] + 1)); unframe(self.figure)
+    elif getattr(selector, 'xrange', None): self.desk.select(between=selector.xrange); unframe(self.figure)
+    else: light(self.strip, self.desk.selected[self.shown])                 # taking a frame away is a choice without points
 
 def on_selection(self:RecordingBoard): # others chose, too
     if self.figure is None: return
     with self.silently(), self.figure.batch_update():
         self._mark()
-        chosen = self.desk.selected[self.shown]
-        light(self.figure, self.strip, chosen)
+        light(self.strip, self.desk.selected[self.shown])
         self.strip.unselected = dict(marker=dict(opacity=.35))
     self._say()
 

@@ -10,16 +10,18 @@ import numpy as np
 from .board import Board
 from .views import plot_error_map, plot_spectra, plot_windows, window_spectra
 
-# %% ../nbs/api/31_board_windows.ipynb #e2c1dd9d
+# %% ../nbs/api/31_board_windows.ipynb #45bfae5a
 class ListBoard(Board):
     "Windows in a list and side by side."
     n_shown = 4      # channels in a panel
     def build(self, w):
         self.list = self.when(w.Select(rows=7, layout=w.Layout(width='270px')), lambda: self.take(self.list.value))
+        self.following = w.Button(description='next', icon='arrow-down', tooltip='take the next of the list in hand', layout=w.Layout(width='90px')) # JupyterLab keeps arrow keys to itself
+        self.following.on_click(lambda _: self.do(self.take_next))
         self.n = self.when(w.BoundedIntText(value=6, min=1, max=24, description='how many', layout=w.Layout(width='160px')), self.again)
         self.note = w.HTML()
         self.channels, self.found = [], []
-        self.widget.children = (self.controls, w.HBox([w.VBox([self.list, self.note]), self.stage], layout=w.Layout(width='100%', align_items='flex-start')))
+        self.widget.children = (self.controls, w.HBox([w.VBox([self.list, self.following, self.note]), self.stage], layout=w.Layout(width='100%', align_items='flex-start')))
         self.stage.layout.flex = '1 1 0'
 
     def again(self): self.stale = True; self.show()
@@ -27,6 +29,9 @@ class ListBoard(Board):
 
     def listed(self, windows): # [(text, (source, t0))]
         with self.silently(): self.list.options = windows; self.list.value = None
+
+    def take_next(self): # after the last, the first
+        if self.found: self.list.index = 0 if self.list.index is None else (self.list.index + 1) % len(self.found)
 
     def take(self, window): # one of the list in hand; of another recording only if it is on the desk
         if window is None: return

@@ -205,6 +205,11 @@ class App:
         for point in points[1:]: self.page.mouse.move(*point, steps=6)
         self.page.mouse.up()
 
+    def check(self, check):
+        "Make a check; a picture of what it fails at."
+        try: check(self)
+        except Exception: self.shot(f"failed-{check.__name__}"); raise
+
     def shot(self, name):
         "A picture, if a folder for pictures was given."
         if not self.shots: return
@@ -322,9 +327,11 @@ def finds_alike(app):
     app.shot("05-alike")
     slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="time (s)")).locator(".widget-readout").first
     at = slider.inner_text()
-    app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator("visible=true").last.focus()
-    for key in "ArrowDown", "ArrowDown": app.page.keyboard.press(key)
+    app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator("visible=true").last.select_option(index=2)
     wait_for(lambda: slider.inner_text() != at, 10, "the list takes nothing in hand")
+    at = slider.inner_text()
+    app.page.get_by_title("take the next of the list in hand").locator("visible=true").press("Enter")
+    wait_for(lambda: slider.inner_text() != at, 10, "the button takes nothing in hand")
     before, after = app.change(lambda: app.page.get_by_role("button", name="find alike").press("Enter"), lambda seen: seen["others"][-1]["first"])
 
 
@@ -438,8 +445,8 @@ def write_notebook(path):
     path.write_text(json.dumps(content))
 
 
-def explorer(shots, tally):
-    "Open a notebook with the explorer, and make all checks on it."
+def explorer(shots, tally, only=()):
+    "Open a notebook with the explorer, and make all checks on it, or only some."
     chromium()
     with tempfile.TemporaryDirectory() as folder:
         work, home = Path(folder) / "work", Path(folder) / "home"
@@ -451,11 +458,11 @@ def explorer(shots, tally):
             page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=90_000)
             page.evaluate(run_all)
             app = App(page, shots, work)
-            for check in checks: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: check(app))
+            for check in [check for check in checks if check is drawn or not only or check.__name__ in only]: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: app.check(check))
             tally.check("explorer: no request to another host", lambda: expect_none(elsewhere))
             tally.check("explorer: no error on the page", lambda: expect_none(errors))
             tally.check("explorer: no cell failed", lambda: expect_none(page.evaluate(has_error)))
-        tally.check("the report opens from a disk, with all its figures", lambda: report(model, Path(folder) / "report.html", shots))
+        if not only: tally.check("the report opens from a disk, with all its figures", lambda: report(model, Path(folder) / "report.html", shots))
 
 
 def report(model, path, shots):
@@ -481,9 +488,10 @@ def expect_none(found):
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--shots", type=Path, help="a folder for screenshots")
+    args.add_argument("--only", nargs="+", default=[], choices=[check.__name__ for check in checks], help="these checks of the explorer, nothing else")
     args, tally = args.parse_args(), Tally()
     if args.shots: args.shots.mkdir(parents=True, exist_ok=True)
-    tally.check("the site's pages in Chromium ask nobody else", lambda: site_pages(root / "_site"))
-    tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally))
+    if not args.only: tally.check("the site's pages in Chromium ask nobody else", lambda: site_pages(root / "_site"))
+    tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))
