@@ -35,7 +35,7 @@ class RecordingBoard(Board):
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #7c4122a1
+# %% ../nbs/api/31_board_recording.ipynb #953dc8b2
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
@@ -53,6 +53,7 @@ def wire(self:RecordingBoard):
     self.strip, self.shown = self.figure.data[-1], thin_windows(len(self.desk.timeline))
     self.strip.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.take(points.point_inds[0])))
     self.strip.on_selection(lambda trace, points, selector: self.do(lambda: self._framed(points.point_inds, selector)))
+    if getattr(self, 'heard', None) is not self.figure: self.heard = self.figure; self.figure.observe(lambda change: self._hear(change['new']), '_js2py_relayout')
     self.figure.layout.on_change(lambda layout, span: None if self.quiet or span is None or np.allclose(span, (self.begin, self.begin + self.length)) else self.do(lambda: self.view(span[0], span[1] - span[0])), 'xaxis.range')
 
 def redraw(self:RecordingBoard): # the same recording, another view: only numbers change
@@ -70,7 +71,7 @@ def _mark(self:RecordingBoard): # chosen windows, events, the view in the strip
     self.figure.layout.shapes, self.figure.layout.annotations = [*shapes, view_box(self.begin, end)], notes
 RecordingBoard.draw, RecordingBoard.wire, RecordingBoard.redraw, RecordingBoard._mark = draw, wire, redraw, _mark
 
-# %% ../nbs/api/31_board_recording.ipynb #34fa0902
+# %% ../nbs/api/31_board_recording.ipynb #123dc163
 def view(self:RecordingBoard,
     begin:float,         # s
     length:float=None):  # s; None: as it is
@@ -96,6 +97,10 @@ def _framed(self:RecordingBoard, marks, selector=None): # a frame was drawn: ove
     elif getattr(selector, 'xrange', None): self.desk.select(between=selector.xrange); unframe(self.figure)
     else: light(self.strip, self.desk.selected[self.shown])                 # taking a frame away is a choice without points
 
+def _hear(self:RecordingBoard, message): # of the browser: a frame that was drawn on several rows of plots comes as such only, in seconds
+    frames = (message or {}).get('relayout_data', {}).get('selections') or []
+    if frames and all(isinstance(frames[-1].get(side), (int, float)) for side in ('x0', 'x1')): self.do(lambda: (self.desk.select(between=sorted((frames[-1]['x0'], frames[-1]['x1']))), unframe(self.figure)))
+
 def on_selection(self:RecordingBoard): # others chose, too
     if self.figure is None: return
     with self.silently(), self.figure.batch_update():
@@ -114,4 +119,4 @@ def recolour(self:RecordingBoard): # the strip by something else
         self.strip.marker.color = numbers[self.shown].astype(np.float32)
         self.figure.layout.coloraxis = axis
 RecordingBoard.view, RecordingBoard.zoom, RecordingBoard.to_window, RecordingBoard.take = view, zoom, to_window, take
-RecordingBoard._framed, RecordingBoard.on_selection, RecordingBoard._say, RecordingBoard.recolour = _framed, on_selection, _say, recolour
+RecordingBoard._framed, RecordingBoard._hear, RecordingBoard.on_selection, RecordingBoard._say, RecordingBoard.recolour = _framed, _hear, on_selection, _say, recolour
