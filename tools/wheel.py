@@ -109,7 +109,13 @@ def check_runs(build):
     assert "pretrain.ipynb" in found and "probe.ipynb" in found, f"spotr_nb.runs holds {found}"
 
 
-checks = [check_contents, check_metadata, check_light, check_samples, check_runs]
+def check_models(build):
+    "wheel: the bundled model is found without a network, and draws a heart better than its mean"
+    found = build.python("from spotr_nb import SPOTR, load_sample, normalised_error, prepare\nimport torch\nx = torch.from_numpy(prepare(load_sample('ecg_mitbih_208'), 3).x[-8:])\nout = SPOTR.from_pretrained('spotr-tiny')(x)\nprint(out.token.shape[1], normalised_error(out.reconstruction, out.target, out.valid).nanmean().item() < .5)")
+    assert found == "128 True", f"spotr-tiny gives tokens of {found}"
+
+
+checks = [check_contents, check_metadata, check_light, check_samples, check_runs, check_models]
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
