@@ -59,7 +59,7 @@ def split_title(cells):
 
 def copy_notebooks(source, destination):
     "Copy nbs/, its pictures included, ready for nbdev."
-    shutil.copytree(source, destination, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    shutil.copytree(source, destination, ignore=shutil.ignore_patterns(".*", "__pycache__", "models"))   # the bundled models are no pages
     for path in destination.rglob("*.ipynb"):
         notebook = nbformat.read(path, 4)
         notebook.cells = split_title(notebook.cells)
