@@ -10,7 +10,7 @@ import numpy as np
 from .board import Board, light, unframe
 from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
-# %% ../nbs/api/31_board_recording.ipynb #f84f775e
+# %% ../nbs/api/31_board_recording.ipynb #e751ae23
 class RecordingBoard(Board):
     "All channels over time; the strip; what is chosen."
     title = 'Recording'
@@ -28,20 +28,20 @@ class RecordingBoard(Board):
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
         self.below = w.HBox([self.span, self.clear, self.chosen], layout=w.Layout(width='100%', align_items='center'))
         self.widget.children = (self.controls, self.stage, self.below)
-        self.begin, self.length, self.channels = 0., 30., []
+        self.begin, self.length, self.channels, self.heard = 0., 30., [], None
 
     def _button(self, w, icon, tip, work):
         button = w.Button(icon=icon, tooltip=tip, layout=w.Layout(width='38px'))
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #953dc8b2
+# %% ../nbs/api/31_board_recording.ipynb #816e3d05
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
     self.begin = float(np.clip(self.begin, 0, desk.recording.duration - self.length))
     self.heights = row_heights(desk.recording)[self.channels]
-    with self.silently():
+    with self.quiet:
         self.span.max, self.span.step = desk.recording.duration, desk.seconds
         self.span.value = (0, 0)
     self._say()
@@ -52,14 +52,13 @@ def wire(self:RecordingBoard):
     self.lines = {name: [trace for trace in self.figure.data if trace.name == name] for name in ('original', 'reconstruction')}
     self.strip, self.shown = self.figure.data[-1], thin_windows(len(self.desk.timeline))
     self.strip.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.take(points.point_inds[0])))
-    self.strip.on_selection(lambda trace, points, selector: self.do(lambda: self._framed(points.point_inds, selector)))
-    if getattr(self, 'heard', None) is not self.figure: self.heard = self.figure; self.figure.observe(lambda change: self._hear(change['new']), '_js2py_relayout')
+    if self.heard is not self.figure: self.heard = self.figure; self.figure.observe(lambda change: self._hear(change['new']), '_js2py_relayout')
     self.figure.layout.on_change(lambda layout, span: None if self.quiet or span is None or np.allclose(span, (self.begin, self.begin + self.length)) else self.do(lambda: self.view(span[0], span[1] - span[0])), 'xaxis.range')
 
 def redraw(self:RecordingBoard): # the same recording, another view: only numbers change
     desk, end = self.desk, self.begin + self.length
     lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value)
-    with self.silently(), self.figure.batch_update():
+    with self.quiet, self.figure.batch_update():
         for name, traces in self.lines.items():
             for trace, line in zip(traces, lines[name]): trace.update(**line)
         self.figure.layout.xaxis.range = [self.begin, end]
@@ -71,7 +70,7 @@ def _mark(self:RecordingBoard): # chosen windows, events, the view in the strip
     self.figure.layout.shapes, self.figure.layout.annotations = [*shapes, view_box(self.begin, end)], notes
 RecordingBoard.draw, RecordingBoard.wire, RecordingBoard.redraw, RecordingBoard._mark = draw, wire, redraw, _mark
 
-# %% ../nbs/api/31_board_recording.ipynb #123dc163
+# %% ../nbs/api/31_board_recording.ipynb #0aea35fb
 def view(self:RecordingBoard,
     begin:float,         # s
     length:float=None):  # s; None: as it is
@@ -92,18 +91,14 @@ def take(self:RecordingBoard, mark): # a mark of the strip was clicked
     self.desk.look_at(float(self.desk.timeline.t0[self.shown[mark]]))
     if not self.begin <= self.desk.time <= self.begin + self.length - self.desk.seconds: self.to_window()
 
-def _framed(self:RecordingBoard, marks, selector=None): # a frame was drawn: over the strip, around some marks; or over the channels, in time
-    if len(marks): self.desk.select(np.arange(self.shown[min(marks)], self.shown[max(marks)] + 1)); unframe(self.figure)
-    elif getattr(selector, 'xrange', None): self.desk.select(between=selector.xrange); unframe(self.figure)
-    else: light(self.strip, self.desk.selected[self.shown])                 # taking a frame away is a choice without points
-
-def _hear(self:RecordingBoard, message): # of the browser: a frame that was drawn on several rows of plots comes as such only, in seconds
-    frames = (message or {}).get('relayout_data', {}).get('selections') or []
-    if frames and all(isinstance(frames[-1].get(side), (int, float)) for side in ('x0', 'x1')): self.do(lambda: (self.desk.select(between=sorted((frames[-1]['x0'], frames[-1]['x1']))), unframe(self.figure)))
+def _hear(self:RecordingBoard, message): # of the browser: a frame was drawn, over the strip or the channels, in seconds; or taken away
+    frames = (message or {}).get('relayout_data', {}).get('selections')
+    if frames: self.do(lambda: (self.desk.select(between=sorted((frames[-1]['x0'], frames[-1]['x1']))), unframe(self.figure)))
+    elif frames is not None: light(self.strip, self.desk.selected[self.shown])
 
 def on_selection(self:RecordingBoard): # others chose, too
     if self.figure is None: return
-    with self.silently(), self.figure.batch_update():
+    with self.quiet, self.figure.batch_update():
         self._mark()
         light(self.strip, self.desk.selected[self.shown])
         self.strip.unselected = dict(marker=dict(opacity=.35))
@@ -115,8 +110,8 @@ def _say(self:RecordingBoard): # how many are chosen
 
 def recolour(self:RecordingBoard): # the strip by something else
     numbers, axis = colouring(self.desk.timeline, self.colour_by.value)
-    with self.silently(), self.figure.batch_update():
+    with self.quiet, self.figure.batch_update():
         self.strip.marker.color = numbers[self.shown].astype(np.float32)
         self.figure.layout.coloraxis = axis
 RecordingBoard.view, RecordingBoard.zoom, RecordingBoard.to_window, RecordingBoard.take = view, zoom, to_window, take
-RecordingBoard._framed, RecordingBoard._hear, RecordingBoard.on_selection, RecordingBoard._say, RecordingBoard.recolour = _framed, _hear, on_selection, _say, recolour
+RecordingBoard._hear, RecordingBoard.on_selection, RecordingBoard._say, RecordingBoard.recolour = _hear, on_selection, _say, recolour

@@ -22,7 +22,7 @@ def kinds(
     found |= {f'label: {name}': timeline.label == k for k, name in enumerate(timeline.labels)}
     return {name: which for name, which in found.items() if which.any()}
 
-# %% ../nbs/api/31_board_tokens.ipynb #f97f8931
+# %% ../nbs/api/31_board_tokens.ipynb #571dd413
 class TokenBoard(Board):
     "Tokens on a map, chosen by hand."
     title = 'Map'
@@ -37,7 +37,7 @@ class TokenBoard(Board):
     def draw(self):
         desk = self.desk
         self.places, self.found, self.shown = map_places(desk.space, desk.timeline.token, self.method.value), kinds(desk.timeline), thin_windows(len(desk.timeline), 3000)
-        with self.silently(): self.kind.options = ['by hand', *self.found]
+        with self.quiet: self.kind.options = ['by hand', *self.found]
         return plot_token_map(desk.timeline, self.places, self.colour_by.value, desk.selected, share=desk.space.share if self.method.value == 'PCA' else None)
 
     def wire(self):
@@ -45,7 +45,7 @@ class TokenBoard(Board):
         self.points.on_selection(lambda trace, points, selector: self.do(lambda: self.framed(selector)) if points.point_inds else self.relight())     # taking a frame away is a choice without points
         self.points.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.desk.look_at(float(self.desk.timeline.t0[self.shown[points.point_inds[0]]]))))
 
-# %% ../nbs/api/31_board_tokens.ipynb #d5e55da4
+# %% ../nbs/api/31_board_tokens.ipynb #23ce7e55
 def framed(self:TokenBoard, selector): # a frame or a line was drawn around points: choose all windows inside, also those that are not shown
     if selector is None: return
     corners = np.stack([selector.xs, selector.ys], 1) if selector.type == 'lasso' else np.stack([selector.xrange, selector.yrange], 1)
@@ -55,7 +55,7 @@ def framed(self:TokenBoard, selector): # a frame or a line was drawn around poin
 def on_selection(self:TokenBoard): # somebody chose
     if self.figure is None or self.stale: return
     self.relight()
-    with self.silently():
+    with self.quiet:
         if self.kind.value in self.found and not np.array_equal(self.found[self.kind.value], self.desk.selected): self.kind.value = 'by hand'
 
 def relight(self:TokenBoard): # the chosen windows, whatever plotly made of a frame

@@ -32,7 +32,7 @@ class TraverseBoard(Board):
         self.widget.children = (row(self.kind, self.number, self.about), row(self.move, w.HTML('standard deviations'), self.reset), row(self.share, self.partner, w.HTML('s')), self.says, self.stage, self.moved, self.strip_stage)
         self.channels, self.strip = [], None
 
-# %% ../nbs/api/31_board_traverse.ipynb #5ff5198c
+# %% ../nbs/api/31_board_traverse.ipynb #4b081e9c
 def draw(self:TraverseBoard): # other channels or another recording: an empty figure, filled by `on_window`
     desk = self.desk
     empty = np.zeros((len(self.channels), desk.x.shape[1]))
@@ -45,7 +45,7 @@ def wire(self:TraverseBoard):
         self.strip = figure_widget(_token_strip(len(self.desk.space.mean)))
         self.strip_stage.children = [self.strip]
         self.strip.data[0].on_click(lambda trace, points, state: points.xs and self.do(lambda: self.aim('dimension', int(points.xs[0]))))
-    with self.silently(): self.partner.max = max(0., self.desk.recording.duration - self.desk.seconds); self.partner.value = round(self.partner.max/2, 1)
+    with self.quiet: self.partner.max = max(0., self.desk.recording.duration - self.desk.seconds); self.partner.value = round(self.partner.max/2, 1)
     self._aim(); self.on_window()
 
 def _token_strip(dim): # the numbers of the token as a row of cells
@@ -60,7 +60,7 @@ def still(self:TraverseBoard): # with its numbers, for a file
     return plot_reconstruction(desk.x[rows], self.reconstruction[rows], desk.recording.sfreq, [desk.recording.ch_names[k] for k in self.channels], desk.valid[rows], desk.recording.unit, t0=desk.time, before=desk.before[rows] if self.is_moved else None)
 TraverseBoard.draw, TraverseBoard.wire, TraverseBoard.still = draw, wire, still
 
-# %% ../nbs/api/31_board_traverse.ipynb #2c6e5ff1
+# %% ../nbs/api/31_board_traverse.ipynb #9efbfb80
 def _rows_of(self:TraverseBoard, a): # the shown channels of an array [C, L] over those of the token, thinned; NaN where not valid
     rows = [self.desk.used.index(k) for k in self.channels]
     return [thinned(np.where(self.desk.valid[k], a[k], np.nan))[0] for k in rows]
@@ -69,7 +69,7 @@ def on_window(self:TraverseBoard): # another window in hand: what was recorded, 
     if self.figure is None or self.stale: return
     desk = self.desk
     self.limits = desk.time, desk.time + desk.seconds
-    with self.silently(), self.figure.batch_update():
+    with self.quiet, self.figure.batch_update():
         self.figure.layout.xaxis.range = self.limits
         for trace in self.figure.data: trace.x0 = desk.time
         if desk.token is None:
@@ -87,7 +87,7 @@ def redraw(self:TraverseBoard): # the drawing of the token as it was moved, and 
     token = self.token()
     self.reconstruction = desk.drawn(token) if self.is_moved else desk.before
     at_first, now = (row_errors(desk.x, a, desk.valid) for a in (desk.before, self.reconstruction))
-    with self.silently(), self.figure.batch_update():
+    with self.quiet, self.figure.batch_update():
         for trace, y in zip(self.lines['reconstruction'], self._rows_of(self.reconstruction)): trace.y = y
         notes = [note for note in self.figure.layout.annotations if note.name]
         for note, k in zip(notes, map(desk.used.index, self.channels)): note.text = self._error(at_first[k], now[k], len(notes))
@@ -109,7 +109,7 @@ def _tell(self:TraverseBoard): # readings, and the list of moves
     self.moved.value = f'moved: {moves}' if moves else '<span style="opacity:.7">moves along several directions add up; click a cell of the token to choose that dimension</span>'
 TraverseBoard._error, TraverseBoard._tell = _error, _tell
 
-# %% ../nbs/api/31_board_traverse.ipynb #043faa01
+# %% ../nbs/api/31_board_traverse.ipynb #5bebc7f1
 @property
 def is_moved(self:TraverseBoard): return bool(self.desk.moves) or self.share.value > 0
 
@@ -121,7 +121,7 @@ def token(self:TraverseBoard): # `[D]`: the window's, blended and moved
 def _aim(self:TraverseBoard): # another direction: its range of numbers, what it is, how far the token was moved along it
     space, kind = self.desk.space, self.kind.value
     low, high = space.numbers(kind)
-    with self.silently():
+    with self.quiet:
         self.move.disabled = high < low
         if high < low: self.move.value = 0.; self.about.value = 'this recording has one window: its tokens do not vary'; return
         k = min(max(self.number.value, low), high)
@@ -142,7 +142,7 @@ def aim(self:TraverseBoard,
     "Choose the direction that the slider moves along."
     low, high = self.desk.space.numbers(kind)
     if not low <= k <= high and low <= high: raise ValueError(f"{kind} {k}: this recording has {low} to {high}")
-    with self.silently(): self.kind.value = kind; self.number.min, self.number.max = 0, 10**6; self.number.value = k
+    with self.quiet: self.kind.value = kind; self.number.min, self.number.max = 0, 10**6; self.number.value = k
     self._aim()
 
 def _move(self:TraverseBoard): # the slider moved
@@ -152,7 +152,7 @@ def _move(self:TraverseBoard): # the slider moved
 
 def put_back(self:TraverseBoard): # no moves
     self.desk.moves = {}
-    with self.silently(): self.move.value, self.share.value = 0., 0.
+    with self.quiet: self.move.value, self.share.value = 0., 0.
     self.redraw()
 for name in 'is_moved', 'token', '_aim', '_meaning', 'aim', '_move', 'put_back': setattr(TraverseBoard, name, globals()[name])
 

@@ -10,7 +10,7 @@ import numpy as np
 from .board import Board
 from .views import plot_error_map, plot_spectra, plot_windows, window_spectra
 
-# %% ../nbs/api/31_board_windows.ipynb #45bfae5a
+# %% ../nbs/api/31_board_windows.ipynb #ff204b8d
 class ListBoard(Board):
     "Windows in a list and side by side."
     n_shown = 4      # channels in a panel
@@ -28,7 +28,7 @@ class ListBoard(Board):
     def names(self): return [self.desk.recording.ch_names[k] for k in self.channels[:self.n_shown]]
 
     def listed(self, windows): # [(text, (source, t0))]
-        with self.silently(): self.list.options = windows; self.list.value = None
+        with self.quiet: self.list.options = windows; self.list.value = None
 
     def take_next(self): # after the last, the first
         if self.found: self.list.index = 0 if self.list.index is None else (self.list.index + 1) % len(self.found)

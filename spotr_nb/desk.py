@@ -96,7 +96,7 @@ def identity(
         digest.update(np.ascontiguousarray(source.x).data)
     return digest.hexdigest()
 
-# %% ../nbs/api/31_desk.ipynb #22944fb6
+# %% ../nbs/api/31_desk.ipynb #2ed1b3e2
 class Desk:
     "Recordings, their tokens, chosen windows and one in hand; tells whoever listens of changes."
     def __init__(self,
@@ -105,7 +105,8 @@ class Desk:
         seconds:float=3.,     # length of a window
         folder=None):         # where to remember filtered samples, tokens and state; None: nowhere
         self.model, self.sources, self.seconds, self.folder = open_model(model), name_sources(recordings), float(seconds), None if folder is None else Path(folder)
-        self.lock, self.listeners, self.stop, self.job, self.failure = RLock(), {}, Event(), None, None
+        self.lock, self.listeners, self.stop = RLock(), {}, Event()
+        self.done, self.job, self.failure, self.kept = Event(), None, None, {}
         self._recordings, self._timelines, self._spaces, self._fingerprint = {}, {}, {}, None
         self.name = self.recording = self.timeline = self.space = self.token = None
         self.channels, self.selected, self.moves, self.time = None, np.zeros(0, bool), {}, 0.
@@ -115,9 +116,9 @@ class Desk:
         "Call whoever listens to 'tokens', 'selection', 'window', 'token', 'progress', 'message' or 'busy'."
         for call in self.listeners.get(topic, ()): call(*what)
     @property
-    def busy(self): return self.job is not None and self.job.is_alive()
+    def busy(self): return self.job is not None
 
-# %% ../nbs/api/31_desk.ipynb #3fbe0369
+# %% ../nbs/api/31_desk.ipynb #4732045c
 def open_recording(self:Desk,
     name:str,                # as in `sources`
     seconds:float=None,      # length of a window; None: as it is
@@ -125,20 +126,47 @@ def open_recording(self:Desk,
     patience:float=None,     # wait at most so long, s; None: until it is done
 ):
     "Put a recording on the desk: read, filter and embed it, unless it was before."
-    self.cancel(); self.wait()
-    self.stop, self.failure = Event(), None
-    self.job = Thread(target=self._work, args=(name, float(seconds or self.seconds), channels), daemon=True)
-    self.tell('busy', True)
-    self.job.start()
+    seconds = float(seconds or self.seconds)
+    def compute():
+        recording = self._recording(name)
+        timeline = self._timeline(name, recording, seconds, channels)
+        return lambda: self._put(name, recording, timeline, seconds, channels)
+    self._begin(compute, patience)
+
+def _begin(self:Desk, compute, patience): # stop what is under way; do this instead: it returns what puts its result on the desk
+    self.cancel()
+    with self.lock:
+        if self.job is not None: self.done.wait()
+        self.stop, self.done, self.failure = Event(), Event(), None
+        self.job = job = dict(put=None)
+        self.tell('busy', True)
+    Thread(target=self._work, args=(job, compute, self.done), daemon=True).start()
     self.wait(patience)
+
+def _work(self:Desk, job, compute, done): # in the thread
+    try: job['put'] = compute()
+    except Exception as error: job['failure'] = error
+    done.set()
+    self._arrive(job)
+
+def _arrive(self:Desk, job): # put the result on the desk, if it is still wanted and nobody did
+    with self.lock:
+        if job is None or job is not self.job: return
+        self.job = None
+        try: 'failure' in job or job['put']()
+        except Exception as error: job['failure'] = error
+        self.failure = failure = job.get('failure')
+        if failure is not None: self.tell('message', str(failure) if isinstance(failure, (ValueError, OSError, Cancelled)) else f'{type(failure).__name__}: {failure}')
+        self.tell('busy', False)
 
 def wait(self:Desk,
     patience:float=None): # at most so long, s; None: until it is done
-    "Wait for what is under way; an error of it is raised here."
-    if self.job is not None: self.job.join(patience)
-    if not self.busy and self.failure is not None:
+    "Wait for what is under way, and put it on the desk; an error of it is raised here."
+    if self.busy and not self.done.wait(patience): return
+    with self.lock: # whoever puts it on the desk has finished
+        self._arrive(self.job)
         failure, self.failure = self.failure, None
-        raise failure
+    if failure is not None: raise failure
 
 def cancel(self:Desk):
     "Stop filtering or embedding at the next block."
@@ -147,18 +175,9 @@ def cancel(self:Desk):
 def go_on(self:Desk, patience=None): # after a stop: embed the rest
     self.open(self.name, self.seconds, self.channels, patience)
 
-def _work(self:Desk, name, seconds, channels): # in the thread
-    try:
-        recording = self._recording(name)
-        timeline = self._timeline(name, recording, seconds, channels)
-        with self.lock: self._put(name, recording, timeline, seconds, channels)
-    except Exception as error:
-        self.failure = error
-        self.tell('message', str(error) if isinstance(error, (ValueError, OSError, Cancelled)) else f'{type(error).__name__}: {error}')
-    finally: self.tell('busy', False)
-Desk.open, Desk.wait, Desk.cancel, Desk.go_on, Desk._work = open_recording, wait, cancel, go_on, _work
+Desk.open, Desk._begin, Desk._work, Desk._arrive, Desk.wait, Desk.cancel, Desk.go_on = open_recording, _begin, _work, _arrive, wait, cancel, go_on
 
-# %% ../nbs/api/31_desk.ipynb #81f06c70
+# %% ../nbs/api/31_desk.ipynb #a5ccc429
 def _share(self:Desk, what): # a callback for progress
     return lambda share: self.tell('progress', what, share)
 
@@ -188,16 +207,21 @@ def _timeline(self:Desk, name, recording, seconds, channels): # likewise, tokens
         self._spaces[key] = token_space(recording_tokens(self.model, recording, seconds, earlier.channels) if few else earlier.token)
     return earlier
 
-def _put(self:Desk, name, recording, timeline, seconds, channels): # on the desk; what was chosen stays chosen if it is the same recording
-    chosen = runs_of(self.selected, self.timeline) if name == self.name and self.timeline is not None else []
-    self.time = min(self.time, max(0., recording.duration - seconds)) if name == self.name else 0.
+def _keep(self:Desk): # where one is in the recording on the desk
+    if self.timeline is not None: self.kept[self.name] = dict(selected=runs_of(self.selected, self.timeline), time=self.time)
+
+def _put(self:Desk, name, recording, timeline, seconds, channels): # on the desk; what was chosen in a recording, and where one was, comes back with it
+    self._keep()
+    kept = self.kept.get(name, dict(selected=[], time=0.))
+    self.time = min(kept['time'], max(0., recording.duration - seconds))
     self.name, self.recording, self.timeline, self.seconds, self.channels, self.moves = name, recording, timeline, seconds, channels and tuple(channels), {}
     self.space = self._spaces[name, seconds, self.channels]
-    self.selected = chosen_by(chosen, timeline)
+    self.selected = chosen_by(kept['selected'], timeline)
     self._cut()
     self.tell('tokens')
+    self.tell('selection')
     if not timeline.complete: self.tell('message', f'stopped after {len(timeline)} windows: "go on" embeds the rest')
-Desk._share, Desk._recording, Desk._timeline, Desk._put = _share, _recording, _timeline, _put
+Desk._share, Desk._recording, Desk._timeline, Desk._keep, Desk._put = _share, _recording, _timeline, _keep, _put
 
 # %% ../nbs/api/31_desk.ipynb #6f2e4167
 def runs_of(chosen, timeline): # [[begin, end]] of chosen windows, s: what is written down of a choice
@@ -252,7 +276,7 @@ def drawn(self:Desk,
     return drawings if tokens.ndim == 2 else drawings[0]
 Desk.select, Desk.look_at, Desk._cut, Desk.drawn = select, look_at, _cut, drawn
 
-# %% ../nbs/api/31_desk.ipynb #f39f43c0
+# %% ../nbs/api/31_desk.ipynb #3e828469
 def index(self:Desk,
     everywhere:bool=False, # over all recordings that were embedded with windows of this length, not only the one on the desk
 ) -> TokenIndex:
@@ -305,20 +329,15 @@ def embed_all(self:Desk,
             try: self._timeline(name, self._recording(name), self.seconds, self.channels)
             except (ValueError, OSError, Cancelled) as error: left.append(f'{name}: {error}')
             if self.stop.is_set(): break
-        self.tell('message', '; '.join(left))
-        self.tell('busy', False)
-    self.cancel(); self.wait()
-    self.stop, self.job = Event(), Thread(target=work, daemon=True)
-    self.tell('busy', True)
-    self.job.start(); self.wait(patience)
+        return lambda: self.tell('message', '; '.join(left))
+    self._begin(work, patience)
 Desk.index, Desk.alike, Desk.anomalies, Desk.panel, Desk.embed_all = index, alike, anomalies, panel, embed_all
 
-# %% ../nbs/api/31_desk.ipynb #eac2839f
+# %% ../nbs/api/31_desk.ipynb #d4848344
 def state(self:Desk, **more) -> dict: # to be written down
     "What a new kernel needs to go on here."
-    kept = self._remembered().get('recordings', {}) if self.folder is not None else {}
-    kept = kept | {self.name: dict(selected=runs_of(self.selected, self.timeline), time=self.time)}
-    return dict(name=self.name, seconds=self.seconds, channels=self.channels and list(self.channels), recordings=kept, **more)
+    self._keep()
+    return dict(name=self.name, seconds=self.seconds, channels=self.channels and list(self.channels), recordings=self.kept, **more)
 
 def remember(self:Desk, **more): # further entries, of whoever shows the desk
     "Write the state into the folder, if there is one."
@@ -334,12 +353,8 @@ def resume(self:Desk,
 ) -> dict:               # the state; {} without one that fits
     "Open what was on the desk last, and choose what was chosen."
     kept = self._remembered() if self.folder is not None else {}
+    self.kept = dict(kept.get('recordings', {}))
     if kept.get('name') not in self.sources: kept = {}
     self.open(kept.get('name', next(iter(self.sources))), kept.get('seconds'), kept.get('channels'), patience)
-    mine = kept.get('recordings', {}).get(self.name, {})
-    if mine and self.timeline is not None:
-        self.selected = chosen_by(mine['selected'], self.timeline)
-        self.look_at(mine['time'])
-        self.tell('selection')
     return kept
 Desk.state, Desk.remember, Desk._remembered, Desk.resume = state, remember, _remembered, resume

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['Explorer', 'open_recording', 'add', 'shown', 'save_figure', 'table', 'save_table', 'traverse', 'explore']
 
-# %% ../nbs/api/31_explorer.ipynb #24f13bb6
+# %% ../nbs/api/31_explorer.ipynb #eb2e644d
 import os
 from html import escape
 from pathlib import Path
-from threading import RLock
 import numpy as np
+from .board import Hush
 from .board_recording import RecordingBoard
 from .board_tokens import TokenBoard
 from .board_traverse import TraverseBoard
@@ -20,7 +20,7 @@ from .files import writing
 from .timeline import Cancelled, Recording, recording_tokens
 from .traverse import TokenSpace, token_space
 
-# %% ../nbs/api/31_explorer.ipynb #f4fa47ce
+# %% ../nbs/api/31_explorer.ipynb #2a593dfc
 class Explorer:
     "Recordings, tokens and drawings to explore; show it by ending a cell with it."
     def __init__(self,
@@ -31,7 +31,7 @@ class Explorer:
         folder=None,
         patience:float=2.):
         self.desk, self.n_shown, self.patience = Desk(model, recordings, window_seconds, folder), n_shown, patience
-        self._quiet, self._lock, self._shown_of = False, RLock(), None
+        self._quiet, self._shown_of = Hush(), None
         self._build(window_seconds)
         self._listen()
         kept = self.desk._remembered() if folder is not None else {}
@@ -71,7 +71,7 @@ def _arrange(app, w): # the widgets in their places
                    w.HBox([app.time, app.back, app.forward], layout=w.Layout(width='100%', align_items='center')), app.which, app.stack], layout=w.Layout(width='100%'))
 Explorer._build = _build
 
-# %% ../nbs/api/31_explorer.ipynb #a3a9596c
+# %% ../nbs/api/31_explorer.ipynb #e3e48fe6
 def _listen(self): # from widgets to the desk, and from the desk to boards
     when = lambda widget, work, trait='value': widget.observe(lambda change: self._do(work), trait)
     when(self.recording, lambda: self.open(self.recording.value))
@@ -87,7 +87,7 @@ def _listen(self): # from widgets to the desk, and from the desk to boards
 
 def _do(self, work): # call a handler's work, unless it is the app that moves the widgets; show what goes wrong
     if self._quiet: return
-    with self._lock:
+    with self.desk.lock:
         self._say('')
         try: work()
         except (ValueError, OSError, ImportError, Cancelled) as error: self._restore(); self._say(str(error))
@@ -97,11 +97,8 @@ def _say(self, text): # a warning above the figure; '': none
     self.message.value = text and f'<div role="alert" style="border-left:4px solid #D55E00;padding:2px 8px;line-height:1.4">{escape(text)}</div>'
 
 def _set(self, widget, **values): # change a widget without listening to it
-    before, self._quiet = self._quiet, True
-    try:
-        with widget.hold_sync():
-            for name, value in values.items(): setattr(widget, name, value)
-    finally: self._quiet = before
+    with self._quiet, widget.hold_sync():
+        for name, value in values.items(): setattr(widget, name, value)
 Explorer._listen, Explorer._do, Explorer._say, Explorer._set = _listen, _do, _say, _set
 
 # %% ../nbs/api/31_explorer.ipynb #69b5fad3
@@ -134,7 +131,7 @@ def _restore(self): # the choices that the desk has
     self._set(self.token_of, value='all channels' if desk.channels is None else 'shown channels')
 Explorer.open, Explorer.add, Explorer.shown, Explorer._restore = open_recording, add, shown, _restore
 
-# %% ../nbs/api/31_explorer.ipynb #1e787b0c
+# %% ../nbs/api/31_explorer.ipynb #7b8cb073
 def _on_tokens(self): # a recording with its tokens came onto the desk
     desk, names = self.desk, self.desk.recording.ch_names
     if desk.seconds not in [s for _, s in self.seconds.options]: self._set(self.seconds, options=sorted([*self.seconds.options, (f'{desk.seconds:g} s', desk.seconds)], key=lambda option: option[1]))
@@ -177,7 +174,7 @@ def _on_selection(self): # windows were chosen
 def _on_window(self): # another window in hand
     self._set(self.time, value=self.desk.time)
     if self.main.figure is not None:
-        with self.main.silently(), self.main.figure.batch_update(): self.main._mark()
+        with self.main.quiet, self.main.figure.batch_update(): self.main._mark()
     self.hand.on_window()
     self._say('' if self.desk.token is not None else f'nothing was measured from {self.desk.time:.1f} to {self.desk.time + self.desk.seconds:.1f} s: move on')
     for board in self.boards: board.stale |= isinstance(board, AlikeBoard)
@@ -190,12 +187,12 @@ def _stale(self, kind): # a board's numbers changed: draw it again, now if it is
             if self.which.index == k: board.show()
 for name in '_on_tokens', '_show_channels', '_show_board', '_on_selection', '_on_window', '_stale': setattr(Explorer, name, globals()[name])
 
-# %% ../nbs/api/31_explorer.ipynb #4f098f2f
+# %% ../nbs/api/31_explorer.ipynb #a03a0cff
 def _on_progress(self, what, share): # from the thread
     if abs(share - self.progress.value) > .01 or share >= 1 or self.doing.value != what: self.progress.value, self.doing.value = share, what
 
 def _on_busy(self, busy): # it began or ended
-    self.progress.value = 0
+    self.progress.value, self.doing.value = 0, ''
     self.working.layout.visibility = 'visible' if busy else 'hidden'
     if not busy: self._restore()
 Explorer._on_progress, Explorer._on_busy = _on_progress, _on_busy

@@ -142,7 +142,7 @@ from dataclasses import replace
 from spotr_nb import load_sample
 from spotr_nb.explorer import explore
 beats = load_sample('ecg_mitbih_208')
-hours = replace(beats, x=np.tile(beats.x, (1, 16)), recording='hours')
+hours = replace(beats, x=np.tile(beats.x, (1, 64)), recording='hours')
 app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
 app.patience = .2
 app"""
@@ -398,9 +398,9 @@ def stops_and_goes_on(app):
     stop.press("Enter")
     wait_for(lambda: "go on" in "".join(app.page.get_by_role("alert").all_inner_texts()), 30, "it does not stop")
     stopped = app.settled(app.look())
-    assert len(stopped["rows"]) == 1 and 0 < stopped["marks"] < 1500
+    assert len(stopped["rows"]) == 1 and stopped["marks"] and not app.page.get_by_text("6,400 windows").count()
     app.page.get_by_role("button", name="go on").press("Enter")
-    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 1500 and now, 120, "it does not go on")
+    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 1500 and app.page.get_by_text("6,400 windows").count() and now, 120, "it does not go on")
 
 
 def dark(app):
