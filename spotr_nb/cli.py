@@ -318,7 +318,7 @@ def add_run(commands, name, help, asked): # a command whose options are a notebo
         else: parser.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=f'{text} (default: {default})'.replace('%', '%%'))
     parser.set_defaults(do=run)
 
-# %% ../nbs/api/33_cli.ipynb #3675c6e9
+# %% ../nbs/api/33_cli.ipynb #7f715a9c
 def add_file(commands, name, do, model): # a command on one recording
     parser = commands.add_parser(name, help=do.__doc__, description=do.__doc__)
     parser.add_argument('file', help='a recording, or the name of one that ships (see `spotr samples`)')
@@ -330,7 +330,7 @@ def add_file(commands, name, do, model): # a command on one recording
     parser.add_argument('--line-freq', type=float, help='mains frequency in Hz, to be removed, if the file does not say')
     parser.add_argument('--window-seconds', type=float, default=3., help='length of a window (default: 3)')
     if model:
-        parser.add_argument('--model', default='demo/model', help='model folder, of SPOTR or another system; or the name of a model that ships (default: demo/model, which `spotr demo` makes; of `explore`, the one that ships)')
+        parser.add_argument('--model', default='spotr-tiny', help='model folder, of SPOTR or another system; or the name of a model that ships (default: spotr-tiny, which ships)')
         parser.add_argument('-o', '--output', help='file to write')
     parser.set_defaults(do=do)
     return parser

@@ -7,12 +7,13 @@ __all__ = ['name_sources', 'open_source', 'open_model', 'is_model', 'fingerprint
            'cancel', 'go_on', 'runs_of', 'chosen_by', 'select', 'look_at', 'drawn', 'index', 'alike', 'anomalies',
            'panel', 'embed_all', 'state', 'remember', 'resume']
 
-# %% ../nbs/api/31_desk.ipynb #46d11630
+# %% ../nbs/api/31_desk.ipynb #30368db8
 import hashlib, json, os
 from pathlib import Path
 from threading import Event, RLock, Thread
 import numpy as np
 from .files import write_json
+from .model import bundled_models
 from .neighbours import TokenIndex
 from .timeline import Cancelled, CorpusRecording, Recording, Timeline, embed_recording, known_places, mean_and_scale, recording_tokens
 from .traverse import draw_tokens, token_space
@@ -50,7 +51,7 @@ def open_source(
     if not isinstance(source, (str, os.PathLike)): return source
     return load_sample(source) if source in {sample.name for sample in samples()} else read_signal(source)
 
-# %% ../nbs/api/31_desk.ipynb #a30203e3
+# %% ../nbs/api/31_desk.ipynb #402f95e0
 def open_model(
     model=None,  # a `SPOTR`, a folder that holds one, or the name of a bundled one; None: the bundled one
 ):               # something with `embed`, `render` and `config`
@@ -72,7 +73,7 @@ def _bundled(): # the model that ships, or the demo's
     raise FileNotFoundError("no model was given and none ships with this version: explore(recording, model='folder'); `spotr demo` or `spotr pretrain` make one")
 
 def is_model(thing): # rather than a recording
-    return hasattr(thing, 'embed') or (isinstance(thing, (str, os.PathLike)) and (Path(thing)/'model.safetensors').is_file())
+    return hasattr(thing, 'embed') or (isinstance(thing, (str, os.PathLike)) and ((Path(thing)/'model.safetensors').is_file() or str(thing) in bundled_models()))
 
 def fingerprint(model): # a short text that differs for other weights
     digest = hashlib.blake2b(repr(getattr(model, 'config', model.__class__.__name__)).encode(), digest_size=8)

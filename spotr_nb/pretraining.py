@@ -6,7 +6,7 @@
 __all__ = ['open_corpus', 'shares', 'gathered', 'Training', 'forward', 'sums', 'train_step', 'held_out_windows', 'held_out_loss',
            'make_probe', 'Journal', 'Run', 'pretrain', 'make_parser', 'main']
 
-# %% ../nbs/api/20_pretraining.ipynb #dcad5cf3
+# %% ../nbs/api/20_pretraining.ipynb #3fa6c1e1
 import argparse, logging, math, os, shutil, sys, time, warnings, zlib
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
@@ -17,10 +17,10 @@ from .checkpoints import best_checkpoint, disk_errors, find_checkpoints, hold, l
 from .corpus import Batch, Corpus, from_int16, progress_bar
 from .devices import STRATEGIES, added_up, agreed, count_processes, launch, make_fabric, pick_device, stop_on_interrupt
 from .files import write_json
-from .model import SIZES, SpotrOutput, normalised_error
+from .model import SIZES, SpotrOutput, normalised_error, read_config
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
 from .optimizers import PRESETS, Muon, Recipe, make_optimizers, make_recipe, schedule
-from .systems.interface import SYSTEMS, System, class_of, load_system, make_system, named_config, read_system_config
+from .systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 
 # %% ../nbs/api/20_pretraining.ipynb #be663c98
 def open_corpus(
@@ -67,10 +67,10 @@ def _shortened(batch, recipe, number): # one stretch of all windows of batch `nu
 
 def _stand_in(batch): return batch._replace(**{name: getattr(batch, name)[:2] for name in ('x', 'valid', 'subjects')})
 
-# %% ../nbs/api/20_pretraining.ipynb #9a032406
+# %% ../nbs/api/20_pretraining.ipynb #7c1e5624
 def _differences(path, recipe, corpus, config): # between the run a checkpoint belongs to and this one
     training, known = read_checkpoint(path), {field.name for field in fields(Recipe)}
-    found = asdict(Recipe(**{name: value for name, value in training['recipe'].items() if name in known})) | dict(corpus=training['corpus']) | _described(*read_system_config(path/'config.json'))
+    found = asdict(Recipe(**{name: value for name, value in training['recipe'].items() if name in known})) | dict(corpus=training['corpus']) | _described(*read_config(path/'config.json', find_system))
     wanted = asdict(recipe) | dict(corpus=corpus.manifest['fingerprint']) | _described(class_of(config), config)
     names = wanted if found['model'] == wanted['model'] else ['model']             # two systems have different settings
     return [f"{name} was {found[name]}, now {wanted[name]}" for name in names if found[name] != wanted[name]]
@@ -320,7 +320,7 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help='see Recipe' + ('; 0: AdamW for all' if field.name == 'matrix_lr' else ''))
     return parser
 
-# %% ../nbs/api/20_pretraining.ipynb #6f104f87
+# %% ../nbs/api/20_pretraining.ipynb #6a0fbe62
 def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code
@@ -335,7 +335,7 @@ def main(
     try:
         recipe = make_recipe(args.preset, **given)
         if args.size not in (*SIZES, *SYSTEMS) and not Path(args.size).is_file(): raise ValueError(f"no size, system or file called {args.size!r}; sizes are {', '.join(SIZES)}, systems {', '.join(SYSTEMS)}")
-        config = read_system_config(Path(args.size))[1] if Path(args.size).is_file() else named_config(args.size)
+        config = read_config(args.size, find_system)[1] if Path(args.size).is_file() else named_config(args.size)
         with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():                     # one builds the corpus, the others find it
             corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress=progress, **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
         settings = {name: getattr(args, name) for name in ('device', 'resume', 'stop_at', 'log_every', 'checkpoint_every', 'keep', 'probe_every', 'probe_task', 'loggers', 'strategy')}

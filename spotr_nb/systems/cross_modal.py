@@ -7,17 +7,18 @@ __all__ = ['PAPER', 'DEAD', 'CrossModalConfig', 'conv', 'Inception', 'InceptionU
            'PpgPath', 'EcgPath', 'XMAE', 'draw_ecg', 'visible_patches', 'after_step', 'encode', 'forward', 'draw',
            'from_published', 'published_config']
 
-# %% ../../nbs/systems/30_cross_modal.ipynb #3fa86836
-from dataclasses import dataclass, fields
+# %% ../../nbs/systems/30_cross_modal.ipynb #eca09ea2
+from dataclasses import dataclass
 import math
 import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
 from ..compaction import check_window, spaced, waves, zscore
+from ..model import check_positive
 from .interface import Output, System
 
-# %% ../../nbs/systems/30_cross_modal.ipynb #0926a5f8
+# %% ../../nbs/systems/30_cross_modal.ipynb #b792db19
 @dataclass(frozen=True)
 class CrossModalConfig:
     "Everything that fixes an xMAE."
@@ -41,9 +42,7 @@ class CrossModalConfig:
 
     def __post_init__(self):
         for name in 'stem_widths', 'ladder': object.__setattr__(self, name, tuple(getattr(self, name)))      # JSON has lists only
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type in (int, float) and field.name not in ('dropout', 'blind') and not value > 0: raise ValueError(f"CrossModalConfig.{field.name} must be positive, found {value}")
+        check_positive(self, may_be_zero=('dropout', 'blind'))
         if len(self.stem_widths) != 3 or min(self.stem_widths) < 3: raise ValueError(f"CrossModalConfig.stem_widths must be three numbers from 3, found {self.stem_widths}")
         if self.width % self.n_heads: raise ValueError(f"CrossModalConfig.n_heads must divide width: {self.n_heads} does not divide {self.width}")
         if self.width % 2: raise ValueError(f"CrossModalConfig.width must be even, found {self.width}")

@@ -6,16 +6,17 @@
 __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run', 'hide_channels', 'MaskedConfig',
            'MaskedAutoencoder', 'encode_visible', 'draw', 'masked_error', 'forward', 'LSMConfig', 'LSM']
 
-# %% ../../nbs/systems/11_masked.ipynb #5b860400
-from dataclasses import dataclass, fields
+# %% ../../nbs/systems/11_masked.ipynb #aa96f10d
+from dataclasses import dataclass
 import torch
 from torch import nn
 import torch.nn.functional as F
 from ..bottleneck import Block
 from ..compaction import PatchStem, Positions, to_patches
+from ..model import check_positive
 from .interface import Output, System
 
-# %% ../../nbs/systems/11_masked.ipynb #fc90539a
+# %% ../../nbs/systems/11_masked.ipynb #836aad9b
 @dataclass(frozen=True)
 class EncoderConfig:
     "Everything that fixes the shape of a `PatchEncoder`."
@@ -28,9 +29,7 @@ class EncoderConfig:
     places:bool=False    # know channels by the places of electrodes and leads where they are given
 
     def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type in (int, float) and not value > 0: raise ValueError(f"{type(self).__name__}.{field.name} must be positive, found {value}")
+        check_positive(self)
         if self.dim % 2 or self.dim % self.n_heads: raise ValueError(f"{type(self).__name__}.dim must be even and a multiple of n_heads ({self.n_heads}), found {self.dim}")
         if not 0 < getattr(self, 'masked', .5) < 1: raise ValueError(f"{type(self).__name__}.masked must lie between 0 and 1, found {self.masked}")
 
