@@ -109,7 +109,7 @@ class Catch22:
         rows = np.array([[np.zeros(22) if is_flat else all22(channel.tolist())['values'] for channel, is_flat in zip(window, still[:, 0])] for window, still in zip(z, flat)]).reshape(*x.shape[:2], 22)
         return np.nan_to_num(np.concatenate([rows, mean, np.log(deviation + 1e-10)], -1), posinf=0, neginf=0).reshape(len(x), -1).astype(np.float32)
 
-# %% ../nbs/api/15_features.ipynb #0b345cee
+# %% ../nbs/api/15_features.ipynb #58cab0b0
 def heart_beats(
     channel:np.ndarray,  # `[L]`, without gaps
     modality:str,        # `ecg` or `ppg`
@@ -118,7 +118,6 @@ def heart_beats(
     "Clean a channel and find its beats by NeuroKit2."
     import neurokit2
     nobody = np.zeros(len(channel)), np.zeros(0, int), 1
-    if not np.ptp(channel): return nobody
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try:
