@@ -42,7 +42,7 @@ class Explorer:
     def _repr_mimebundle_(self, **kwargs): return dict(self.widget._repr_mimebundle_(**kwargs) or {}, **{'text/plain': repr(self)})
     def wait(self): "Wait until filtering and embedding are done."; self.desk.wait(); return self
 
-# %% ../nbs/api/31_explorer.ipynb #d9c36190
+# %% ../nbs/api/31_explorer.ipynb #f9a391a8
 def _build(self, window_seconds): # all widgets, empty
     import ipywidgets as w
     lengths, size = sorted({1., 2., 3., 5., 10., 20., 30., float(window_seconds)}), lambda width, **more: w.Layout(width=width, **more)
@@ -60,7 +60,8 @@ def _build(self, window_seconds): # all widgets, empty
     self.hand = TraverseBoard(self.desk, self._do)
     self.boards = [TokenBoard(self.desk, self._do), self.hand, AlikeBoard(self.desk, self._do), AnomalyBoard(self.desk, self._do), ErrorBoard(self.desk, self._do), SpectrumBoard(self.desk, self._do)]
     self.which = w.ToggleButtons(options=[board.title for board in self.boards] + ['Save'], style=dict(button_width='94px'))
-    self.stack = w.Stack([board.widget for board in self.boards] + [self._saving(w)], selected_index=0, layout=w.Layout(width='100%'))
+    self.stack = w.VBox([board.widget for board in self.boards] + [self._saving(w)], layout=w.Layout(width='100%'))
+    for board in self.stack.children[1:]: board.layout.display = 'none'
     self.widget = _arrange(self, w)
 
 def _arrange(app, w): # the widgets in their places
@@ -131,7 +132,7 @@ def _restore(self): # the choices that the desk has
     self._set(self.token_of, value='all channels' if desk.channels is None else 'shown channels')
 Explorer.open, Explorer.add, Explorer.shown, Explorer._restore = open_recording, add, shown, _restore
 
-# %% ../nbs/api/31_explorer.ipynb #7b8cb073
+# %% ../nbs/api/31_explorer.ipynb #d009e226
 def _on_tokens(self): # a recording with its tokens came onto the desk
     desk, names = self.desk, self.desk.recording.ch_names
     if desk.seconds not in [s for _, s in self.seconds.options]: self._set(self.seconds, options=sorted([*self.seconds.options, (f'{desk.seconds:g} s', desk.seconds)], key=lambda option: option[1]))
@@ -162,7 +163,7 @@ def _show_channels(self): # the chosen channels on all boards
 
 def _show_board(self): # the one that is looked at; the others when they are
     at = self.which.index
-    self.stack.selected_index = at
+    for k, board in enumerate(self.stack.children): board.layout.display = None if k == at else 'none'       # hidden, not taken away: a figure that the browser makes anew misses what changes meanwhile
     if at < len(self.boards): self.boards[at].show()
     self._remember()
 
