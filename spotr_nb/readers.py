@@ -165,14 +165,14 @@ def _read_parquet(path, modality=None, channels=None, sfreq=None, unit=None):
     columns = {str(name): table[name].to_numpy() if table[name].dtype.kind in "fiub" else table[name].astype(str).to_numpy() for name in table}
     return _from_columns(path, columns, 1, modality, channels, sfreq, unit)
 
-# %% ../nbs/api/01_readers.ipynb #018912a6
+# %% ../nbs/api/01_readers.ipynb #034cd698
 def _read_npz(path, modality=None, channels=None, sfreq=None, unit=None):
     if not zipfile.is_zipfile(path): raise ReadError(f"{path.name}: is no npz file or is damaged")
     with np.load(path, allow_pickle=False) as file:
         try: held = {key: file[key] for key in file.files}
         except ValueError as error: raise ReadError(f"{path.name}: holds Python objects, which could run code when loaded: store plain arrays ({error})") from error
     absent = [key for key in ("x", "sfreq") if key not in held and not (key == "sfreq" and sfreq)]
-    if absent: raise ReadError(f"{path.name}: no array {absent[0]!r} among {', '.join(held) or 'none'}")
+    if absent: raise ReadError(f"{path.name}: no array {absent[0]!r} among {', '.join(held) or 'none'}: write_npz makes such files from a Signal")
     of = lambda key, kind=str: kind(held[key].item()) if key in held else None
     x = held["x"] * of("scale", float) if "scale" in held else held["x"]
     stated, unit, sfreq = of("modality"), unit or of("unit"), of("sfreq", float) if "sfreq" in held else sfreq
@@ -305,19 +305,21 @@ def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
     return dict(x=x, sfreq=raw.info["sfreq"], ch_names=[names[i] for i in index], modality=modality, events=_bids_events(path) or events,
                 line_freq=raw.info["line_freq"], ch_types=[kinds[i] for i in index])
 
-# %% ../nbs/api/01_readers.ipynb #d164d882
+# %% ../nbs/api/01_readers.ipynb #e7c3e5fb
 READERS = {**dict.fromkeys(MNE_READERS, _read_mne), **dict.fromkeys((".hea", ".dat", ".mat", ".atr"), _read_wfdb),
            **dict.fromkeys((".csv", ".tsv", ".txt"), _read_csv), ".npz": _read_npz, ".parquet": _read_parquet}
 
 def _reader(path):
     "The function that reads this file, and the file it should begin with; or an error that says why there is none."
     suffix = path.suffix.lower()
-    if path.is_dir(): raise ReadError(f"{path.name}: is a folder, not a recording")
+    if path.is_dir(): raise ReadError(f"{path.name}: is a folder, not a recording: name one of its files, or build a corpus of all of them")
     if suffix in (".eeg", ".vmrk") and path.with_suffix(".vhdr").is_file(): return _read_mne, path.with_suffix(".vhdr")
     if suffix not in MNE_READERS and _wfdb_header(path) and READERS.get(suffix, _read_wfdb) is _read_wfdb: return _read_wfdb, path
     if not path.exists(): raise ReadError(f"{path.name}: no such file")
     if suffix not in READERS: raise ReadError(f"{path.name}: unknown ending {suffix!r}: one of {', '.join(READERS)} is needed")
-    if READERS[suffix] is _read_wfdb: raise ReadError(f"{path.name}: its header {path.with_suffix('.hea').name} is not beside it")
+    if READERS[suffix] is _read_wfdb:
+        array = "; if these are arrays of MATLAB, load them with scipy.io.loadmat and make a Signal(x, sfreq, ch_names, modality)" if suffix == ".mat" else ""
+        raise ReadError(f"{path.name}: its header {path.with_suffix('.hea').name} is not beside it{array}")
     if not path.stat().st_size: raise ReadError(f"{path.name}: is empty")
     return READERS[suffix], path
 
