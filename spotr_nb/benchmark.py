@@ -8,25 +8,25 @@ __all__ = ['SPOTR_ROWS', 'ABLATIONS', 'BASELINES', 'ONLY', 'FLOORS', 'SUPERVISED
            'read_result', 'answer', 'missing_protocols', 'supervised', 'run_benchmark', 'benchmark_table', 'wide_table',
            'mean_ranks', 'critical_difference']
 
-# %% ../nbs/api/26_benchmark.ipynb #147b2a4d
-import json, os, time
+# %% ../nbs/api/26_benchmark.ipynb #8a8d95aa
+import json, os, time, warnings
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from .corpus import Corpus, progress_bar
-from .features import Handcrafted, WaveformPCA
+from .features import Catch22, Handcrafted, HrvMorphology, WaveformPCA
 from .files import write_json, writing
 from .probing import ProbeResult, check_not_pretrained, linear_probe
 from .protocols import compare, few_shot, fine_tune, holm, nearest, pool
 from .tasks import TASKS, load_task, pretraining_groups, pretraining_signals
 
-# %% ../nbs/api/26_benchmark.ipynb #106b0bdc
+# %% ../nbs/api/26_benchmark.ipynb #0b4e78af
 SPOTR_ROWS = {'SPOTR': dict(summary=1., amplitude=True), 'SPOTR, drawing only': {}}
 ABLATIONS = {'SPOTR, no amplitude': dict(summary=1.), 'SPOTR, amplitude, no summary': dict(amplitude=True), 'SPOTR, summary × 0.3': dict(summary=.3, amplitude=True), 'SPOTR, summary × 3': dict(summary=3., amplitude=True),
              'SPOTR, patches of 50': dict(summary=1., amplitude=True, patch=50), 'SPOTR, four blocks': dict(summary=1., amplitude=True, n_blocks=4), 'SPOTR, width 256': dict(summary=1., amplitude=True, dim=256)}
 BASELINES = dict(MAE='MAE', LSM='LSM', SimCLR='SimCLR', Apple='Apple', AppleM='Apple-M', MSN='MSN', DINO='DINO', CrissCross='criss-cross')
 ONLY = dict(DualMasked=('dual masking', 'ecg'), xMAE=('xMAE', 'ppg'))       # systems of one modality
-FLOORS = 'random initialisation', 'principal components', 'handcrafted features'
+FLOORS = 'random initialisation', 'principal components', 'handcrafted features', 'catch22', 'HRV and morphology'
 SUPERVISED = 'SPOTR, supervised', 'residual network, supervised', 'SPOTR, fine-tuned'   # trained on labels, fold by fold
 EVERYONE = [*SPOTR_ROWS, *ABLATIONS, *BASELINES.values(), *(shown for shown, _ in ONLY.values()), *FLOORS, *SUPERVISED]   # in the order of tables
 SHOTS = 1, 5, 10                                                            # labelled windows of a class
@@ -35,7 +35,7 @@ def entrants(
     modality:str,
 ) -> list[str]: # names, those that learn first
     "Who takes part in a modality."
-    return [*SPOTR_ROWS, *BASELINES.values(), *(shown for shown, where in ONLY.values() if where == modality), *FLOORS]
+    return [*SPOTR_ROWS, *BASELINES.values(), *(shown for shown, where in ONLY.values() if where == modality), *(name for name in FLOORS if name != 'HRV and morphology' or modality in ('ecg', 'ppg'))]
 
 def configuration(
     name:str,        # of `entrants`, one that learns
@@ -93,7 +93,7 @@ def pretrained(
     if not run.finished: raise KeyboardInterrupt
     return run.model.eval(), run.metrics['seconds'][-1] if len(run.metrics['seconds']) else float('nan')
 
-# %% ../nbs/api/26_benchmark.ipynb #ce7ba9d7
+# %% ../nbs/api/26_benchmark.ipynb #d59726d8
 def floor(
     name:str,   # of `FLOORS`
     modality:str, seed:int,
@@ -102,6 +102,8 @@ def floor(
 ):              # an embedder
     "What nobody had to learn, or next to nothing."
     if name == 'handcrafted features': return Handcrafted(modality, labelled.windows.sfreq)
+    if name == 'catch22': return Catch22()
+    if name == 'HRV and morphology': return HrvMorphology(modality, labelled.windows.sfreq)
     if name == 'principal components': return WaveformPCA(64).fit(labelled.windows.x[~may_test], labelled.windows.valid[~may_test])
     import torch
     from spotr_nb.model import SPOTR
@@ -165,7 +167,7 @@ def supervised(
     w = labelled.windows
     return fine_tune(lambda: SupervisedClassifier(encoder, epochs=epochs, seed=seed), w.x, labelled.labels, groups=np.asarray(labelled.groups).astype(str), valid=w.valid, may_test=may_test)
 
-# %% ../nbs/api/26_benchmark.ipynb #af02e8f1
+# %% ../nbs/api/26_benchmark.ipynb #e418d707
 def run_benchmark(
     root:str|os.PathLike,      # holds a folder for each dataset, see `dataset_folder`
     out:str|os.PathLike,       # everything lies here; called again, what is missing is done
@@ -182,11 +184,16 @@ def run_benchmark(
     _same_settings(out, dict(steps=steps))
     loaded = {task.name: load_task(task, root) for task in tasks}
     todo = [(seed, modality, name) for seed in range(seeds) for modality in modalities for name in (entrants(modality) if names is None else [name for name in [*entrants(modality), *ABLATIONS, *SUPERVISED] if name in names])]
+    if any(name == 'catch22' for *_, name in todo):
+        try: Catch22()
+        except ImportError as missing: # told before the hours, not after them
+            warnings.warn(f"catch22 is left out: {missing}", stacklevel=2)
+            todo = [entry for entry in todo if entry[-1] != 'catch22']
     bar = progress_bar(progress, todo, desc='benchmark', unit='system')
     for seed, modality, name in bar:
         mine = [task for task in tasks if task.modality == modality]
         missing = {task.name: found for task in mine if (found := missing_protocols(out, task, name, seed, ['linear'] if name in SUPERVISED else protocols)) and (name not in SUPERVISED or task.main)}
-        if not missing or seed and name in ('handcrafted features', 'principal components', *SUPERVISED): continue
+        if not missing or seed and name in (*FLOORS[1:], *SUPERVISED): continue
         model, corpus, facts = None, None, {}
         if name not in (*FLOORS, *SUPERVISED[:2]): corpus = benchmark_corpus(modality, root, out, tasks, pairs=name == 'xMAE')
         if name == 'SPOTR, fine-tuned': model, _ = pretrained('SPOTR', modality, seed, corpus, out, steps)
