@@ -8,10 +8,10 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
            'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system',
            'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus',
-           'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Handcrafted',
-           'WaveformPCA', 'probe', 'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'fine_tune', 'compare',
-           'cached_embed', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark', 'benchmark_table',
-           'explore', 'recording_report', 'TokenIndex']
+           'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22',
+           'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult',
+           'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed', 'run_notebook', 'sweep', 'sweep_table',
+           'search', 'run_benchmark', 'benchmark_table', 'explore', 'recording_report', 'TokenIndex']
 
 # %% ../nbs/api/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -89,7 +89,7 @@ _all_ = ["export_model"]
 _home |= dict.fromkeys(_all_, "deployment")
 
 # %% ../nbs/api/99_package.ipynb #3900caf7
-_all_ = ["Handcrafted", "WaveformPCA"]
+_all_ = ["Catch22", "Handcrafted", "HrvMorphology", "WaveformPCA", "WindowStatistics"]
 _home |= dict.fromkeys(_all_, "features")
 
 # %% ../nbs/api/99_package.ipynb #e5a2f42d

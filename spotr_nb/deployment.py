@@ -18,7 +18,7 @@ from .compaction import check_window
 from .files import sha256, write_json, writing
 from .model import SPOTR
 
-# %% ../nbs/api/17_deployment.ipynb #545c197d
+# %% ../nbs/api/17_deployment.ipynb #b6bcabec
 def half(model, **parts): # the model with no other parts than these
     shell = copy.copy(model); shell._modules = parts
     return shell
@@ -29,7 +29,7 @@ class EmbedProgram(nn.Module):
     def __init__(self, model):
         super().__init__()
         dtype_only = nn.Module(); dtype_only.mask_token = model.decoder.mask_token       # what `encode` asks the decoder for
-        self.model = half(model, compaction=model.compaction, bottleneck=model.bottleneck, decoder=dtype_only)
+        self.model = half(model, compaction=model.compaction, measured=model.measured, bottleneck=model.bottleneck, decoder=dtype_only)
     def forward(self, x, valid, places=None):
         x, real = check_window(x, valid)
         z, _, scale = self.model.zscore(x, real)
@@ -162,7 +162,7 @@ def describe(model, files): # what stands beside the files, in deployment.json
                     output=dict(waveform=dict(axes=['windows', 'channels', 'samples'], dtype='float32', unit='z-scored units of each channel'))),
         files=files, versions={name: importlib.import_module(name).__version__ for name in ('spotr_nb', 'torch', 'onnx', 'onnxruntime') if importlib.util.find_spec(name)})
 
-# %% ../nbs/api/17_deployment.ipynb #b952edbb
+# %% ../nbs/api/17_deployment.ipynb #8ab329c7
 def export_model(
     model:SPOTR|str|os.PathLike,  # a model, or the folder of one
     out:str|os.PathLike,          # folder for the files, made if missing
@@ -181,12 +181,12 @@ def export_model(
     tokens = [model.embed(*inputs) for inputs in tried]
     shapes = [(token, *inputs[0].shape[1:], *inputs[2:]) for token, inputs in zip(tokens, tried)]
     drawn = [model.render(*inputs) for inputs in shapes]
-    like = tuple(map(torch.from_numpy, tried[2]))
+    like = tuple(map(torch.from_numpy, tried[3]))                               # long enough for several stretches of the summary: what is 1 in the example is 1 for ever
     out, files = Path(out), {}
     with ExitStack() as held:                                                   # everything appears when all is done, the description last
         description = held.enter_context(writing(out/'deployment.json'))
         for name, program, inputs, output, calls, expected in (('embed', EmbedProgram(model), like, 'token', tried, tokens),
-                                                               ('render', RenderProgram(model), (torch.from_numpy(tokens[2]), *like[0].shape[1:], *like[2:]), 'waveform', shapes, drawn)):
+                                                               ('render', RenderProgram(model), (torch.from_numpy(tokens[3]), *like[0].shape[1:], *like[2:]), 'waveform', shapes, drawn)):
             traced = trace(program, inputs)
             for kind in formats:
                 file = name + FORMATS[kind]

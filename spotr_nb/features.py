@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BAND_EDGES', 'RHYTHM', 'AROUND_BEAT', 'SHAPE', 'band_power', 'shape_and_rhythm', 'Handcrafted', 'WaveformPCA',
-           'Catch22', 'heart_beats', 'heart_rhythm', 'beat_shape', 'HrvMorphology']
+           'WindowStatistics', 'Catch22', 'heart_beats', 'heart_rhythm', 'beat_shape', 'HrvMorphology']
 
 # %% ../nbs/api/15_features.ipynb #dd7d3535
 import warnings
@@ -90,6 +90,23 @@ class WaveformPCA:
         if not hasattr(self, 'components_'): raise ValueError("WaveformPCA knows no components yet: call fit with training windows first")
         if tuple(x.shape[1:]) != self.shape_: raise ValueError(f"WaveformPCA was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
         return ((self._rows(x, valid) - self.mean_) @ self.components_.T).astype(np.float32)
+
+# %% ../nbs/api/15_features.ipynb #b1fa7604
+class WindowStatistics:
+    "Spectrum, distribution and rhythm of each channel as an embedder; see `window_statistics`."
+    def __init__(self,
+        sfreq:float=200.): # of the windows, Hz
+        self.sfreq = sfreq
+    def embed(self, x, valid=None):
+        "Windows `[n, C, L]` to features `[n, C·178]`."
+        import torch
+        from spotr_nb.compaction import check_window, zscore
+        from spotr_nb.summary import window_statistics
+        found = []
+        for rows in range(0, len(x), 64):
+            part, seen = check_window(torch.from_numpy(x[rows:rows + 64]), None if valid is None else torch.from_numpy(valid[rows:rows + 64]))
+            found.append(window_statistics(zscore(part, seen)[0].float(), self.sfreq).flatten(1))
+        return torch.cat(found).numpy()
 
 # %% ../nbs/api/15_features.ipynb #6cf3c5af
 def _pycatch22(): # the module

@@ -7,7 +7,7 @@ __all__ = ['SIZES', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrO
            'render', 'reconstruct', 'save_pretrained', 'read_config', 'model_files', 'load_weights', 'bundled_models',
            'model_folder', 'from_pretrained', 'from_published']
 
-# %% ../nbs/api/13_model.ipynb #ea989a5d
+# %% ../nbs/api/13_model.ipynb #16a2aaea
 import json, os
 from importlib import import_module
 from importlib.resources import files
@@ -21,7 +21,7 @@ from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
-from .summary import SummaryDecoder, summary_loss
+from .summary import StatisticsStem, SummaryDecoder, summary_loss
 
 # %% ../nbs/api/13_model.ipynb #3c42e927
 def check_positive(
@@ -33,7 +33,7 @@ def check_positive(
         value = getattr(config, field.name)
         if field.type in (int, float) and not (value > 0 or field.name in may_be_zero and value == 0): raise ValueError(f"{type(config).__name__}.{field.name} must be positive, found {value}")
 
-# %% ../nbs/api/13_model.ipynb #dce14c74
+# %% ../nbs/api/13_model.ipynb #6b617e1f
 @dataclass(frozen=True)
 class SpotrConfig:
     "Everything that fixes the shape of a SPOTR model."
@@ -49,6 +49,7 @@ class SpotrConfig:
     sfreq:float=200.        # sampling rate of the windows, Hz
     places:bool=False       # know channels by the places of electrodes and leads where they are given
     amplitude:bool=False    # let the token know how large each channel was before z-scoring; then the unit of the windows matters
+    statistics:bool=False   # give the encoder each channel's statistics, see `window_statistics`
     summary:float=0.        # weight of the summary's loss beside the drawing's; 0: the paper's objective
     published:bool=False    # positions by table, renderer with attention, no norm on the token, padding that counts: what the authors' weights need
     table:tuple[int, int]=(128, 128) # channels and patches in the published table of positions
@@ -96,7 +97,7 @@ def as_published(z, valid): # z-scored windows and mask `[B, C, L]`, filled as t
     fill = (place >= end) & (place < end + -end % 200) & valid.any(-1, keepdim=True)
     return nn.functional.pad(z, (0, -n % 200)), nn.functional.pad(valid, (0, -n % 200)) | fill
 
-# %% ../nbs/api/13_model.ipynb #58a34da7
+# %% ../nbs/api/13_model.ipynb #50c84ab5
 class SPOTR(nn.Module):
     "Compress a window `[C, L]` of any number of channels and samples into one token, and draw it again from that token."
     Config = SpotrConfig
@@ -109,6 +110,7 @@ class SPOTR(nn.Module):
         self.config, seconds, sizes = config, config.patch/config.sfreq, (config.n_render_blocks, config.patch)
         def positions(dim): return PositionTable(dim, *config.table) if config.published else Positions(dim, seconds, config.places)
         self.compaction = Compaction(config.dim, 8 if config.published else config.n_heads, config.patch, seconds, config.stem, positions(config.dim), config.amplitude)
+        self.measured = StatisticsStem(config.dim, config.sfreq) if config.statistics else None
         self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm=not config.published)
         if config.published or config.renderer == 'attention': self.decoder = AttentionDecoder(config.dim, config.render_dim, config.n_heads, *sizes, config.ratio, positions(config.render_dim))
         else: self.decoder = Decoder(config.dim, config.render_dim, *sizes, seconds, config.ratio, config.places)
@@ -121,7 +123,8 @@ class SPOTR(nn.Module):
         if self.config.published: z, valid = as_published(z, valid)
         patches, patch_valid = to_patches(z.to(self.decoder.mask_token.dtype), valid, self.config.patch)
         if not torch.compiler.is_compiling() and patch_valid.all(): patch_valid = None                  # attention without a mask is faster
-        tokens, token_valid = self.compaction(patches, patch_valid, places, scale)
+        told = None if self.measured is None else self.measured(z)
+        tokens, token_valid = self.compaction(patches, patch_valid, places, scale, told)
         return self.bottleneck(tokens, token_valid, every)
 
     def draw(self, token, n_channels, n_samples, places=None): # token `[B, D]` → `[B, C, L]`

@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 import torch
 
-# %% ../nbs/api/17_optimizers.ipynb #c97593fd
+# %% ../nbs/api/17_optimizers.ipynb #4e2ff3c9
 PRECISIONS = 'auto', '32-true', 'bf16-mixed'
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Recipe:
     clip:float=1.                 # largest norm of the gradient
     temperature:float=2.          # of the mixture of datasets, see `Corpus.weights`
     shortest:float=1.             # windows of a step are cut to a length drawn between this share of the corpus's and all of it; 1: never
+    weights:str|None=None         # begin with the weights of this model: a folder, or 'spotr-tiny'; None: at random
     seed:int=0                    # of the initial weights and of the order of windows
     precision:str='auto'          # '32-true', 'bf16-mixed', or 'auto': bf16-mixed on a GPU that has it, else 32-true
 

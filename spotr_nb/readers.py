@@ -29,7 +29,7 @@ def _kind(name, file_kind="misc"):
     if file_kind not in ("eeg", "misc", "bio"): return file_kind
     return next((kind for pattern, kind in _by_name if pattern.search(name)), file_kind)
 
-# %% ../nbs/api/01_readers.ipynb #38031bbe
+# %% ../nbs/api/01_readers.ipynb #5dc05956
 def _choose(path, names, kinds, modality, channels):
     "Which channels to read (indices), and their modality."
     if modality is not None and modality not in MODALITIES: raise ReadError(f"{path.name}: unknown modality {modality!r}: one of {', '.join(MODALITIES)} is needed")
@@ -43,7 +43,9 @@ def _choose(path, names, kinds, modality, channels):
     present = [m for m in MODALITIES if found[m]]
     if modality is None and len(present) != 1:
         what = " and ".join(f"{len(found[m])} {m}" for m in present) + " channels" if present else f"channels of no known type ({', '.join(names[:6])})"
-        raise ReadError(f"{path.name}: holds {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
+        error = ReadError(f"{path.name}: holds {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
+        error.modalities = present                                          # for who wants to look at each
+        raise error
     modality = modality or present[0]
     if channels is None: index = found[modality] or (found["eeg"] if modality == "ieeg" else []) or ([0] if len(names) == 1 and _kind(names[0]) in ("misc", *KINDS[modality]) else [])
     if not index: raise ReadError(f"{path.name}: no channel is known to be {modality} among {', '.join(names)}: name them with channels=[…]")

@@ -6,7 +6,7 @@
 __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run', 'hide_channels', 'MaskedConfig',
            'MaskedAutoencoder', 'encode_visible', 'draw', 'masked_error', 'forward', 'LSMConfig', 'LSM']
 
-# %% ../../nbs/systems/11_masked.ipynb #aa96f10d
+# %% ../../nbs/systems/11_masked.ipynb #35e0e46c
 from dataclasses import dataclass
 import torch
 from torch import nn
@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from ..bottleneck import Block
 from ..compaction import PatchStem, Positions, to_patches
 from ..model import check_positive
+from ..summary import StatisticsStem
 from .interface import Output, System
 
-# %% ../../nbs/systems/11_masked.ipynb #836aad9b
+# %% ../../nbs/systems/11_masked.ipynb #9a74aaf4
 @dataclass(frozen=True)
 class EncoderConfig:
     "Everything that fixes the shape of a `PatchEncoder`."
@@ -27,13 +28,14 @@ class EncoderConfig:
     ratio:float=3.       # SwiGLU's hidden width over D
     sfreq:float=200.     # Hz
     places:bool=False    # know channels by the places of electrodes and leads where they are given
+    statistics:bool=False # give every patch the statistics of its channel, as `SpotrConfig.statistics`
 
     def __post_init__(self):
         check_positive(self)
         if self.dim % 2 or self.dim % self.n_heads: raise ValueError(f"{type(self).__name__}.dim must be even and a multiple of n_heads ({self.n_heads}), found {self.dim}")
         if not 0 < getattr(self, 'masked', .5) < 1: raise ValueError(f"{type(self).__name__}.masked must lie between 0 and 1, found {self.masked}")
 
-# %% ../../nbs/systems/11_masked.ipynb #31203e86
+# %% ../../nbs/systems/11_masked.ipynb #1f1ec88a
 def pooled(
     tokens:torch.Tensor,  # `[B, n, D]`
     valid:torch.Tensor,   # `[B, n]` bool
@@ -47,10 +49,13 @@ class PatchEncoder(nn.Module):
         super().__init__()
         self.patch, dim = config.patch, config.dim
         self.stem, self.positions = PatchStem(dim, config.patch), Positions(dim, config.patch/config.sfreq, config.places)
+        self.measured = StatisticsStem(dim, config.sfreq) if config.statistics else None
         self.blocks, self.norm = nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_blocks)), nn.RMSNorm(dim, eps=1e-6)
 
     def tokens(self, patches, places=None): # `[B, C, N, P]` → `[B, C·N, D]`, channel after channel
-        return (self.stem(patches) + self.positions(*patches.shape[1:3], places)).flatten(1, 2)
+        embedded = self.stem(patches) + self.positions(*patches.shape[1:3], places)
+        if self.measured is not None: embedded = embedded + self.measured(patches.flatten(2))[:, :, None]
+        return embedded.flatten(1, 2)
     def transform(self, tokens, valid): # `[B, n, D]`, `[B, n]` → `[B, n, D]`
         if not torch.compiler.is_compiling() and valid.all(): valid = None                      # attention without a mask is faster
         for block in self.blocks: tokens = block(tokens, valid)
