@@ -263,9 +263,9 @@ def as_latex(cells): # a line of a table; **bold** is as in Markdown
     line = re.sub(r'([&%$#_{}])', r'\\\1', '\0'.join(cells)).replace('\0', ' & ').replace('–', '--')
     return re.sub(r'\*\*(.*?)\*\*', r'\\textbf{\1}', line) + r' \\'
 
-# %% ../nbs/api/33_cli.ipynb #1439cc77
+# %% ../nbs/api/33_cli.ipynb #0c663961
 def asked_for(args): # tasks, and names of `entrants` or None, of `spotr benchmark`
-    from spotr_nb.benchmark import ABLATIONS, BASELINES, FLOORS, ONLY, SUPERVISED, entrants
+    from spotr_nb.benchmark import ABLATIONS, BASELINES, CONTROLS, FLOORS, ONLY, SUPERVISED, entrants
     from spotr_nb.corpus import Corpus
     from spotr_nb.tasks import TASKS, dataset_folder
     for option in 'seeds', 'steps':
@@ -275,7 +275,7 @@ def asked_for(args): # tasks, and names of `entrants` or None, of `spotr benchma
     unknown = sorted(set(args.datasets or ()) - set(there))
     if unknown: raise ValueError(f"--datasets: no task of {', '.join(args.modalities)} asks {unknown[0]}; there are {', '.join(there)}")
     names = [{**BASELINES, **{key: shown for key, (shown, _) in ONLY.items()}}.get(name, name) for name in args.systems or ()]
-    known = list(dict.fromkeys(name for modality in args.modalities for name in [*entrants(modality), *ABLATIONS, *SUPERVISED]))
+    known = list(dict.fromkeys(name for modality in args.modalities for name in [*entrants(modality), *ABLATIONS, *CONTROLS, *SUPERVISED]))
     unknown = [name for name in names if name not in known]
     if unknown: raise ValueError(f"--systems: nobody called {unknown[0]!r} takes part in {', '.join(args.modalities)}; there are {', '.join(map(repr, known))}")
     if set(args.protocols) - {'linear'} and not any(task.main for task in tasks): raise ValueError(f"--protocols {' '.join(args.protocols)}: nearest and few are for main tasks, none of which was chosen; main are {', '.join(task.dataset for task in TASKS if task.main)}")

@@ -10,7 +10,7 @@ import hashlib, json, os, shutil, tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-# %% ../nbs/api/00_files.ipynb #files-06
+# %% ../nbs/api/00_files.ipynb #1f9a089a
 @contextmanager
 def writing(
     path:str|os.PathLike): # the file or folder to create or replace; its parent is made if missing
@@ -19,8 +19,15 @@ def writing(
     holder = Path(tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
     try:
         yield holder/path.name
+        _as_others(holder/path.name, holder)
         replace(holder/path.name, path)
     finally: shutil.rmtree(holder, ignore_errors=True)
+
+# %% ../nbs/api/00_files.ipynb #325ee68d
+def _as_others(new, holder): # the permissions of files that are written by hand: some libraries write theirs for the owner's eyes only
+    (holder/'.usual').touch()
+    usual = (holder/'.usual').stat().st_mode
+    for file in [new] if new.is_file() else [file for file in new.rglob('*') if file.is_file()]: file.chmod(usual)
 
 # %% ../nbs/api/00_files.ipynb #files-07
 def replace(

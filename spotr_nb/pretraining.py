@@ -313,11 +313,11 @@ def _in_processes(devices, config, corpus, out, recipe, settings, resume, logger
     path, training = found
     return Run(load_system(path), out, training['step'], training['finished'], read_metrics(out))
 
-# %% ../nbs/api/20_pretraining.ipynb #a524924b
+# %% ../nbs/api/20_pretraining.ipynb #2f24f047
 def make_parser() -> argparse.ArgumentParser:
     "The options of `python -m spotr_nb.pretraining`."
     parser = argparse.ArgumentParser(prog='python -m spotr_nb.pretraining', description='Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.')
-    for name, default, text in (('corpus', 'samples', "'samples', a corpus folder, or a folder of recordings"), ('modality', None, "of a folder's files, where they do not say"), ('size', 'tiny', f"{', '.join(SIZES)}, another system ({', '.join(SYSTEMS)}), or a config.json"),
+    for name, default, text in (('corpus', 'samples', "'samples', a corpus folder, or a folder of recordings"), ('modality', None, "of a folder's files, where they do not say"), ('size', 'tiny', f"{', '.join(SIZES)}, another system ({', '.join(SYSTEMS)}), a model, whose shape is taken, or a config.json"),
                                 ('out', 'pretrain', 'output folder'), ('device', 'auto', 'cpu, cuda, mps or auto'), ('strategy', 'auto', ', '.join(STRATEGIES)), ('preset', 'muon', ', '.join(PRESETS)),
                                 ('line-freq', None, "mains frequency of a folder's files, Hz"), ('window-seconds', None, 'length of a window'), ('stop-at', None, 'step to stop at'), ('log-every', 10, 'steps between lines of the log'),
                                 ('checkpoint-every', 250, 'steps between checkpoints'), ('keep', 2, 'newest checkpoints to keep'), ('probe-every', 0, 'steps between probes'), ('probe-task', 'eeg_eyes_open', 'labelled set to probe on')):
@@ -331,7 +331,7 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help='see Recipe' + ('; 0: AdamW for all' if field.name == 'matrix_lr' else ''))
     return parser
 
-# %% ../nbs/api/20_pretraining.ipynb #6a0fbe62
+# %% ../nbs/api/20_pretraining.ipynb #751d4d45
 def main(
     arguments:list[str]|None=None, # None: those of the command line
 ) -> int:                          # exit code
@@ -345,8 +345,7 @@ def main(
     progress = 'text' if args.progress else False
     try:
         recipe = make_recipe(args.preset, **given)
-        if args.size not in (*SIZES, *SYSTEMS) and not Path(args.size).is_file(): raise ValueError(f"no size, system or file called {args.size!r}; sizes are {', '.join(SIZES)}, systems {', '.join(SYSTEMS)}")
-        config = read_config(args.size, find_system)[1] if Path(args.size).is_file() else named_config(args.size)
+        config = named_config(args.size)
         with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():                     # one builds the corpus, the others find it
             corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress=progress, **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
         settings = {name: getattr(args, name) for name in ('device', 'resume', 'stop_at', 'log_every', 'checkpoint_every', 'keep', 'probe_every', 'probe_task', 'loggers', 'strategy')}

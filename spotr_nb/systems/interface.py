@@ -6,14 +6,14 @@
 __all__ = ['SYSTEMS', 'Output', 'System', 'embed', 'find_system', 'named_config', 'make_system', 'class_of', 'from_pretrained',
            'load_system', 'check_contract']
 
-# %% ../../nbs/systems/00_interface.ipynb #08c3251d
+# %% ../../nbs/systems/00_interface.ipynb #f65a791a
 import os
 from importlib import import_module
 from typing import NamedTuple
 import torch
 from torch import nn
 from ..compaction import check_window, zscore
-from ..model import SIZES, SPOTR, SpotrConfig, _as_tensor, _embed_listed, _in_batches, load_weights, model_files, model_folder, read_config
+from ..model import SIZES, SPOTR, SpotrConfig, _as_tensor, _embed_listed, _in_batches, bundled_models, load_weights, model_files, model_folder, read_config
 
 # %% ../../nbs/systems/00_interface.ipynb #7b5d074d
 class Output(NamedTuple):
@@ -67,7 +67,7 @@ def embed(self:System,
 def _batch_size(self:System, asked, n_channels, n_samples): return max(1, 2**21//(n_channels*n_samples)) if asked == 'auto' else asked
 System.embed, System._batch_size = embed, _batch_size
 
-# %% ../../nbs/systems/00_interface.ipynb #f3fb2824
+# %% ../../nbs/systems/00_interface.ipynb #a3281502
 SYSTEMS = dict(
     MAE='masked:MaskedAutoencoder', LSM='masked:LSM', SimCLR='contrastive:SimCLR', Apple='contrastive:ParticipantContrastive', AppleM='contrastive:MaskedParticipantContrastive',
     MSN='distillation:MSN', DINO='distillation:DINO', xMAE='cross_modal:XMAE', CrissCross='criss_cross:CrissCross', DualMasked='criss_cross:DualMasked', PopNet='supervised:ResNet1D')
@@ -77,16 +77,20 @@ def find_system(
 ) -> type:
     "The class of that name."
     where = next((place for known, place in SYSTEMS.items() if name in (known, place.partition(':')[2])), None)
-    if where is None: raise ValueError(f"no system called {name!r}; there are SPOTR in sizes {', '.join(SIZES)}, and {', '.join(SYSTEMS)}")
+    if where is None: raise ValueError(f"no system called {name!r}; there are SPOTR in sizes {', '.join(SIZES)}, and {', '.join(SYSTEMS)}; or name the folder of a model")
     module, _, found = where.partition(':')
     return getattr(import_module(f'spotr_nb.systems.{module}'), found)
 
-# %% ../../nbs/systems/00_interface.ipynb #d0780d72
+# %% ../../nbs/systems/00_interface.ipynb #c5132026
 def named_config(
-    name,  # a size of SPOTR, a name of `SYSTEMS`, or a configuration, which is returned as it is
+    name,  # a size of SPOTR, a name of `SYSTEMS`, a model (its folder, or its name if it ships) or its config.json; or a configuration, which is returned as it is
 ):         # a frozen dataclass
     "The configuration of that name."
-    return name if not isinstance(name, str) else SIZES[name] if name in SIZES else find_system(name).Config()
+    if not isinstance(name, (str, os.PathLike)): return name
+    if name in SIZES: return SIZES[name]
+    if os.path.isfile(name): return read_config(name, find_system)[1]
+    if os.path.isdir(name) or name in bundled_models(): return read_config(model_files(model_folder(name))[0], find_system)[1]
+    return find_system(str(name)).Config()
 
 def make_system(
     config,        # as for `named_config`
