@@ -68,7 +68,7 @@ def rhythm(
     lags = torch.stack([(steep*later[:, lag:lag + n]).sum(-1) for lag in range(n_lags + 1)], -1)
     return (lags[:, 1:]/(lags[:, :1] + 1e-6)).unflatten(0, z.shape[:2])
 
-# %% ../nbs/api/12_summary.ipynb #146c1866
+# %% ../nbs/api/12_summary.ipynb #83affadc
 QUANTILES = (.01, .05, .1, .25, .5, .75, .9, .95, .99)
 
 def quantiles(
@@ -85,6 +85,8 @@ def window_statistics(
     sfreq:float=200.,   # Hz
 ) -> torch.Tensor:      # `[B, C, K]`, K = 40 + 40 + 9 + 9 + 80
     "Statistics of each channel that hardly change when the window moves in time."
+    if torch.is_autocast_enabled(z.device.type):                                # half precision would spoil them
+        with torch.autocast(z.device.type, enabled=False): return window_statistics(z.float(), sfreq)
     z = F.pad(z, (0, torch.sym_max(0, round(sfreq/10) - z.shape[-1])))          # a tenth of a second, for a rhythm of two steps
     spectra = log_spectrum(z, sfreq)
     values, slopes = quantiles(z), quantiles(torch.diff(z)*sfreq/200)
