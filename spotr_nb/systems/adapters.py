@@ -37,7 +37,7 @@ def braindecode_model(name, settings): # a new model of a class of braindecode.m
     if not hasattr(models, name): raise ValueError(f"braindecode.models has no {name!r}: its names are in braindecode.models.__all__")
     return getattr(models, name)(**settings)
 
-# %% ../../nbs/systems/50_adapters.ipynb #6b703a4d
+# %% ../../nbs/systems/50_adapters.ipynb #8ebb9df9
 class Braindecode:
     "A braindecode model, or any torch model of windows, as an embedder: what arrives at its final layer."
     def __init__(self,
@@ -48,7 +48,7 @@ class Braindecode:
         scale:float=1.,           # factor on them, such as 1e-6 for a model that learned volts
         fit:bool=False,           # make windows of another length fit, by cropping their end or padding it with the mean; False: refuse them
         **settings):              # of a model by name: n_chans, n_times, n_outputs, …
-        self.model = braindecode_model(model, settings) if isinstance(model, str) else model
+        self.model = braindecode_model(model, settings if sfreq is None else settings | dict(sfreq=sfreq)) if isinstance(model, str) else model
         if settings and self.model is model: raise TypeError(f"{', '.join(settings)}: the model is made already; settings are for one given by name")
         self.name, self.sfreq, self.scale, self.fit = type(self.model).__name__, windows_sfreq, scale, fit
         self.model_sfreq, self.n_chans, self.n_times = sfreq or stated(self.model, 'sfreq'), stated(self.model, 'n_chans'), stated(self.model, 'n_times')
