@@ -34,7 +34,7 @@ class Block(nn.Module):
         x = x[:, :n_queries] + self.attention(seen[:, :n_queries], seen, valid)
         return x + self.mlp(self.mlp_norm(x))
 
-# %% ../nbs/api/11_bottleneck.ipynb #bottleneck-12
+# %% ../nbs/api/11_bottleneck.ipynb #659d9c77
 class Bottleneck(nn.Module):
     "A class token looks at C + N tokens `[B, n, D]` through transformer blocks and leaves as the one token `[B, D]`."
     def __init__(self,
@@ -48,8 +48,8 @@ class Bottleneck(nn.Module):
         self.class_token = nn.Parameter(.02*torch.randn(1, 1, dim))
         self.blocks = nn.ModuleList(Block(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm = nn.RMSNorm(dim, eps=1e-6) if norm else nn.Identity()
-    def forward(self, tokens, valid=None, every=False): # valid `[B, n]` bool; every: the last state of all 1 + n tokens instead
-        x = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], 1)
+    def forward(self, tokens, valid=None, every=False, start=0): # valid `[B, n]` bool; every: the last state of all 1 + n tokens instead; start `[B, 1, D]`: what the class token knows before it looks
+        x = torch.cat([self.class_token.expand(len(tokens), -1, -1) + start, tokens], 1)
         if valid is not None: valid = F.pad(valid, (1, 0), value=True)
         for block in self.blocks[:-1]: x = block(x, valid)
         x = self.norm(self.blocks[-1](x, valid, n_queries=None if every else 1))

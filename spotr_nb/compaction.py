@@ -206,7 +206,7 @@ class AxisPool(nn.Module):
         values = torch.einsum('rhe,hde->rhd', received @ rows, look.wv.weight.unflatten(0, (look.n_heads, -1)))
         return ((share[:, None] @ rows).squeeze(1) + look.wo(values.flatten(1))).unflatten(0, shape)
 
-# %% ../nbs/api/10_compaction.ipynb #dc087e58
+# %% ../nbs/api/10_compaction.ipynb #c5da40dd
 class Compaction(nn.Module):
     "Patches `[B, C, N, P]` to C spatial and N temporal tokens `[B, C + N, D]` (Gui et al., 2026)."
     def __init__(self,
@@ -227,13 +227,11 @@ class Compaction(nn.Module):
         patches,        # `[B, C, N, P]`
         valid=None,     # `[B, C, N]` bool, None if all are
         places=None,    # `[C, 3]` or `[B, C, 3]`: see `Positions`
-        scale=None,     # `[B, C, 1]` of `zscore`, for `amplitude`
-        told=None):     # `[B, C, D]`, what else is known of each channel, for its spatial token
+        scale=None):    # `[B, C, 1]` of `zscore`, for `amplitude`
         grid = self.stem(patches)
         grid = grid + self.positions(*grid.shape[1:3], places)
         across = None if valid is None else valid.transpose(1, 2)
         spatial = self.spatial(grid, valid)
-        if told is not None: spatial = spatial + told
         if self.of_scale is not None and scale is not None:
             size = self.of_scale(waves(scale.clamp(min=1e-9).log10(), spaced(.25, 16, grid.shape[-1]//2, grid.device)).to(grid))
             spatial = spatial + torch.where(scale > 0, size, 0)                                    # a flat channel has no size

@@ -91,14 +91,14 @@ class WaveformPCA:
         if tuple(x.shape[1:]) != self.shape_: raise ValueError(f"WaveformPCA was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
         return ((self._rows(x, valid) - self.mean_) @ self.components_.T).astype(np.float32)
 
-# %% ../nbs/api/15_features.ipynb #b1fa7604
+# %% ../nbs/api/15_features.ipynb #2d152ea3
 class WindowStatistics:
     "Spectrum, distribution and rhythm of each channel as an embedder; see `window_statistics`."
     def __init__(self,
         sfreq:float=200.): # of the windows, Hz
         self.sfreq = sfreq
     def embed(self, x, valid=None):
-        "Windows `[n, C, L]` to features `[n, C·178]`."
+        "Windows `[n, C, L]` to features `[n, C·187]`."
         import torch
         from spotr_nb.compaction import check_window, zscore
         from spotr_nb.summary import window_statistics

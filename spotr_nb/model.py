@@ -7,7 +7,7 @@ __all__ = ['SIZES', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrO
            'render', 'reconstruct', 'save_pretrained', 'read_config', 'model_files', 'load_weights', 'bundled_models',
            'model_folder', 'from_pretrained', 'from_published']
 
-# %% ../nbs/api/13_model.ipynb #16a2aaea
+# %% ../nbs/api/13_model.ipynb #4d991ee1
 import json, os
 from importlib import import_module
 from importlib.resources import files
@@ -21,7 +21,7 @@ from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
-from .summary import StatisticsStem, SummaryDecoder, summary_loss
+from .summary import StatisticsStart, SummaryDecoder, summary_loss, window_statistics
 
 # %% ../nbs/api/13_model.ipynb #3c42e927
 def check_positive(
@@ -33,7 +33,7 @@ def check_positive(
         value = getattr(config, field.name)
         if field.type in (int, float) and not (value > 0 or field.name in may_be_zero and value == 0): raise ValueError(f"{type(config).__name__}.{field.name} must be positive, found {value}")
 
-# %% ../nbs/api/13_model.ipynb #6b617e1f
+# %% ../nbs/api/13_model.ipynb #61c89ab9
 @dataclass(frozen=True)
 class SpotrConfig:
     "Everything that fixes the shape of a SPOTR model."
@@ -49,7 +49,7 @@ class SpotrConfig:
     sfreq:float=200.        # sampling rate of the windows, Hz
     places:bool=False       # know channels by the places of electrodes and leads where they are given
     amplitude:bool=False    # let the token know how large each channel was before z-scoring; then the unit of the windows matters
-    statistics:bool=False   # give the encoder each channel's statistics, see `window_statistics`
+    statistics:bool=False   # let the token begin with each channel's statistics, see `window_statistics`
     summary:float=0.        # weight of the summary's loss beside the drawing's; 0: the paper's objective
     published:bool=False    # positions by table, renderer with attention, no norm on the token, padding that counts: what the authors' weights need
     table:tuple[int, int]=(128, 128) # channels and patches in the published table of positions
@@ -58,6 +58,7 @@ class SpotrConfig:
         check_positive(self, may_be_zero=('summary',))
         if self.renderer not in ('pointwise', 'attention'): raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {self.renderer!r}")
         object.__setattr__(self, 'table', tuple(self.table))                        # JSON has lists only
+        if self.published and self.statistics: raise ValueError("SpotrConfig.published and statistics exclude one another: the authors' encoder is given patches only")
         for name in 'dim', 'render_dim':
             if getattr(self, name) % 2: raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(self, name)}")
 
@@ -97,7 +98,7 @@ def as_published(z, valid): # z-scored windows and mask `[B, C, L]`, filled as t
     fill = (place >= end) & (place < end + -end % 200) & valid.any(-1, keepdim=True)
     return nn.functional.pad(z, (0, -n % 200)), nn.functional.pad(valid, (0, -n % 200)) | fill
 
-# %% ../nbs/api/13_model.ipynb #50c84ab5
+# %% ../nbs/api/13_model.ipynb #dc294164
 class SPOTR(nn.Module):
     "Compress a window `[C, L]` of any number of channels and samples into one token, and draw it again from that token."
     Config = SpotrConfig
@@ -110,7 +111,7 @@ class SPOTR(nn.Module):
         self.config, seconds, sizes = config, config.patch/config.sfreq, (config.n_render_blocks, config.patch)
         def positions(dim): return PositionTable(dim, *config.table) if config.published else Positions(dim, seconds, config.places)
         self.compaction = Compaction(config.dim, 8 if config.published else config.n_heads, config.patch, seconds, config.stem, positions(config.dim), config.amplitude)
-        self.measured = StatisticsStem(config.dim, config.sfreq) if config.statistics else None
+        self.start = StatisticsStart(config.dim) if config.statistics else None
         self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm=not config.published)
         if config.published or config.renderer == 'attention': self.decoder = AttentionDecoder(config.dim, config.render_dim, config.n_heads, *sizes, config.ratio, positions(config.render_dim))
         else: self.decoder = Decoder(config.dim, config.render_dim, *sizes, seconds, config.ratio, config.places)
@@ -119,13 +120,16 @@ class SPOTR(nn.Module):
     def zscore(self, x, valid): # z-scored windows, mean and scale
         return zscore(x, valid, eps=1e-6 if self.config.published else 0.)
 
-    def encode(self, z, valid, places=None, every=False, scale=None): # z-scored `[B, C, L]`, its scale `[B, C, 1]` → token `[B, D]`, or every last state `[B, 1 + C + N, D]`
+    def encode(self, z, valid, places=None, every=False, scale=None, statistics=None): # z-scored `[B, C, L]`, its scale `[B, C, 1]`, its statistics if known → token `[B, D]`, or every last state `[B, 1 + C + N, D]`
         if self.config.published: z, valid = as_published(z, valid)
         patches, patch_valid = to_patches(z.to(self.decoder.mask_token.dtype), valid, self.config.patch)
         if not torch.compiler.is_compiling() and patch_valid.all(): patch_valid = None                  # attention without a mask is faster
-        told = None if self.measured is None else self.measured(z)
-        tokens, token_valid = self.compaction(patches, patch_valid, places, scale, told)
-        return self.bottleneck(tokens, token_valid, every)
+        tokens, token_valid = self.compaction(patches, patch_valid, places, scale)
+        if self.start is None: return self.bottleneck(tokens, token_valid, every)
+        n_channels = z.shape[1]
+        if statistics is None: statistics = window_statistics(z, self.config.sfreq)
+        start = self.start(statistics, self.compaction.positions.channels(n_channels, places), None if token_valid is None else token_valid[:, :n_channels])
+        return self.bottleneck(tokens, token_valid, every, start[:, None])
 
     def draw(self, token, n_channels, n_samples, places=None): # token `[B, D]` → `[B, C, L]`
         padded = n_samples + (-n_samples % 200 if self.config.published else 0)                         # there places attend to one another: as many as the authors have
@@ -139,10 +143,11 @@ class SPOTR(nn.Module):
         "Encode, render, compare."
         x, valid = check_window(x, valid)
         target, _, scale = self.zscore(x, valid)
-        token = self.encode(target, valid, places, scale=scale)
+        statistics = None if self.start is None and self.teller is None else window_statistics(target, self.config.sfreq)
+        token = self.encode(target, valid, places, scale=scale, statistics=statistics)
         reconstruction = self.draw(token, *x.shape[1:], places)
         loss = ((reconstruction - target)*valid).square().sum()/valid.sum()
-        if self.teller is not None: loss = loss + self.config.summary*summary_loss(self.teller(token, x.shape[1], places), target, valid, self.config.sfreq)
+        if self.teller is not None: loss = loss + self.config.summary*summary_loss(self.teller(token, x.shape[1], places), statistics, target, valid)
         return SpotrOutput(token, reconstruction, loss, target, valid)
 
 # %% ../nbs/api/13_model.ipynb #a390fde8

@@ -92,14 +92,14 @@ def gathered(model): # the model; if its weights are shared out among processes 
     whole.load_state_dict({name: value.full_tensor() for name, value in model.state_dict().items()})
     return whole.to(next(model.parameters()).device).train(model.training)
 
-# %% ../nbs/api/20_pretraining.ipynb #2e132d73
+# %% ../nbs/api/20_pretraining.ipynb #96a28bd4
 def begin_with(model, name): # the weights of another model, see `model_folder`; an error where they do not fit
     from safetensors.torch import load_file
     state, own = load_file(model_files(model_folder(name))[1]), model.state_dict()
     new = [key for key in own if key not in state]
-    wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [key for key in new if not key.startswith(('measured.', 'teller.', 'compaction.of_scale.'))]
+    wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [key for key in new if not key.startswith(('start.', 'teller.', 'compaction.of_scale.'))]
     if wrong: raise ValueError(f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} missing, unexpected or of another shape; take the configuration of that model, with statistics, amplitude or summary switched on if you like")
-    silent = {key: torch.zeros_like(own[key]) for key in new if key.startswith(('measured.project.', 'compaction.of_scale.'))}
+    silent = {key: torch.zeros_like(own[key]) for key in new if key.startswith(('start.measured.project.', 'compaction.of_scale.'))}
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | silent)
 
 # %% ../nbs/api/20_pretraining.ipynb #7d9c4263

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['QUANTILES', 'N_STATISTICS', 'band_weights', 'log_spectrum', 'rhythm', 'quantiles', 'window_statistics',
-           'StatisticsStem', 'SummaryDecoder', 'summary_loss']
+           'StatisticsStem', 'StatisticsStart', 'SummaryDecoder', 'summary_loss']
 
 # %% ../nbs/api/12_summary.ipynb #116bb5ca
 import math
@@ -68,7 +68,7 @@ def rhythm(
     lags = torch.stack([(steep*later[:, lag:lag + n]).sum(-1) for lag in range(n_lags + 1)], -1)
     return (lags[:, 1:]/(lags[:, :1] + 1e-6)).unflatten(0, z.shape[:2])
 
-# %% ../nbs/api/12_summary.ipynb #83affadc
+# %% ../nbs/api/12_summary.ipynb #70e2d075
 QUANTILES = (.01, .05, .1, .25, .5, .75, .9, .95, .99)
 
 def quantiles(
@@ -83,27 +83,41 @@ def quantiles(
 def window_statistics(
     z:torch.Tensor,     # z-scored windows `[B, C, L]`
     sfreq:float=200.,   # Hz
-) -> torch.Tensor:      # `[B, C, K]`, K = 40 + 40 + 9 + 9 + 80
+) -> torch.Tensor:      # `[B, C, K]`, K = 40 + 40 + 9 + 9 + 80 + 9
     "Statistics of each channel that hardly change when the window moves in time."
     if torch.is_autocast_enabled(z.device.type):                                # half precision would spoil them
         with torch.autocast(z.device.type, enabled=False): return window_statistics(z.float(), sfreq)
     z = F.pad(z, (0, torch.sym_max(0, round(sfreq/10) - z.shape[-1])))          # a tenth of a second, for a rhythm of two steps
     spectra = log_spectrum(z, sfreq)
-    values, slopes = quantiles(z), quantiles(torch.diff(z)*sfreq/200)
-    return torch.cat([spectra.exp().mean(2).log(), 3.5*spectra.std(2, correction=0), 4*values, 4*(10*slopes).asinh(), 8*rhythm(z, sfreq)], -1)
+    values, slopes, intervals = quantiles(z), quantiles(torch.diff(z)*sfreq/200), rhythm(z, sfreq)
+    return torch.cat([spectra.exp().mean(2).log(), 3.5*spectra.std(2, correction=0), 4*values, 4*(10*slopes).asinh(), 8*intervals, 8*quantiles(intervals[..., 12:])], -1)
 
 N_STATISTICS = window_statistics(torch.zeros(1, 1, 1)).shape[-1]
 
-# %% ../nbs/api/12_summary.ipynb #af35b941
+# %% ../nbs/api/12_summary.ipynb #3a76e4b5
 class StatisticsStem(nn.Module):
-    "Each channel's statistics as an embedding: `[B, C, L]` to `[B, C, D]`."
+    "Each channel's statistics `[B, C, K]` as an embedding `[B, C, D]`."
     def __init__(self,
-        dim:int,      # width D
-        sfreq:float): # of the windows, Hz
+        dim:int): # width D
         super().__init__()
-        self.sfreq, self.norm, self.project = sfreq, nn.LayerNorm(N_STATISTICS), nn.Linear(N_STATISTICS, dim)
-    def forward(self, z): # z-scored, 0 where nothing was measured
-        return self.project(self.norm(window_statistics(z.float(), self.sfreq).to(self.norm.weight.dtype)))
+        self.norm, self.project = nn.LayerNorm(N_STATISTICS), nn.Linear(N_STATISTICS, dim)
+    def forward(self, statistics): return self.project(self.norm(statistics.to(self.norm.weight.dtype)))
+
+# %% ../nbs/api/12_summary.ipynb #eb278d59
+class StatisticsStart(nn.Module):
+    "Where the token begins: all channels' statistics, each bound to its channel's place."
+    def __init__(self,
+        dim:int): # width D
+        super().__init__()
+        self.measured, self.weigh = StatisticsStem(dim), nn.Linear(dim, dim, bias=False)
+    def forward(self,
+        statistics,   # `[B, C, K]`
+        place,        # `[C, D]` or `[B, C, D]`, of `Positions.channels`
+        valid=None,   # `[B, C]` bool, channels that were measured; None: all
+    ):                # `[B, D]`
+        bound = (1 + self.weigh(place))*self.measured(statistics)
+        if valid is None: return bound.sum(1)/bound.shape[1]**.5
+        return (bound*valid[..., None]).sum(1)/valid.sum(1, keepdim=True).clamp(min=1)**.5
 
 # %% ../nbs/api/12_summary.ipynb #2ed89d05
 class SummaryDecoder(nn.Module):
@@ -121,14 +135,13 @@ class SummaryDecoder(nn.Module):
         place, token = self.positions.channels(n_channels, places), self.project(token)[:, None]
         return self.draw(self.norm(self.block(place + token + self.weigh(place)*token)))
 
-# %% ../nbs/api/12_summary.ipynb #63ca4eff
+# %% ../nbs/api/12_summary.ipynb #935c4763
 def summary_loss(
-    said:torch.Tensor,   # `[B, C, K]`, of a `SummaryDecoder`
-    z:torch.Tensor,      # z-scored windows `[B, C, L]`
-    valid:torch.Tensor,  # `[B, C, L]` bool
-    sfreq:float,         # Hz
-) -> torch.Tensor:       # scalar
+    said:torch.Tensor,    # `[B, C, K]`, of a `SummaryDecoder`
+    wanted:torch.Tensor,  # `[B, C, K]`, of `window_statistics`
+    z:torch.Tensor,       # z-scored windows `[B, C, L]`
+    valid:torch.Tensor,   # `[B, C, L]` bool
+) -> torch.Tensor:        # scalar
     "Mean squared error of the statistics, over channels that are measured for nine tenths of the window and move; 0 if there are none."
     counts = (valid.float().mean(-1) >= .9) & (z.abs().amax(-1) > 0)
-    with torch.no_grad(): wanted = window_statistics(z, sfreq)
     return ((said - wanted).square().mean(-1)*counts).sum()/counts.sum().clamp(min=1)

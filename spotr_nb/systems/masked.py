@@ -6,7 +6,7 @@
 __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run', 'hide_channels', 'MaskedConfig',
            'MaskedAutoencoder', 'encode_visible', 'draw', 'masked_error', 'forward', 'LSMConfig', 'LSM']
 
-# %% ../../nbs/systems/11_masked.ipynb #35e0e46c
+# %% ../../nbs/systems/11_masked.ipynb #7b0b85a3
 from dataclasses import dataclass
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..bottleneck import Block
 from ..compaction import PatchStem, Positions, to_patches
 from ..model import check_positive
-from ..summary import StatisticsStem
+from ..summary import StatisticsStem, window_statistics
 from .interface import Output, System
 
 # %% ../../nbs/systems/11_masked.ipynb #9a74aaf4
@@ -35,7 +35,7 @@ class EncoderConfig:
         if self.dim % 2 or self.dim % self.n_heads: raise ValueError(f"{type(self).__name__}.dim must be even and a multiple of n_heads ({self.n_heads}), found {self.dim}")
         if not 0 < getattr(self, 'masked', .5) < 1: raise ValueError(f"{type(self).__name__}.masked must lie between 0 and 1, found {self.masked}")
 
-# %% ../../nbs/systems/11_masked.ipynb #1f1ec88a
+# %% ../../nbs/systems/11_masked.ipynb #0f72be69
 def pooled(
     tokens:torch.Tensor,  # `[B, n, D]`
     valid:torch.Tensor,   # `[B, n]` bool
@@ -49,12 +49,12 @@ class PatchEncoder(nn.Module):
         super().__init__()
         self.patch, dim = config.patch, config.dim
         self.stem, self.positions = PatchStem(dim, config.patch), Positions(dim, config.patch/config.sfreq, config.places)
-        self.measured = StatisticsStem(dim, config.sfreq) if config.statistics else None
+        self.sfreq, self.measured = config.sfreq, StatisticsStem(dim) if config.statistics else None
         self.blocks, self.norm = nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_blocks)), nn.RMSNorm(dim, eps=1e-6)
 
     def tokens(self, patches, places=None): # `[B, C, N, P]` → `[B, C·N, D]`, channel after channel
         embedded = self.stem(patches) + self.positions(*patches.shape[1:3], places)
-        if self.measured is not None: embedded = embedded + self.measured(patches.flatten(2))[:, :, None]
+        if self.measured is not None: embedded = embedded + self.measured(window_statistics(patches.flatten(2), self.sfreq))[:, :, None]
         return embedded.flatten(1, 2)
     def transform(self, tokens, valid): # `[B, n, D]`, `[B, n]` → `[B, n, D]`
         if not torch.compiler.is_compiling() and valid.all(): valid = None                      # attention without a mask is faster
