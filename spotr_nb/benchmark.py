@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['WHOLE', 'SPOTR_ROWS', 'ABLATIONS', 'BASELINES', 'ONLY', 'CONTROLS', 'FLOORS', 'SUPERVISED', 'EVERYONE', 'SHOTS',
-           'PROTOCOLS', 'entrants', 'configuration', 'benchmark_corpus', 'learned_from', 'pretrained', 'floor',
-           'result_path', 'save_result', 'read_result', 'answer', 'missing_protocols', 'supervised', 'run_benchmark',
-           'benchmark_table', 'wide_table', 'mean_ranks', 'critical_difference']
+           'PROTOCOLS', 'entrants', 'configuration', 'candidates', 'benchmark_corpus', 'learned_from', 'pretrained',
+           'floor', 'result_path', 'save_result', 'read_result', 'answer', 'missing_protocols', 'supervised',
+           'run_benchmark', 'benchmark_table', 'wide_table', 'mean_ranks', 'critical_difference']
 
 # %% ../nbs/api/26_benchmark.ipynb #9853905c
 import json, os, time, warnings
@@ -53,6 +53,13 @@ def configuration(
     if name in CONTROLS: config = replace(config, statistics=True)
     if n_channels > 4 and getattr(config, 'patch', 200) < 200: config = replace(config, patch=200)
     return config, dict(matrix_lr=None, lr=1e-3)
+
+# %% ../nbs/api/26_benchmark.ipynb #9c9004f5
+def candidates(
+    modality:str,
+) -> list[str]: # names: `entrants`, `ABLATIONS`, `CONTROLS`, `SUPERVISED`
+    "Who may be asked for by name in a modality."
+    return [*entrants(modality), *ABLATIONS, *CONTROLS, *SUPERVISED]
 
 # %% ../nbs/api/26_benchmark.ipynb #f4dd6c9e
 def benchmark_corpus(
@@ -171,12 +178,12 @@ def supervised(
     w = labelled.windows
     return fine_tune(lambda: SupervisedClassifier(encoder, epochs=epochs, seed=seed), w.x, labelled.labels, groups=np.asarray(labelled.groups).astype(str), valid=w.valid, may_test=may_test)
 
-# %% ../nbs/api/26_benchmark.ipynb #1f3386c5
+# %% ../nbs/api/26_benchmark.ipynb #c046cff7
 def run_benchmark(
     root:str|os.PathLike,      # holds a folder for each dataset, see `dataset_folder`
     out:str|os.PathLike,       # everything lies here; called again, what is missing is done
     modalities=('ecg', 'ppg', 'ieeg', 'eeg'),
-    names=None,                # of `entrants`, `ABLATIONS`, `SUPERVISED`; None: all of the first
+    names=None,                # of `candidates`; None: `entrants`
     seeds:int=3,
     steps:int=300,             # of 32 windows, or of fewer with more channels
     tasks=TASKS,
@@ -187,7 +194,7 @@ def run_benchmark(
     out, tasks = Path(out), [task for task in tasks if task.modality in modalities]
     _same_settings(out, dict(steps=steps))
     loaded = {task.name: load_task(task, root) for task in tasks}
-    todo = [(seed, modality, name) for seed in range(seeds) for modality in modalities for name in (entrants(modality) if names is None else [name for name in [*entrants(modality), *ABLATIONS, *CONTROLS, *SUPERVISED] if name in names])]
+    todo = [(seed, modality, name) for seed in range(seeds) for modality in modalities for name in (entrants(modality) if names is None else [name for name in candidates(modality) if name in names])]
     if any(name == 'catch22' for *_, name in todo):
         try: Catch22()
         except ImportError as missing: # told before the hours, not after them

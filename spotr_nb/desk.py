@@ -97,7 +97,7 @@ def identity(
         digest.update(np.ascontiguousarray(source.x).data)
     return digest.hexdigest()
 
-# %% ../nbs/api/31_desk.ipynb #2ed1b3e2
+# %% ../nbs/api/31_desk.ipynb #a94746e8
 class Desk:
     "Recordings, their tokens, chosen windows and one in hand; tells whoever listens of changes."
     def __init__(self,
@@ -108,7 +108,7 @@ class Desk:
         self.model, self.sources, self.seconds, self.folder = open_model(model), name_sources(recordings), float(seconds), None if folder is None else Path(folder)
         self.lock, self.listeners, self.stop = RLock(), {}, Event()
         self.done, self.job, self.failure, self.kept = Event(), None, None, {}
-        self._recordings, self._timelines, self._spaces, self._fingerprint = {}, {}, {}, None
+        self._recordings, self._timelines, self._spaces, self._fingerprint, self._found = {}, {}, {}, None, None
         self.name = self.recording = self.timeline = self.space = self.token = None
         self.channels, self.selected, self.moves, self.time = None, np.zeros(0, bool), {}, 0.
 
@@ -178,7 +178,7 @@ def go_on(self:Desk, patience=None): # after a stop: embed the rest
 
 Desk.open, Desk._begin, Desk._work, Desk._arrive, Desk.wait, Desk.cancel, Desk.go_on = open_recording, _begin, _work, _arrive, wait, cancel, go_on
 
-# %% ../nbs/api/31_desk.ipynb #a5ccc429
+# %% ../nbs/api/31_desk.ipynb #ebb49058
 def _share(self:Desk, what): # a callback for progress
     return lambda share: self.tell('progress', what, share)
 
@@ -208,21 +208,32 @@ def _timeline(self:Desk, name, recording, seconds, channels): # likewise, tokens
         self._spaces[key] = token_space(recording_tokens(self.model, recording, seconds, earlier.channels) if few else earlier.token)
     return earlier
 
-def _keep(self:Desk): # where one is in the recording on the desk
-    if self.timeline is not None: self.kept[self.name] = dict(selected=runs_of(self.selected, self.timeline), time=self.time)
+def _here(self:Desk): # what is chosen in the recording on the desk, and where one is
+    return dict(selected=runs_of(self.selected, self.timeline), time=self.time)
+
+def _keep(self:Desk): # that, until it is written down; unless it is as it was found: another desk may have changed it since
+    if self.timeline is not None and (here := self._here()) != self._found: self.kept[self.name] = self._found = here
+
+def _remembered(self:Desk): # the state that was written; {} without
+    try: return {} if self.folder is None else json.loads((self.folder/'state.json').read_text(encoding='utf-8'))
+    except (FileNotFoundError, json.JSONDecodeError): return {}
+
+def _chosen(self:Desk): # recording → what was chosen in it: what the folder has, of other desks too, under what it lacks
+    return self._remembered().get('recordings', {}) | self.kept
 
 def _put(self:Desk, name, recording, timeline, seconds, channels): # on the desk; what was chosen in a recording, and where one was, comes back with it
     self._keep()
-    kept = self.kept.get(name, dict(selected=[], time=0.))
+    kept = self._chosen().get(name, dict(selected=[], time=0.))
     self.time = min(kept['time'], max(0., recording.duration - seconds))
     self.name, self.recording, self.timeline, self.seconds, self.channels, self.moves = name, recording, timeline, seconds, channels and tuple(channels), {}
     self.space = self._spaces[name, seconds, self.channels]
     self.selected = chosen_by(kept['selected'], timeline)
+    self._found = self._here()
     self._cut()
     self.tell('tokens')
     self.tell('selection')
     if not timeline.complete: self.tell('message', f'stopped after {len(timeline)} windows: "go on" embeds the rest')
-Desk._share, Desk._recording, Desk._timeline, Desk._keep, Desk._put = _share, _recording, _timeline, _keep, _put
+Desk._share, Desk._recording, Desk._timeline, Desk._here, Desk._keep, Desk._remembered, Desk._chosen, Desk._put = _share, _recording, _timeline, _here, _keep, _remembered, _chosen, _put
 
 # %% ../nbs/api/31_desk.ipynb #6f2e4167
 def runs_of(chosen, timeline): # [[begin, end]] of chosen windows, s: what is written down of a choice
@@ -334,28 +345,25 @@ def embed_all(self:Desk,
     self._begin(work, patience)
 Desk.index, Desk.alike, Desk.anomalies, Desk.panel, Desk.embed_all = index, alike, anomalies, panel, embed_all
 
-# %% ../nbs/api/31_desk.ipynb #d4848344
+# %% ../nbs/api/31_desk.ipynb #613f9b70
 def state(self:Desk, **more) -> dict: # to be written down
     "What a new kernel needs to go on here."
     self._keep()
-    return dict(name=self.name, seconds=self.seconds, channels=self.channels and list(self.channels), recordings=self.kept, **more)
+    return dict(name=self.name, seconds=self.seconds, channels=self.channels and list(self.channels), recordings=self._chosen(), **more)
 
 def remember(self:Desk, **more): # further entries, of whoever shows the desk
     "Write the state into the folder, if there is one."
-    if self.folder is not None and self.timeline is not None:
-        with self.lock: write_json(self.folder/'state.json', self.state(**more))
-
-def _remembered(self:Desk): # the state that was written; {} without
-    try: return json.loads((self.folder/'state.json').read_text(encoding='utf-8'))
-    except (OSError, json.JSONDecodeError): return {}
+    if self.folder is None or self.timeline is None: return
+    with self.lock:
+        write_json(self.folder/'state.json', self.state(**more))
+        self.kept, self._found = {}, self._here()                           # from now on the folder has it
 
 def resume(self:Desk,
     patience:float=None, # as in `open`
 ) -> dict:               # the state; {} without one that fits
     "Open what was on the desk last, and choose what was chosen."
-    kept = self._remembered() if self.folder is not None else {}
-    self.kept = dict(kept.get('recordings', {}))
+    kept = self._remembered()
     if kept.get('name') not in self.sources: kept = {}
     self.open(kept.get('name', next(iter(self.sources))), kept.get('seconds'), kept.get('channels'), patience)
     return kept
-Desk.state, Desk.remember, Desk._remembered, Desk.resume = state, remember, _remembered, resume
+Desk.state, Desk.remember, Desk.resume = state, remember, resume

@@ -20,7 +20,7 @@ from .files import writing
 from .timeline import Cancelled, Recording, recording_tokens
 from .traverse import TokenSpace, token_space
 
-# %% ../nbs/api/31_explorer.ipynb #2a593dfc
+# %% ../nbs/api/31_explorer.ipynb #c46b4472
 class Explorer:
     "Recordings, tokens and drawings to explore; show it by ending a cell with it."
     def __init__(self,
@@ -34,15 +34,14 @@ class Explorer:
         self._quiet, self._shown_of = Hush(), None
         self._build(window_seconds)
         self._listen()
-        kept = self.desk._remembered() if folder is not None else {}
-        self._restore_view(kept)
+        self._restore_view(self.desk._remembered())
         self.desk.resume(patience)
 
     def __repr__(self): return f"Explorer of {len(self.desk.sources)} recordings: run this cell in JupyterLab to use it"
     def _repr_mimebundle_(self, **kwargs): return dict(self.widget._repr_mimebundle_(**kwargs) or {}, **{'text/plain': repr(self)})
     def wait(self): "Wait until filtering and embedding are done."; self.desk.wait(); return self
 
-# %% ../nbs/api/31_explorer.ipynb #f9a391a8
+# %% ../nbs/api/31_explorer.ipynb #8c670b15
 def _build(self, window_seconds): # all widgets, empty
     import ipywidgets as w
     lengths, size = sorted({1., 2., 3., 5., 10., 20., 30., float(window_seconds)}), lambda width, **more: w.Layout(width=width, **more)
@@ -61,7 +60,7 @@ def _build(self, window_seconds): # all widgets, empty
     self.boards = [TokenBoard(self.desk, self._do), self.hand, AlikeBoard(self.desk, self._do), AnomalyBoard(self.desk, self._do), ErrorBoard(self.desk, self._do), SpectrumBoard(self.desk, self._do)]
     self.which = w.ToggleButtons(options=[board.title for board in self.boards] + ['Save'], style=dict(button_width='94px'))
     self.stack = w.VBox([board.widget for board in self.boards] + [self._saving(w)], layout=w.Layout(width='100%'))
-    for board in self.stack.children[1:]: board.layout.display = 'none'
+    self._reveal(0)
     self.widget = _arrange(self, w)
 
 def _arrange(app, w): # the widgets in their places
@@ -132,7 +131,7 @@ def _restore(self): # the choices that the desk has
     self._set(self.token_of, value='all channels' if desk.channels is None else 'shown channels')
 Explorer.open, Explorer.add, Explorer.shown, Explorer._restore = open_recording, add, shown, _restore
 
-# %% ../nbs/api/31_explorer.ipynb #d009e226
+# %% ../nbs/api/31_explorer.ipynb #d72de7f0
 def _on_tokens(self): # a recording with its tokens came onto the desk
     desk, names = self.desk, self.desk.recording.ch_names
     if desk.seconds not in [s for _, s in self.seconds.options]: self._set(self.seconds, options=sorted([*self.seconds.options, (f'{desk.seconds:g} s', desk.seconds)], key=lambda option: option[1]))
@@ -161,9 +160,11 @@ def _show_channels(self): # the chosen channels on all boards
     self.main.show()
     self._show_board()
 
+def _reveal(self, at): # one board; the others are hidden, not taken away: a figure that the browser makes anew misses what changes meanwhile
+    for k, board in enumerate(self.stack.children): board.layout.display = None if k == at else 'none'
+
 def _show_board(self): # the one that is looked at; the others when they are
-    at = self.which.index
-    for k, board in enumerate(self.stack.children): board.layout.display = None if k == at else 'none'       # hidden, not taken away: a figure that the browser makes anew misses what changes meanwhile
+    self._reveal(at := self.which.index)
     if at < len(self.boards): self.boards[at].show()
     self._remember()
 
@@ -186,7 +187,7 @@ def _stale(self, kind): # a board's numbers changed: draw it again, now if it is
         if isinstance(board, kind):
             board.stale = True
             if self.which.index == k: board.show()
-for name in '_on_tokens', '_show_channels', '_show_board', '_on_selection', '_on_window', '_stale': setattr(Explorer, name, globals()[name])
+for name in '_on_tokens', '_show_channels', '_reveal', '_show_board', '_on_selection', '_on_window', '_stale': setattr(Explorer, name, globals()[name])
 
 # %% ../nbs/api/31_explorer.ipynb #a03a0cff
 def _on_progress(self, what, share): # from the thread

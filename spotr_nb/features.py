@@ -66,18 +66,16 @@ class Handcrafted:
         parts = [band_power(x, self.sfreq)] + ([shape_and_rhythm(x, self.sfreq)] if self.modality in ('ecg', 'ppg') else [])
         return np.concatenate(parts, 1).astype(np.float32)
 
-# %% ../nbs/api/15_features.ipynb #43ab0640
+# %% ../nbs/api/15_features.ipynb #1a4827db
 class WaveformPCA:
     "Principal components of z-scored windows as an embedder."
     def __init__(self,
         n_components:int=128): # at most; as many as the training windows give
         self.n_components = n_components
     def _rows(self, x, valid): # z-scored over valid samples, flattened
-        valid = np.isfinite(x) if valid is None else valid & np.isfinite(x)
-        n = valid.sum(-1, keepdims=True).clip(1)
-        centred = np.where(valid, x - np.where(valid, x, 0).sum(-1, keepdims=True)/n, 0)
-        deviation = np.sqrt((centred**2).sum(-1, keepdims=True)/n)
-        return (centred/np.where(deviation > 0, deviation, 1)).reshape(len(x), -1)
+        z, valid, _ = _centred(x, valid)
+        deviation = np.sqrt((z**2).sum(-1, keepdims=True)/valid.sum(-1, keepdims=True).clip(1))
+        return (z/np.where(deviation > 0, deviation, 1)).reshape(len(x), -1)
     def fit(self, x, valid=None): # training windows `[n, C, L]`; never those that are tested
         "Learn mean and components."
         from sklearn.decomposition import PCA

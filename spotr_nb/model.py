@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'as_published', 'SPOTR', 'embed',
-           'render', 'reconstruct', 'save_pretrained', 'read_config', 'model_files', 'load_weights', 'bundled_models',
-           'model_folder', 'from_pretrained', 'from_published']
+           'render', 'reconstruct', 'save_pretrained', 'read_config', 'model_files', 'read_weights', 'load_weights',
+           'bundled_models', 'model_folder', 'from_pretrained', 'from_published']
 
 # %% ../nbs/api/13_model.ipynb #4d991ee1
 import json, os
@@ -264,7 +264,7 @@ def save_pretrained(self:SPOTR,
     write_json(folder/'config.json', dict(model='SPOTR' if isinstance(self, SPOTR) else type(self).__name__, **asdict(self.config)))
 SPOTR.save_pretrained = save_pretrained
 
-# %% ../nbs/api/13_model.ipynb #f29a6b21
+# %% ../nbs/api/13_model.ipynb #d2e2e38f
 def read_config(
     path:str|os.PathLike,   # a config.json
     find=None,              # name of a model → its class, which has a `Config`; None: only SPOTR is expected
@@ -288,16 +288,22 @@ def model_files(
         if not (folder/name).is_file(): raise FileNotFoundError(f"no model in {folder}: {name} is missing")
     return folder/'config.json', folder/'model.safetensors'
 
+# %% ../nbs/api/13_model.ipynb #ae615d9a
+def read_weights(
+    path:str|os.PathLike, # a .safetensors
+) -> dict:                # name → tensor
+    "The weights in a file, or an error if it is damaged."
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    try: return load_file(path)
+    except SafetensorError as error: raise ValueError(f"{path} is damaged: {error}") from error
+
 def load_weights(
     model:nn.Module,
     path:Path,        # a .safetensors
 ) -> nn.Module:       # the same, in evaluation mode
     "Fill a model with the weights in a file, or say which do not fit."
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    try: state = load_file(path)
-    except SafetensorError as error: raise ValueError(f"{path} is damaged: {error}") from error
-    expected = {name: p.shape for name, p in model.state_dict().items()}
+    state, expected = read_weights(path), {name: p.shape for name, p in model.state_dict().items()}
     wrong = sorted(name for name in expected.keys() | state.keys() if name not in state or expected.get(name) != state[name].shape)
     if wrong: raise ValueError(f"{path.parent} holds another architecture than its config.json says: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} missing, unexpected or of another shape")
     model.load_state_dict(state)

@@ -6,7 +6,7 @@
 __all__ = ['open_corpus', 'shares', 'gathered', 'begin_with', 'Training', 'forward', 'sums', 'train_step', 'held_out_windows',
            'held_out_loss', 'make_probe', 'Journal', 'Run', 'pretrain', 'make_parser', 'main']
 
-# %% ../nbs/api/20_pretraining.ipynb #9ba5634d
+# %% ../nbs/api/20_pretraining.ipynb #3b0cc31d
 import argparse, logging, math, os, shutil, sys, time, warnings, zlib
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +17,7 @@ from .checkpoints import best_checkpoint, disk_errors, find_checkpoints, hold, l
 from .corpus import Batch, Corpus, from_int16, progress_bar
 from .devices import STRATEGIES, added_up, agreed, count_processes, launch, make_fabric, pick_device, stop_on_interrupt
 from .files import write_json
-from .model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config
+from .model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
 from .optimizers import PRESETS, Muon, Recipe, make_optimizers, make_recipe, schedule
 from .systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
@@ -94,8 +94,7 @@ def gathered(model): # the model; if its weights are shared out among processes 
 
 # %% ../nbs/api/20_pretraining.ipynb #96a28bd4
 def begin_with(model, name): # the weights of another model, see `model_folder`; an error where they do not fit
-    from safetensors.torch import load_file
-    state, own = load_file(model_files(model_folder(name))[1]), model.state_dict()
+    state, own = read_weights(model_files(model_folder(name))[1]), model.state_dict()
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [key for key in new if not key.startswith(('start.', 'teller.', 'compaction.of_scale.'))]
     if wrong: raise ValueError(f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} missing, unexpected or of another shape; take the configuration of that model, with statistics, amplitude or summary switched on if you like")
