@@ -10,7 +10,7 @@ import numpy as np
 from .board import Board, light, unframe
 from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
-# %% ../nbs/api/31_board_recording.ipynb #e751ae23
+# %% ../nbs/api/31_board_recording.ipynb #aa37bb64
 class RecordingBoard(Board):
     "All channels over time; the strip; what is chosen."
     title = 'Recording'
@@ -28,14 +28,14 @@ class RecordingBoard(Board):
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
         self.below = w.HBox([self.span, self.clear, self.chosen], layout=w.Layout(width='100%', align_items='center'))
         self.widget.children = (self.controls, self.stage, self.below)
-        self.begin, self.length, self.channels, self.heard = 0., 30., [], None
+        self.begin, self.length, self.channels, self.heard, self.kept, self.kept_of = 0., 30., [], None, {}, None
 
     def _button(self, w, icon, tip, work):
         button = w.Button(icon=icon, tooltip=tip, layout=w.Layout(width='38px'))
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #ba14b86a
+# %% ../nbs/api/31_board_recording.ipynb #9da27623
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
@@ -56,7 +56,8 @@ def wire(self:RecordingBoard):
 
 def redraw(self:RecordingBoard): # the same recording, another view: only numbers change
     desk, end = self.desk, self.begin + self.length
-    lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value)
+    if self.kept_of is not desk.timeline: self.kept, self.kept_of = {}, desk.timeline        # drawings of the windows in view
+    lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value, kept=self.kept)
     with self.quiet, self.figure.batch_update():
         for name, line in lines.items(): self.lines[name].update(**line)
         names, n = [desk.recording.ch_names[k] for k in self.channels], len(lines['original']['y'])

@@ -108,27 +108,33 @@ def marks(
         notes.append(dict(text=event.label[:12], x=at, y=1, yref='y domain', yanchor='bottom', xanchor='left', showarrow=False, font=dict(size=10)))
     return shapes, notes
 
-# %% ../nbs/api/30_views.ipynb #62e4e662
+# %% ../nbs/api/30_views.ipynb #8d9510de
 def drawn_view(
     model, recording, timeline,  # see there
     begin:float, end:float,      # of the view, s
     channels,                    # indices of the channels to show
     most:int=24,                 # windows to draw; None beyond that
     n_columns:int=600,           # of the screen
+    kept:dict=None,              # drawings by number of window, of the last view; becomes those of this view
 ):                               # `[C, m]` in the recording's unit, time of the first and between two; or None
     "The windows in a view, each drawn from its token, one after another."
     inside = np.flatnonzero((timeline.t0 < end) & (timeline.t0 + timeline.seconds > begin))
     rows = [timeline.channels.index(k) for k in channels if k in timeline.channels]
     if not 0 < len(inside) <= most or len(rows) < len(channels): return None
-    length, places = round(timeline.seconds*recording.sfreq), known_places(model, recording, timeline.channels)
-    drawn = model.render(timeline.token[inside], len(timeline.channels), length, **({} if places is None else dict(places=places)))
+    length, places, kept = round(timeline.seconds*recording.sfreq), known_places(model, recording, timeline.channels), {} if kept is None else kept
+    for k in kept.keys() - set(inside.tolist()): del kept[k]
+    fresh = [k for k in inside.tolist() if k not in kept]
+    if fresh:
+        drawn = model.render(timeline.token[fresh], len(timeline.channels), length, **({} if places is None else dict(places=places)))
+        for k, z in zip(fresh, drawn):
+            x, valid = recording.window(timeline.t0[k], timeline.seconds, timeline.channels)
+            mean, scale = mean_and_scale(x, valid)
+            kept[k] = np.where(valid, z*scale + mean, np.nan)
     first = round(timeline.t0[inside[0]]*recording.sfreq)
     line = np.full((len(channels), round(timeline.t0[inside[-1]]*recording.sfreq) + length - first), np.nan, np.float32)
-    for k, t0 in enumerate(timeline.t0[inside]):
-        x, valid = recording.window(t0, timeline.seconds, timeline.channels)
-        mean, scale = mean_and_scale(x, valid)
-        at = round(t0*recording.sfreq) - first
-        line[:, at:at + length] = np.where(valid, drawn[k]*scale + mean, np.nan)[rows]
+    for k in inside.tolist():
+        at = round(timeline.t0[k]*recording.sfreq) - first
+        line[:, at:at + length] = kept[k][rows]
     stretch = -(-line.shape[1]//n_columns)
     if stretch <= 2: return line, first/recording.sfreq, 1/recording.sfreq
     columns = extremes(line, stretch)
@@ -168,14 +174,14 @@ def plot_recording(
     shapes, notes = marks(recording, timeline, t0, end, selected, current)
     return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
 
-# %% ../nbs/api/30_views.ipynb #76c07c3c
+# %% ../nbs/api/30_views.ipynb #b9adc903
 def view_columns(n_channels): # of the screen, that a view fills: a browser's work grows with the points, and low rows show fewer
     return int(np.clip(6000//max(1, n_channels), 300, 600))
 
-def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1.): # x and y of the two lines of a view
+def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1., kept=None): # x and y of the two lines of a view
     n_columns = n_columns or view_columns(len(channels))
     points, x0, dx = recording.view(begin, end - begin, n_columns, channels)
-    drawn = drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns) if model is not None and timeline is not None else None
+    drawn = drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept) if model is not None and timeline is not None else None
     if drawn is None: return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.))
     mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1, keepdims=True)
     return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line((drawn[0] - mean)/heights[:, None]*gain*.9 - np.arange(len(channels))[:, None], *drawn[1:]))
