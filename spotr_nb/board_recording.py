@@ -10,7 +10,7 @@ import numpy as np
 from .board import Board, light, unframe
 from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
-# %% ../nbs/api/31_board_recording.ipynb #e751ae23
+# %% ../nbs/api/31_board_recording.ipynb #aa37bb64
 class RecordingBoard(Board):
     "All channels over time; the strip; what is chosen."
     title = 'Recording'
@@ -28,14 +28,14 @@ class RecordingBoard(Board):
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
         self.below = w.HBox([self.span, self.clear, self.chosen], layout=w.Layout(width='100%', align_items='center'))
         self.widget.children = (self.controls, self.stage, self.below)
-        self.begin, self.length, self.channels, self.heard = 0., 30., [], None
+        self.begin, self.length, self.channels, self.heard, self.kept, self.kept_of = 0., 30., [], None, {}, None
 
     def _button(self, w, icon, tip, work):
         button = w.Button(icon=icon, tooltip=tip, layout=w.Layout(width='38px'))
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #816e3d05
+# %% ../nbs/api/31_board_recording.ipynb #9da27623
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
@@ -49,18 +49,19 @@ def draw(self:RecordingBoard): # another recording, other tokens or channels
     return figure.update_layout(dragmode=self.drag.value, uirevision=desk.name)
 
 def wire(self:RecordingBoard):
-    self.lines = {name: [trace for trace in self.figure.data if trace.name == name] for name in ('original', 'reconstruction')}
-    self.strip, self.shown = self.figure.data[-1], thin_windows(len(self.desk.timeline))
+    self.lines, self.strip, self.shown = dict(zip(('original', 'reconstruction'), self.figure.data)), self.figure.data[-1], thin_windows(len(self.desk.timeline))
     self.strip.on_click(lambda trace, points, state: points.point_inds and self.do(lambda: self.take(points.point_inds[0])))
     if self.heard is not self.figure: self.heard = self.figure; self.figure.observe(lambda change: self._hear(change['new']), '_js2py_relayout')
     self.figure.layout.on_change(lambda layout, span: None if self.quiet or span is None or np.allclose(span, (self.begin, self.begin + self.length)) else self.do(lambda: self.view(span[0], span[1] - span[0])), 'xaxis.range')
 
 def redraw(self:RecordingBoard): # the same recording, another view: only numbers change
     desk, end = self.desk, self.begin + self.length
-    lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value)
+    if self.kept_of is not desk.timeline: self.kept, self.kept_of = {}, desk.timeline        # drawings of the windows in view
+    lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value, kept=self.kept)
     with self.quiet, self.figure.batch_update():
-        for name, traces in self.lines.items():
-            for trace, line in zip(traces, lines[name]): trace.update(**line)
+        for name, line in lines.items(): self.lines[name].update(**line)
+        names, n = [desk.recording.ch_names[k] for k in self.channels], len(lines['original']['y'])
+        if n != len(self.lines['original'].text): self.lines['original'].text = np.repeat(names, n//len(names))
         self.figure.layout.xaxis.range = [self.begin, end]
         self._mark()
 

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'stacked', 'row_range', 'colouring', 'thin_windows', 'runs', 'marks',
-           'drawn_view', 'recording_height', 'plot_recording', 'view_lines', 'view_box', 'map_places', 'plot_token_map',
-           'inside', 'plot_error_map', 'window_spectra', 'draw_windows', 'plot_spectra', 'worst_part', 'plot_windows',
-           'write_figure']
+           'drawn_view', 'recording_height', 'plot_recording', 'view_columns', 'view_lines', 'one_line', 'line_rows',
+           'view_box', 'map_places', 'plot_token_map', 'inside', 'plot_error_map', 'window_spectra', 'draw_windows',
+           'plot_spectra', 'worst_part', 'plot_windows', 'write_figure']
 
-# %% ../nbs/api/30_views.ipynb #a58c3c64
+# %% ../nbs/api/30_views.ipynb #2ac51646
 import os
 import numpy as np
 from .figures import COLOURS, GREY, PALETTE, _figure, row_errors
 from .files import writing
+from .pyramid import extremes
 from .timeline import QUALITIES, known_places, mean_and_scale
 from .readings import spectrum
 
@@ -44,7 +45,7 @@ def row_range(
     low, high = np.fmin.reduce(rows[-1], initial=-len(rows) + .35) - .05, np.fmax.reduce(rows[0], initial=.65) + .05
     return [float(max(low, -len(rows) - .7)), float(min(high, 1.7))]
 
-# %% ../nbs/api/30_views.ipynb #3ffdc8b1
+# %% ../nbs/api/30_views.ipynb #75a42c1f
 SCALE = [[0, PALETTE[1]], [.5, '#9a9a9a'], [1, PALETTE[0]]]
 COLOURINGS = 'time', 'error', 'quality', 'label'
 
@@ -64,7 +65,7 @@ def colouring(
 
 def thin_windows(
     n:int,           # windows
-    most:int=1500,   # that can be shown
+    most:int=700,    # that can be shown
 ) -> np.ndarray:     # `[≤ most]` numbers of those that are
     "Windows that stand for all, evenly spaced."
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
@@ -107,30 +108,41 @@ def marks(
         notes.append(dict(text=event.label[:12], x=at, y=1, yref='y domain', yanchor='bottom', xanchor='left', showarrow=False, font=dict(size=10)))
     return shapes, notes
 
-# %% ../nbs/api/30_views.ipynb #6322de3f
+# %% ../nbs/api/30_views.ipynb #8d9510de
 def drawn_view(
     model, recording, timeline,  # see there
     begin:float, end:float,      # of the view, s
     channels,                    # indices of the channels to show
     most:int=24,                 # windows to draw; None beyond that
+    n_columns:int=600,           # of the screen
+    kept:dict=None,              # drawings by number of window, of the last view; becomes those of this view
 ):                               # `[C, m]` in the recording's unit, time of the first and between two; or None
     "The windows in a view, each drawn from its token, one after another."
     inside = np.flatnonzero((timeline.t0 < end) & (timeline.t0 + timeline.seconds > begin))
     rows = [timeline.channels.index(k) for k in channels if k in timeline.channels]
     if not 0 < len(inside) <= most or len(rows) < len(channels): return None
-    length, places = round(timeline.seconds*recording.sfreq), known_places(model, recording, timeline.channels)
-    drawn = model.render(timeline.token[inside], len(timeline.channels), length, **({} if places is None else dict(places=places)))
+    length, places, kept = round(timeline.seconds*recording.sfreq), known_places(model, recording, timeline.channels), {} if kept is None else kept
+    for k in kept.keys() - set(inside.tolist()): del kept[k]
+    fresh = [k for k in inside.tolist() if k not in kept]
+    if fresh:
+        drawn = model.render(timeline.token[fresh], len(timeline.channels), length, **({} if places is None else dict(places=places)))
+        for k, z in zip(fresh, drawn):
+            x, valid = recording.window(timeline.t0[k], timeline.seconds, timeline.channels)
+            mean, scale = mean_and_scale(x, valid)
+            kept[k] = np.where(valid, z*scale + mean, np.nan)
     first = round(timeline.t0[inside[0]]*recording.sfreq)
     line = np.full((len(channels), round(timeline.t0[inside[-1]]*recording.sfreq) + length - first), np.nan, np.float32)
-    for k, t0 in enumerate(timeline.t0[inside]):
-        x, valid = recording.window(t0, timeline.seconds, timeline.channels)
-        mean, scale = mean_and_scale(x, valid)
-        at = round(t0*recording.sfreq) - first
-        line[:, at:at + length] = np.where(valid, drawn[k]*scale + mean, np.nan)[rows]
-    every = max(1, line.shape[1]//3000)
-    return line[:, ::every], first/recording.sfreq, every/recording.sfreq
+    for k in inside.tolist():
+        at = round(timeline.t0[k]*recording.sfreq) - first
+        line[:, at:at + length] = kept[k][rows]
+    stretch = -(-line.shape[1]//n_columns)
+    if stretch <= 2: return line, first/recording.sfreq, 1/recording.sfreq
+    columns = extremes(line, stretch)
+    falling = np.diff(columns.mean(-1), prepend=0) < 0
+    columns[falling] = columns[falling][:, ::-1]                                    # the higher one first, or a wave that falls becomes a saw
+    return columns.reshape(len(line), -1), first/recording.sfreq, stretch/2/recording.sfreq
 
-# %% ../nbs/api/30_views.ipynb #437e0c89
+# %% ../nbs/api/30_views.ipynb #3e7846af
 def recording_height(n_channels): # pixels of the figure
     return int(np.clip(34*n_channels, 190, 520)) + 130
 
@@ -143,32 +155,43 @@ def plot_recording(
     colour_by:str='time',      # one of `COLOURINGS`, of the strip
     selected=None,             # `[n]` bool: windows that are chosen
     current=None,              # (t0, seconds) of the window that is looked at
-    n_columns:int=600,         # of the screen
+    n_columns:int=None,        # of the screen; None: see `view_columns`
 ):                             # a `go.Figure`
     "Channels over time, and a strip with a mark for each window of the whole recording."
     channels = list(range(recording.n_channels)) if channels is None else list(channels)
     end, heights, names = min(recording.duration, t0 + (seconds or recording.duration)), row_heights(recording)[channels], [recording.ch_names[k] for k in channels]
     figure = _figure(height=recording_height(len(channels)), showlegend=False, dragmode='pan', selectdirection='h', margin=dict(l=76, r=92, t=30, b=34), hovermode='closest',
-                     yaxis=dict(domain=[.2, 1], tickvals=[-k for k in range(len(channels))], ticktext=names, showgrid=False, zeroline=False, fixedrange=True, tickfont=dict(size=10 if len(channels) > 12 else 12)),
-                     xaxis=dict(range=[t0, end], anchor='y', zeroline=False, title=dict(text='s', standoff=2)),
-                     xaxis2=dict(domain=[0, 1], anchor='y2', range=[0, recording.duration], zeroline=False, showgrid=False, fixedrange=True, tickfont=dict(size=10)),
+                     yaxis=dict(domain=[.2, 1], tickvals=[-k for k in range(len(channels))], ticktext=names, showgrid=False, zeroline=False, fixedrange=True, ticklabeloverflow='allow', tickfont=dict(size=10 if len(channels) > 12 else 12)),
+                     xaxis=dict(range=[t0, end], anchor='y', zeroline=False, ticklabeloverflow='allow', title=dict(text='s', standoff=2)),
+                     xaxis2=dict(domain=[0, 1], anchor='y2', range=[0, recording.duration], zeroline=False, showgrid=False, fixedrange=True, ticklabeloverflow='allow', tickfont=dict(size=10)),
                      yaxis2=dict(domain=[0, .07], anchor='x2', range=[-1, 1], showticklabels=False, showgrid=False, zeroline=False, fixedrange=True))
     lines = view_lines(recording, timeline, model, t0, end, channels, heights, n_columns)
-    figure.layout.yaxis.range = row_range([line['y'] for line in lines['original']])
-    for k, name in enumerate(names): figure.add_scatter(**lines['original'][k], mode='lines', name='original', text=name, line=dict(color=COLOURS['original'], width=1), hovertemplate=f'<b>{name}</b> %{{x:.2f}} s<extra></extra>')
-    for k, name in enumerate(names): figure.add_scatter(**lines['reconstruction'][k], mode='lines', name='reconstruction', text=name, line=dict(color=COLOURS['reconstruction'], width=1.3), hoverinfo='skip')
+    rows = line_rows(lines['original']['y'], len(channels))
+    figure.layout.yaxis.range = row_range(rows)
+    figure.add_scatter(**lines['original'], text=np.repeat(names, rows.shape[1]), mode='lines', name='original', line=dict(color=COLOURS['original'], width=1), hovertemplate='<b>%{text}</b> %{x:.2f} s<extra></extra>')
+    figure.add_scatter(**lines['reconstruction'], mode='lines', name='reconstruction', line=dict(color=COLOURS['reconstruction'], width=1.3), hoverinfo='skip')
     _add_strip(figure, recording, timeline, colour_by)
     shapes, notes = marks(recording, timeline, t0, end, selected, current)
     return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
 
-# %% ../nbs/api/30_views.ipynb #25500082
-def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=600, gain=1.): # y, x0, dx of each line of a view
+# %% ../nbs/api/30_views.ipynb #b9adc903
+def view_columns(n_channels): # of the screen, that a view fills: a browser's work grows with the points, and low rows show fewer
+    return int(np.clip(6000//max(1, n_channels), 300, 600))
+
+def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1., kept=None): # x and y of the two lines of a view
+    n_columns = n_columns or view_columns(len(channels))
     points, x0, dx = recording.view(begin, end - begin, n_columns, channels)
-    lines = dict(original=[dict(y=y, x0=x0, dx=dx) for y in stacked(points, heights, gain)])
-    drawn = drawn_view(model, recording, timeline, begin, end, channels) if model is not None and timeline is not None else None
-    if drawn is None: return lines | dict(reconstruction=[dict(y=np.full(2, np.nan, np.float32), x0=x0, dx=1.)]*len(channels))
-    mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1)
-    return lines | dict(reconstruction=[dict(y=((y - m)/height*gain*.9 - k).astype(np.float32), x0=drawn[1], dx=drawn[2]) for k, (y, m, height) in enumerate(zip(drawn[0], mean, heights))])
+    drawn = drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept) if model is not None and timeline is not None else None
+    if drawn is None: return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.))
+    mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1, keepdims=True)
+    return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line((drawn[0] - mean)/heights[:, None]*gain*.9 - np.arange(len(channels))[:, None], *drawn[1:]))
+
+def one_line(rows, x0, dx): # `[C, m]` → x and y of one line through all rows, NaN after each: a browser draws one trace sooner than C
+    y = np.pad(rows.astype(np.float32), ((0, 0), (0, 1)), constant_values=np.nan)
+    return dict(x=np.tile(x0 + np.arange(y.shape[1])*dx, len(y)), y=y.ravel())
+
+def line_rows(y, n_channels): # of `one_line`, apart again: `[C, m + 1]`
+    return np.reshape(y, (n_channels, len(y)//max(1, n_channels)))
 
 def view_box(begin, end): # in the strip: which part is seen above
     return dict(name='view', type='rect', xref='x2', yref='y2 domain', x0=begin, x1=end, y0=0, y1=1, line=dict(color=COLOURS['reconstruction'], width=1.5), fillcolor='rgba(213,94,0,.12)', layer='above')
