@@ -18,7 +18,7 @@ from .compaction import check_window
 from .files import sha256, write_json, writing
 from .model import SPOTR
 
-# %% ../nbs/api/17_deployment.ipynb #b6bcabec
+# %% ../nbs/api/17_deployment.ipynb #16caa99f
 def half(model, **parts): # the model with no other parts than these
     shell = copy.copy(model); shell._modules = parts
     return shell
@@ -29,7 +29,7 @@ class EmbedProgram(nn.Module):
     def __init__(self, model):
         super().__init__()
         dtype_only = nn.Module(); dtype_only.mask_token = model.decoder.mask_token       # what `encode` asks the decoder for
-        self.model = half(model, compaction=model.compaction, measured=model.measured, bottleneck=model.bottleneck, decoder=dtype_only)
+        self.model = half(model, compaction=model.compaction, start=model.start, bottleneck=model.bottleneck, decoder=dtype_only)
     def forward(self, x, valid, places=None):
         x, real = check_window(x, valid)
         z, _, scale = self.model.zscore(x, real)
