@@ -83,7 +83,7 @@ def stage_docs(tally, args):
 
 # Each run notebook at a tiny size, in this order: parameters, and the files that must be there afterwards. {out} is a temporary folder.
 tiny_runs = {
-    "pretrain": (dict(size="tiny", steps=4, batch_size=4, out="{out}/pretrain", device="cpu"), ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"]),
+    "pretrain": (dict(size="tiny", statistics=True, summary=0.5, steps=4, batch_size=4, out="{out}/pretrain", device="cpu"), ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"]),
     "probe": (dict(model="{out}/pretrain/model", out="{out}/probe", device="cpu"), ["probe/probe.json"]),
     "benchmark": (dict(root="{out}/datasets", out="{out}/benchmark", modalities="ppg", datasets="ppg56", systems="SPOTR", seeds=1, steps=2), ["benchmark/table.md", "benchmark/table.tex", "benchmark/table.parquet"]),
 }

@@ -6,8 +6,9 @@
 __all__ = ['SYSTEMS', 'Output', 'System', 'embed', 'find_system', 'named_config', 'make_system', 'class_of', 'from_pretrained',
            'load_system', 'check_contract']
 
-# %% ../../nbs/systems/00_interface.ipynb #f65a791a
+# %% ../../nbs/systems/00_interface.ipynb #9e62d892
 import os
+from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
 import torch
@@ -81,11 +82,17 @@ def find_system(
     module, _, found = where.partition(':')
     return getattr(import_module(f'spotr_nb.systems.{module}'), found)
 
-# %% ../../nbs/systems/00_interface.ipynb #c5132026
+# %% ../../nbs/systems/00_interface.ipynb #b96c89a0
 def named_config(
-    name,  # a size of SPOTR, a name of `SYSTEMS`, a model (its folder, or its name if it ships) or its config.json; or a configuration, which is returned as it is
-):         # a frozen dataclass
+    name,      # a size of SPOTR, a name of `SYSTEMS`, a model (its folder, or its name if it ships) or its config.json; or a configuration, which is returned as it is
+    **changes, # settings to replace
+):             # a frozen dataclass
     "The configuration of that name."
+    if changes:
+        config = named_config(name)
+        unknown = [setting for setting in changes if setting not in config.__dataclass_fields__]
+        if unknown: raise ValueError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(config.__dataclass_fields__)}")
+        return replace(config, **changes)
     if not isinstance(name, (str, os.PathLike)): return name
     if name in SIZES: return SIZES[name]
     if os.path.isfile(name): return read_config(name, find_system)[1]
