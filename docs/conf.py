@@ -4,6 +4,7 @@ author = "spotr-nb contributors"
 copyright = "spotr-nb contributors, Apache-2.0"
 
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx-mathjax-offline"]
+nb_render_markdown_format = "myst"                        # tables in outputs are tables
 nb_execution_mode = "off"            # outputs are the stored ones; `make test` runs the notebooks
 nb_merge_streams = True
 nb_code_prompt_show = "Code"

@@ -250,10 +250,17 @@ def build(site):
     return done.returncode == 0
 
 
+def unmade_tables(site):
+    "Pages on which a table is still the text it was written as: `| a | b |`, a line of dashes."
+    rule = re.compile(r"<p>\|[^<]*\n\|(?:[-—–:]+\|)+")
+    return [str(page.relative_to(site)) for page in sorted(site.rglob("*.html")) if rule.search(page.read_text(encoding="utf-8"))]
+
+
 def complaints(site):
-    "What is wrong with a built site: what it would fetch, links that lead nowhere, misspellings."
+    "What is wrong with a built site: what it would fetch, tables that are none, links that lead nowhere, misspellings."
     from nbdev.config import get_config
     yield from (f"{page} would fetch {address}" for page, address in external_requests(site))
+    yield from (f"{page}: a table is shown as text" for page in unmade_tables(site))
     yield from (f"{page}: link {link}: {cause}" for page, link, cause in broken_links(site, get_config().git_url))
     yield from (f"spelling: {line} (tools/spelling.txt holds words that are meant)" for line in misspellings(documents()))
 
@@ -269,6 +276,8 @@ def prove_checks():
         (site / "index.html").write_text(right + wrong, encoding="utf-8")
         found = [link for _, link, _ in broken_links(site, "git")]
         assert found == ["no.html", "a/index.html#gone", "#gone", "git/blob/main/no", "no.png"], f"the link check found {found}"
+        (site / "a" / "table.html").write_text("<p>| | x |\n|—|—|\n| y | 1 |</p>", encoding="utf-8")
+        assert unmade_tables(site) == ["a/table.html"], f"the check of tables found {unmade_tables(site)}"
         (texts / "nbs").mkdir(parents=True)
         sentence, output = "infarction is a word, re" + "cieve is none", nbformat.v4.new_output("stream", text="se" + "perate")
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(sentence), nbformat.v4.new_code_cell("x = 1", outputs=[output])]), texts / "nbs" / "a.ipynb")
