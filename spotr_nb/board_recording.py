@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['RecordingBoard', 'draw', 'wire', 'redraw', 'view', 'zoom', 'to_window', 'take', 'on_selection', 'recolour']
 
-# %% ../nbs/api/31_board_recording.ipynb #16524fa4
+# %% ../nbs/api/31_board_recording.ipynb #4e98cdd6
 import numpy as np
 from .board import Board, light, unframe
-from .views import COLOURINGS, colouring, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
+from .views import COLOURINGS, colouring, line_names, marks, plot_recording, row_heights, thin_windows, view_box, view_lines
 
 # %% ../nbs/api/31_board_recording.ipynb #aa37bb64
 class RecordingBoard(Board):
@@ -35,7 +35,7 @@ class RecordingBoard(Board):
         button.on_click(lambda _: self.do(work))
         return button
 
-# %% ../nbs/api/31_board_recording.ipynb #9da27623
+# %% ../nbs/api/31_board_recording.ipynb #4f5c8d83
 def draw(self:RecordingBoard): # another recording, other tokens or channels
     desk = self.desk
     self.length = min(self.length, desk.recording.duration)
@@ -60,8 +60,8 @@ def redraw(self:RecordingBoard): # the same recording, another view: only number
     lines = view_lines(desk.recording, desk.timeline, desk.model if self.overlay.value else None, self.begin, end, self.channels, self.heights, gain=self.gain.value, kept=self.kept)
     with self.quiet, self.figure.batch_update():
         for name, line in lines.items(): self.lines[name].update(**line)
-        names, n = [desk.recording.ch_names[k] for k in self.channels], len(lines['original']['y'])
-        if n != len(self.lines['original'].text): self.lines['original'].text = np.repeat(names, n//len(names))
+        y = lines['original']['y']
+        if len(y) != len(self.lines['original'].text): self.lines['original'].text = line_names(y, [desk.recording.ch_names[k] for k in self.channels])
         self.figure.layout.xaxis.range = [self.begin, end]
         self._mark()
 

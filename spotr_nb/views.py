@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'stacked', 'row_range', 'colouring', 'thin_windows', 'runs', 'marks',
            'drawn_view', 'recording_height', 'plot_recording', 'view_columns', 'view_lines', 'one_line', 'line_rows',
-           'view_box', 'map_places', 'plot_token_map', 'inside', 'plot_error_map', 'window_spectra', 'draw_windows',
-           'plot_spectra', 'worst_part', 'plot_windows', 'write_figure']
+           'line_names', 'view_box', 'map_places', 'plot_token_map', 'inside', 'plot_error_map', 'window_spectra',
+           'draw_windows', 'plot_spectra', 'worst_part', 'plot_windows', 'write_figure']
 
 # %% ../nbs/api/30_views.ipynb #2ac51646
 import os
@@ -142,7 +142,7 @@ def drawn_view(
     columns[falling] = columns[falling][:, ::-1]                                    # the higher one first, or a wave that falls becomes a saw
     return columns.reshape(len(line), -1), first/recording.sfreq, stretch/2/recording.sfreq
 
-# %% ../nbs/api/30_views.ipynb #3e7846af
+# %% ../nbs/api/30_views.ipynb #df7f566b
 def recording_height(n_channels): # pixels of the figure
     return int(np.clip(34*n_channels, 190, 520)) + 130
 
@@ -166,15 +166,14 @@ def plot_recording(
                      xaxis2=dict(domain=[0, 1], anchor='y2', range=[0, recording.duration], zeroline=False, showgrid=False, fixedrange=True, ticklabeloverflow='allow', tickfont=dict(size=10)),
                      yaxis2=dict(domain=[0, .07], anchor='x2', range=[-1, 1], showticklabels=False, showgrid=False, zeroline=False, fixedrange=True))
     lines = view_lines(recording, timeline, model, t0, end, channels, heights, n_columns)
-    rows = line_rows(lines['original']['y'], len(channels))
-    figure.layout.yaxis.range = row_range(rows)
-    figure.add_scatter(**lines['original'], text=np.repeat(names, rows.shape[1]), mode='lines', name='original', line=dict(color=COLOURS['original'], width=1), hovertemplate='<b>%{text}</b> %{x:.2f} s<extra></extra>')
+    figure.layout.yaxis.range = row_range(line_rows(lines['original']['y'], len(channels)))
+    figure.add_scatter(**lines['original'], text=line_names(lines['original']['y'], names), mode='lines', name='original', line=dict(color=COLOURS['original'], width=1), hovertemplate='<b>%{text}</b> %{x:.2f} s<extra></extra>')
     figure.add_scatter(**lines['reconstruction'], mode='lines', name='reconstruction', line=dict(color=COLOURS['reconstruction'], width=1.3), hoverinfo='skip')
     _add_strip(figure, recording, timeline, colour_by)
     shapes, notes = marks(recording, timeline, t0, end, selected, current)
     return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
 
-# %% ../nbs/api/30_views.ipynb #b9adc903
+# %% ../nbs/api/30_views.ipynb #f67ce560
 def view_columns(n_channels): # of the screen, that a view fills: a browser's work grows with the points, and low rows show fewer
     return int(np.clip(6000//max(1, n_channels), 300, 600))
 
@@ -182,9 +181,10 @@ def view_lines(recording, timeline, model, begin, end, channels, heights, n_colu
     n_columns = n_columns or view_columns(len(channels))
     points, x0, dx = recording.view(begin, end - begin, n_columns, channels)
     drawn = drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept) if model is not None and timeline is not None else None
-    if drawn is None: return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.))
+    lines = dict(original=one_line(stacked(points, heights, gain), x0, dx))
+    if drawn is None: return lines | dict(reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.))
     mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1, keepdims=True)
-    return dict(original=one_line(stacked(points, heights, gain), x0, dx), reconstruction=one_line((drawn[0] - mean)/heights[:, None]*gain*.9 - np.arange(len(channels))[:, None], *drawn[1:]))
+    return lines | dict(reconstruction=one_line((drawn[0] - mean)/heights[:, None]*gain*.9 - np.arange(len(channels))[:, None], *drawn[1:]))
 
 def one_line(rows, x0, dx): # `[C, m]` → x and y of one line through all rows, NaN after each: a browser draws one trace sooner than C
     y = np.pad(rows.astype(np.float32), ((0, 0), (0, 1)), constant_values=np.nan)
@@ -192,6 +192,9 @@ def one_line(rows, x0, dx): # `[C, m]` → x and y of one line through all rows,
 
 def line_rows(y, n_channels): # of `one_line`, apart again: `[C, m + 1]`
     return np.reshape(y, (n_channels, len(y)//max(1, n_channels)))
+
+def line_names(y, names): # of `one_line`, a channel's name for each point: what hovering says
+    return np.repeat(names, line_rows(y, len(names)).shape[1])
 
 def view_box(begin, end): # in the strip: which part is seen above
     return dict(name='view', type='rect', xref='x2', yref='y2 domain', x0=begin, x1=end, y0=0, y1=1, line=dict(color=COLOURS['reconstruction'], width=1.5), fillcolor='rgba(213,94,0,.12)', layer='above')
