@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['WHOLE', 'SPOTR_ROWS', 'ABLATIONS', 'BASELINES', 'ONLY', 'CONTROLS', 'RANDOM', 'FLOORS', 'SUPERVISED', 'EVERYONE',
            'SHOTS', 'PROTOCOLS', 'entrants', 'configuration', 'candidates', 'benchmark_corpus', 'learned_from',
-           'pretrained', 'floor', 'result_path', 'save_result', 'read_result', 'answer', 'missing_protocols',
-           'supervised', 'run_benchmark', 'benchmark_table', 'wide_table', 'mean_ranks', 'critical_difference']
+           'pretrained', 'floor', 'result_path', 'save_result', 'read_result', 'answer', 'answered',
+           'missing_protocols', 'supervised', 'run_benchmark', 'benchmark_table', 'every_table', 'wide_table',
+           'mean_ranks', 'critical_difference']
 
 # %% ../nbs/api/26_benchmark.ipynb #9853905c
 import json, os, time, warnings
@@ -138,7 +139,7 @@ def read_result(path): # the ProbeResult, and the other facts
     known = {name: described.pop(name) for name in ('auroc', 'low', 'high', 'n_train', 'n_test', 'how')}
     return ProbeResult(**known, metrics={name: tuple(value) for name, value in described.pop('metrics').items()}, **dict(classes=None) | arrays), described
 
-# %% ../nbs/api/26_benchmark.ipynb #dd51dee2
+# %% ../nbs/api/26_benchmark.ipynb #6613ca10
 def answer(
     task, labelled, may_test,  # of `load_task`
     embedder,
@@ -160,9 +161,11 @@ def answer(
 
 PROTOCOLS = 'linear', 'nearest', 'few'
 
+def answered(protocols): # under which names their results stand: 'few' is one for each of `SHOTS`
+    return [each for protocol in protocols for each in ([f'few{shots}' for shots in SHOTS] if protocol == 'few' else [protocol])]
+
 def missing_protocols(out, task, name, seed, protocols): # those without a result; all but the linear probe for main tasks only
-    files = lambda protocol: [f'few{shots}' for shots in SHOTS] if protocol == 'few' else [protocol]
-    return [protocol for protocol in protocols if (protocol == 'linear' or task.main) and not all(result_path(out, task, name, seed, file).is_file() for file in files(protocol))]
+    return [protocol for protocol in protocols if (protocol == 'linear' or task.main) and not all(result_path(out, task, name, seed, file).is_file() for file in answered([protocol]))]
 
 # %% ../nbs/api/26_benchmark.ipynb #16823e91
 def supervised(
@@ -228,7 +231,7 @@ def _same_settings(out, settings): # what was done before was done alike
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, settings)
 
-# %% ../nbs/api/26_benchmark.ipynb #ebb85f7d
+# %% ../nbs/api/26_benchmark.ipynb #77589df0
 def benchmark_table(
     out:str|os.PathLike,    # of `run_benchmark`
     reference:str='SPOTR',  # whom the others are compared with
@@ -254,6 +257,15 @@ def benchmark_table(
                 n_parameters=facts[0].get('n_parameters'), behind=versus.difference if versus else np.nan, behind_low=versus.low if versus else np.nan, behind_high=versus.high if versus else np.nan, p=p.get(name, np.nan)))
     if not rows: raise FileNotFoundError(f"no results in {Path(out)/'results'}: run_benchmark makes them")
     return pandas.DataFrame(rows)
+
+def every_table(
+    out:str|os.PathLike,       # of `run_benchmark`
+    protocols=('linear',),     # as there
+    tasks=TASKS,
+):                             # DataFrame, with a column `protocol`
+    "The tables of several protocols, one below the other."
+    import pandas
+    return pandas.concat([benchmark_table(out, tasks=tasks, protocol=protocol).assign(protocol=protocol) for protocol in answered(protocols)], ignore_index=True)
 
 # %% ../nbs/api/26_benchmark.ipynb #19828776
 def wide_table(

@@ -234,7 +234,7 @@ def run_demo(args):
     from spotr_nb.demo import demo
     demo(args.out, args.steps, args.seed, args.device)
 
-# %% ../nbs/api/33_cli.ipynb #c002dc41
+# %% ../nbs/api/33_cli.ipynb #db0c84b6
 def asked_for(args): # tasks, and names of `candidates` or None, of `spotr benchmark`
     from spotr_nb.benchmark import BASELINES, FLOORS, ONLY, candidates
     from spotr_nb.corpus import Corpus
@@ -260,16 +260,13 @@ def asked_for(args): # tasks, and names of `candidates` or None, of `spotr bench
 
 def compare_systems(args):
     "Pretrain every system on public datasets, ask it every task, and write one table; called again, only what is missing is done."
-    import pandas
-    from spotr_nb.benchmark import SHOTS, benchmark_table, run_benchmark
+    from spotr_nb.benchmark import every_table, run_benchmark
     from spotr_nb.sweeps import needs
     from spotr_nb.tables import write_tables
     needs('pyarrow', 'table.parquet')
     tasks, names = asked_for(args)
     run_benchmark(args.root, args.out, list(dict.fromkeys(task.modality for task in tasks)), names, args.seeds, args.steps, tasks, args.protocols, progress='text')
-    protocols = [each for protocol in args.protocols for each in ([f'few{shots}' for shots in SHOTS] if protocol == 'few' else [protocol])]
-    table = pandas.concat([benchmark_table(args.out, tasks=tasks, protocol=protocol).assign(protocol=protocol) for protocol in protocols], ignore_index=True)
-    print(write_tables(table, args.out))
+    print(write_tables(every_table(args.out, args.protocols, tasks), args.out))
     print(f"\ntables: {', '.join(str(Path(args.out)/name) for name in ('table.md', 'table.tex', 'table.parquet'))}")
 
 def add_benchmark(commands): # the parser of `spotr benchmark`
