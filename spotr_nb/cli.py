@@ -62,9 +62,10 @@ def embed_file(args):
     import numpy as np
     from spotr_nb.files import writing
     model, signal, windows, told = prepared(args)
-    token = model.embed(windows.x, valid=windows.valid, **told)
     out = Path(args.output or f'{Path(args.file).stem}.tokens.npz')
-    with writing(out) as new, open(new, 'wb') as file: np.savez(file, token=token, t0=windows.t0, sfreq=windows.sfreq)
+    with writing(out) as new, open(new, 'wb') as file:      # refused before the work, not after it
+        token = model.embed(windows.x, valid=windows.valid, **told)
+        np.savez(file, token=token, t0=windows.t0, sfreq=windows.sfreq)
     print(f'{len(token)} tokens of {token.shape[1]} numbers → {out}')
 
 def reconstruct_file(args):
@@ -171,16 +172,16 @@ def convert_weights(args):
 
 def convert_system(args): # weights of another system than SPOTR; how close they are is for its notebook to test
     from spotr_nb import __version__
-    from spotr_nb.files import sha256, write_json, writing
-    from spotr_nb.published import check_replaceable
+    from spotr_nb.files import sha256, write_json, writing_folder
+    from spotr_nb.published import CONVERTED, check_overwrite
     from spotr_nb.systems.interface import find_system
     if len(args.files) > 1: raise ValueError(f"{args.system} takes one file of weights, found {len(args.files)}")
     if args.n_heads < 1: raise ValueError(f"--n-heads must be at least 1, found {args.n_heads}")
     file, out = Path(args.files[0]), Path(args.output).resolve()
-    check_replaceable(out, args.overwrite)
+    check_overwrite(out, args.overwrite)
     model = find_system(args.system).from_published(file, args.n_heads, **({} if args.sfreq is None else dict(sfreq=args.sfreq)))
     parameters = sum(p.numel() for p in model.parameters())
-    with writing(out) as new:
+    with writing_folder(out, CONVERTED) as new:
         new.mkdir(); model.save_pretrained(new)
         write_json(new/'card.json', dict(made_with=f'spotr-nb {__version__}', system=args.system, license=args.license, n_heads=args.n_heads, sources=[dict(file=file.name, bytes=file.stat().st_size, sha256=sha256(file))], parameters=parameters))
     print(f"{args.system}, {parameters/1e6:.1f} M parameters → {args.output}")

@@ -10,7 +10,7 @@ import json, os
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .files import write_json, writing
+from .files import write_json, writing_folder
 
 # %% ../nbs/api/30_neighbours.ipynb #6758774a
 MANY = 20_000 # from so many tokens on, an approximate index pays
@@ -106,9 +106,10 @@ TokenIndex.search, TokenIndex._nearest = search, _nearest
 def save(self:TokenIndex,
     folder:str|os.PathLike): # made, or replaced
     "Write the index."
-    with writing(folder) as new:
+    arrays = 'directions', 't0', 'source', 'mean', 'scale'
+    with writing_folder(folder, {'index.json', 'graph.usearch', *(f'{name}.npy' for name in arrays)}) as new:
         new.mkdir()
-        for name in ('directions', 't0', 'source', 'mean', 'scale'): np.save(new/f'{name}.npy', getattr(self, name), allow_pickle=False)
+        for name in arrays: np.save(new/f'{name}.npy', getattr(self, name), allow_pickle=False)
         if self.graph is not None: self.graph.save(str(new/'graph.usearch'))
         write_json(new/'index.json', dict(names=self.names, method=self.method, dim=len(self.mean), n=len(self)))
 

@@ -6,7 +6,7 @@
 __all__ = ['RENAMED', 'DEAD', 'LANDMARKS', 'PARITY_WINDOWS', 'CONVERTED', 'published_layout', 'is_dead', 'rename_published',
            'read_state', 'gather_parts', 'published_config', 'check_layout', 'load_published', 'read_published',
            'plain_target', 'plain_attention', 'plain_gated', 'plain_norm', 'plain_encode', 'plain_draw',
-           'random_published', 'measure_parity', 'convert_published', 'check_replaceable', 'describe_conversion']
+           'random_published', 'measure_parity', 'convert_published', 'check_overwrite', 'describe_conversion']
 
 # %% ../nbs/api/16_published.ipynb #f8cb9d5a
 import json, math, os
@@ -17,7 +17,7 @@ from pickle import UnpicklingError
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from .files import sha256, write_json, writing
+from .files import check_replaceable, sha256, write_json, writing_folder
 from .model import SPOTR, SpotrConfig
 
 # %% ../nbs/api/16_published.ipynb #00a7a75c
@@ -287,7 +287,7 @@ def convert_published(
     "Turn published weights into a model folder with a card; written whole or not at all."
     from spotr_nb import __version__
     files, out = [Path(file) for file in ([files] if isinstance(files, (str, os.PathLike)) else files)], Path(out).resolve()
-    check_replaceable(out, overwrite)
+    check_overwrite(out, overwrite)
     state = read_published(files)
     model = load_published(state, n_heads, sfreq)
     channels, patches = model.config.table
@@ -298,7 +298,7 @@ def convert_published(
                 parity=measure_parity(model, state, sorted({(B, min(C, channels), min(L, reach)) for B, C, L in PARITY_WINDOWS})))
     worst = max(max(row['token'], row['drawing']) for row in card['parity'])
     if not worst < 1e-3: raise ValueError(f"nothing was written: the converted model is {worst:.1e} from the plain transcription of {', '.join(file.name for file in files)}, where 1e-5 is usual; please report this")
-    with writing(out) as new:
+    with writing_folder(out, CONVERTED) as new:
         new.mkdir(); model.save_pretrained(new); write_json(new/'card.json', card)
         (new/'README.md').write_text(describe_conversion(card, out.name), encoding='utf-8')
     return card
@@ -306,15 +306,12 @@ def convert_published(
 # %% ../nbs/api/16_published.ipynb #5cc214a4
 CONVERTED = {'model.safetensors', 'config.json', 'card.json', 'README.md'}
 
-def check_replaceable(
+def check_overwrite(
     out:Path,        # folder that is to be made
     overwrite:bool): # replace a model that is there
     "An error unless there is nothing at `out`, or a model that may go."
-    if not out.exists(): return
-    if not out.is_dir(): raise FileExistsError(f"{out} is a file; choose a folder")
-    strangers = sorted({path.name for path in out.iterdir()} - CONVERTED)
-    if strangers: raise FileExistsError(f"{out} holds {strangers[0]}, which is not part of a model; choose another folder")
-    if any(out.iterdir()) and not overwrite: raise FileExistsError(f"{out} holds a model; choose another folder, or have it replaced (overwrite=True)")
+    check_replaceable(out, CONVERTED)
+    if out.exists() and any(out.iterdir()) and not overwrite: raise FileExistsError(f"{out} holds a model; choose another folder, or have it replaced (overwrite=True)")
 
 # %% ../nbs/api/16_published.ipynb #a00cee52
 def describe_conversion(
