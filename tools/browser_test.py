@@ -115,7 +115,7 @@ def model_folder(home):
     "A model to explore: a given one, or the one that comes with the package; or else a small one pretrained now."
     given = os.environ.get("SPOTR_MODEL") or root / "nbs" / "models" / "spotr-tiny"
     if (Path(given) / "config.json").is_file(): return Path(given).resolve()
-    program = ("import sys\nfrom spotr_nb import Corpus, SpotrConfig, load_sample, pretrain\nfrom spotr_nb.pretraining import Recipe\n"
+    program = ("import sys\nfrom spotr_nb import Corpus, SpotrConfig, load_sample, pretrain\nfrom spotr_nb.training.pretraining import Recipe\n"
                "corpus = Corpus.build([load_sample('ecg_mitbih_208'), load_sample('ppg_finger_ear')], sys.argv[1] + '/corpus', progress=False)\n"
                "pretrain(SpotrConfig(dim=64, n_heads=4, n_blocks=1, render_dim=64, n_render_blocks=2), corpus, sys.argv[1] + '/run', Recipe(steps=120, batch_size=16, lr=3e-3), device='cpu', progress=False)\n")
     subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(home)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
@@ -141,7 +141,7 @@ cell = """import os
 import numpy as np
 from dataclasses import replace
 from spotr_nb import load_sample
-from spotr_nb.explorer import explore
+from spotr_nb.explorer.app import explore
 beats = load_sample('ecg_mitbih_208')
 hours = replace(beats, x=np.tile(beats.x, (1, 64)), recording='hours')
 app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
@@ -477,7 +477,7 @@ def explorer(shots, tally, only=()):
 
 def report(model, path, shots):
     "Write a report and open it without a server."
-    program = ("import sys\nfrom spotr_nb.desk import Desk\nfrom spotr_nb.report import recording_report\n"
+    program = ("import sys\nfrom spotr_nb.explorer.session import Desk\nfrom spotr_nb.explorer.report import recording_report\n"
                "desk = Desk(sys.argv[1], 'eeg_cvep', 3.); desk.open('eeg_cvep'); recording_report(desk, sys.argv[2])\n")
     subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(model), str(path)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
     assert path.stat().st_size < 3_000_000, path.stat().st_size

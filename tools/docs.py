@@ -21,10 +21,25 @@ from offline import external_requests
 from spelling import misspellings, documents
 
 root = Path(__file__).resolve().parents[1]
-sections = {"tutorials": "Tutorials", "how_to": "How-to", "explanations": "Explanations", "api": "Reference",
-            "systems": "Reference: systems", "runs": "Run notebooks", "benchmarks": "Benchmarks"}
-purposes = {"tutorials": "to learn: begin here, at the top", "how_to": "to get one thing done", "explanations": "to understand", "api": "to look up: every public name, beside the code and the tests that make it",
-            "systems": "other encoders behind the same interface", "runs": "a notebook with parameters as a program", "benchmarks": "measured, with the cells that measured it"}
+# folder of nbs/: (what its group of pages is called, what its pages are for); "" are the notebooks beside the index
+sections = {
+    "tutorials": ("Tutorials", "to learn: begin here, at the top"),
+    "how_to": ("How-to", "to get one thing done"),
+    "explanations": ("Explanations", "to understand"),
+    "": ("Reference: the model", "compaction, bottleneck, decoder, and what is made of them"),
+    "signals": ("Reference: signals", "from a file to windows"),
+    "datasets": ("Reference: datasets", "public recordings and their labels"),
+    "corpus": ("Reference: corpus", "windows on disk, for pretraining"),
+    "training": ("Reference: training", "pretraining, checkpoints, devices"),
+    "probing": ("Reference: probing", "what a token tells about labels"),
+    "systems": ("Reference: systems", "other encoders behind the same interface"),
+    "benchmark": ("Reference: benchmark", "every system on the same recordings"),
+    "experiments": ("Reference: experiments", "run notebooks, sweeps, clusters"),
+    "explorer": ("Reference: explorer", "the app in JupyterLab, its views, the report"),
+    "runs": ("Run notebooks", "a notebook with parameters as a program"),
+    "benchmarks": ("Benchmarks", "measured, with the cells that measured it"),
+}
+open_sections = "tutorials", "how_to", "explanations"   # listed on the index; the others are folded
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
 
 
@@ -185,23 +200,35 @@ def headline(path):
 
 def listing(source):
     "{folder: [(page without its ending, title, subtitle)]} of everything in nbs/, in the order of its folders and of the files' numbers."
-    pages = {folder: [(page_path(path.relative_to(source)).with_suffix("").as_posix(), *headline(path)) for path in sorted((source / folder).glob("*.ipynb"))] for folder in sections}
-    return {folder: found for folder, found in pages.items() if found}
+    def pages(folder):
+        for path in sorted((source / folder).glob("*.ipynb")):
+            if path != source / "index.ipynb":
+                yield (page_path(path.relative_to(source)).with_suffix("").as_posix(), *headline(path))
+    found = {folder: list(pages(folder)) for folder in sections}
+    return {folder: listed for folder, listed in found.items() if listed}
 
 
 def contents_cell(listed):
     "Every page with its subtitle, as the index shows it, and the table of contents at the side."
-    def lines(folder, pages): return [f"**{sections[folder]}**: {purposes[folder]}", "", *(f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages), ""]
-    def folded(folder, pages): return [f":::{{dropdown}} {sections[folder]}: {purposes[folder]}", *(f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages), ":::", ""]
-    shown = [line for folder, pages in listed.items() for line in (lines if folder in ("tutorials", "how_to", "explanations") else folded)(folder, pages)]
-    trees = [toctree(sections[folder], [page for page, *_ in pages]) for folder, pages in listed.items()]
-    return nbformat.v4.new_markdown_cell("\n".join(["## The pages", "", *shown]) + "\n\n" + "\n\n".join(trees))
+    shown, trees = ["## The pages", ""], []
+    for folder, pages in listed.items():
+        name, purpose = sections[folder]
+        entries = [f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages]
+        if folder in open_sections:
+            shown += [f"**{name}**: {purpose}", "", *entries, ""]
+        else:
+            shown += [f":::{{dropdown}} {name}: {purpose}", *entries, ":::", ""]
+        trees.append(toctree(name, [page for page, *_ in pages]))
+    return nbformat.v4.new_markdown_cell("\n".join(shown) + "\n\n" + "\n\n".join(trees))
 
 
 def llms_text(listed):
     "The site in one text, a line a page, for programs that read (llmstxt.org)."
     title, subtitle = headline(root / "nbs" / "index.ipynb")
-    groups = ["\n".join([f"## {sections[folder]}", "", *(f"- [{name}]({page}.html): {about}" for page, name, about in pages)]) for folder, pages in listed.items()]
+    groups = []
+    for folder, pages in listed.items():
+        lines = [f"- [{name}]({page}.html): {about}" for page, name, about in pages]
+        groups.append("\n".join([f"## {sections[folder][0]}", "", *lines]))
     return "\n\n".join([f"# {title}", f"> {subtitle}", *groups]) + "\n"
 
 

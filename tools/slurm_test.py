@@ -136,8 +136,8 @@ Path(out, "toy.json").write_text(json.dumps(dict(loss=10*lr, began_at=begin, job
 
 
 waiting_sweep = """
-import spotr_nb.clusters as clusters
-from spotr_nb.sweeps import sweep
+import spotr_nb.experiments.clusters as clusters
+from spotr_nb.experiments.sweeps import sweep
 look = clusters.slurm_queue
 def looked():
     found = look(); print("looked", flush=True); return found
@@ -162,7 +162,7 @@ class Checks:
 
     def sweep(self, *arguments, **settings):
         "A sweep that waits for its jobs."
-        from spotr_nb.sweeps import sweep
+        from spotr_nb.experiments.sweeps import sweep
         return sweep(*arguments, engine="slurm", every=.5, progress=False, **settings)
 
     def begin(self, out, gate):
@@ -195,7 +195,7 @@ class Checks:
 
     def waits_again(self):
         "an interrupted call leaves its jobs in the queue, and the next one waits for them"
-        from spotr_nb.execution import read_run
+        from spotr_nb.experiments.execution import read_run
         gate, out = self.folder / "gate-a", self.folder / "again"
         process, folder = self.begin(out, gate)
         process.send_signal(signal.SIGINT)
@@ -211,7 +211,7 @@ class Checks:
 
     def cancelled(self):
         "a cancelled job stops its run after the step; the same call resumes it in another job"
-        from spotr_nb.execution import read_run
+        from spotr_nb.experiments.execution import read_run
         gate, out = self.folder / "gate-b", self.folder / "cancelled"
         process, folder = self.begin(out, gate)
         job = json.loads((folder / "job.json").read_text())["job"]
@@ -224,7 +224,7 @@ class Checks:
 
     def requeued(self):
         "a job that is preempted, or out of time, goes back into the queue and goes on from its step"
-        from spotr_nb.execution import read_run
+        from spotr_nb.experiments.execution import read_run
         gate, out = self.folder / "gate-c", self.folder / "requeued"
         process, folder = self.begin(out, gate)
         job = json.loads((folder / "job.json").read_text())["job"]

@@ -99,7 +99,7 @@ def check_light(build):
 def check_samples(build):
     "wheel: spotr_nb.samples() and load_sample work outside of the checkout"
     catalogue = "names = [s['name'] if isinstance(s, dict) else getattr(s, 'name', s) for s in spotr_nb.samples()]"
-    found = build.python(f"import spotr_nb.recordings\n{catalogue}\nsignals = [spotr_nb.load_sample(name) for name in names]\nprint(sorted({{signal.modality for signal in signals}}))")
+    found = build.python(f"import spotr_nb.signals.samples\n{catalogue}\nsignals = [spotr_nb.load_sample(name) for name in names]\nprint(sorted({{signal.modality for signal in signals}}))")
     assert found == "['ecg', 'eeg', 'ieeg', 'ppg']", f"the samples are of the modalities {found}"
 
 

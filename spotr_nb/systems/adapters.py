@@ -11,7 +11,7 @@ from importlib import import_module
 import numpy as np
 import torch
 from torch import nn
-from ..features import _centred
+from ..probing.features import _centred
 
 # %% ../../nbs/systems/50_adapters.ipynb #84b808f1
 def resampled(

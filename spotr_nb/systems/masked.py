@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..bottleneck import Block
 from ..compaction import PatchStem, Positions, to_patches
 from ..model import check_positive
-from ..summary import StatisticsStem, window_statistics
+from ..statistics import StatisticsStem, window_statistics
 from .interface import Output, System
 
 # %% ../../nbs/systems/11_masked.ipynb #9a74aaf4

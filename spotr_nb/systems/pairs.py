@@ -9,9 +9,9 @@ __all__ = ['pair', 'paired_recordings']
 from collections.abc import Iterator
 from dataclasses import replace
 import numpy as np
-from ..catalogue import Dataset, DatasetError, dataset
-from ..preparation import filter_and_resample
-from ..signal import Signal
+from ..datasets.catalogue import Dataset, DatasetError, dataset
+from ..signals.preprocessing import filter_and_resample
+from ..signals.signal import Signal
 
 # %% ../../nbs/systems/31_pairs.ipynb #a1425148
 def pair(
