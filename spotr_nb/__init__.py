@@ -131,12 +131,18 @@ _home |= dict.fromkeys(_all_, "explorer.neighbours")
 # %% ../nbs/99_package.ipynb #d4166931
 def __getattr__(name):
     from importlib import import_module
-    if name == "__version__": found = _version()
-    elif name in _home: found = getattr(import_module(f"spotr_nb.{_home[name]}"), name)
-    else: raise AttributeError(f"module 'spotr_nb' has no attribute {name!r}")
+
+    if name == "__version__":
+        found = _version()
+    elif name in _home:
+        found = getattr(import_module(f"spotr_nb.{_home[name]}"), name)
+    else:
+        raise AttributeError(f"module 'spotr_nb' has no attribute {name!r}")
     return globals().setdefault(name, found)
 
-def __dir__(): return sorted({*globals(), *_home, "__version__"})
+
+def __dir__():
+    return sorted({*globals(), *_home, "__version__"})
 
 # %% ../nbs/99_package.ipynb #0ec943ef
 def _version():
@@ -144,8 +150,12 @@ def _version():
     from configparser import ConfigParser
     from importlib.metadata import PackageNotFoundError, version
     from pathlib import Path
+
     settings = ConfigParser()
     settings.read(Path(__file__).parents[1] / "settings.ini", encoding="utf-8")
-    if settings.defaults().get("lib_path") == "spotr_nb": return settings.defaults()["version"]
-    try: return version("spotr-nb")
-    except PackageNotFoundError: return "0+unknown"
+    if settings.defaults().get("lib_path") == "spotr_nb":
+        return settings.defaults()["version"]
+    try:
+        return version("spotr-nb")
+    except PackageNotFoundError:
+        return "0+unknown"

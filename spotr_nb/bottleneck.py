@@ -14,22 +14,34 @@ from .compaction import Attention
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-06
 class SwiGLU(nn.Module):
     "Gated perceptron `down(silu(gate(x)) · up(x))` without biases."
-    def __init__(self,
-        dim:int,        # width D
-        ratio:float=4): # hidden width over D
+
+    def __init__(
+        self,
+        dim: int,  # width D
+        ratio: float = 4,  # hidden width over D
+    ):
         super().__init__()
-        hidden = int(dim*ratio)
-        self.gate, self.up, self.down = nn.Linear(dim, hidden, bias=False), nn.Linear(dim, hidden, bias=False), nn.Linear(hidden, dim, bias=False)
-    def forward(self, x): return self.down(F.silu(self.gate(x))*self.up(x))
+        hidden = int(dim * ratio)
+        self.gate, self.up, self.down = (
+            nn.Linear(dim, hidden, bias=False),
+            nn.Linear(dim, hidden, bias=False),
+            nn.Linear(hidden, dim, bias=False),
+        )
+
+    def forward(self, x):
+        return self.down(F.silu(self.gate(x)) * self.up(x))
 
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-09
 class Block(nn.Module):
     "Pre-norm transformer block; with `n_queries` only the first places are computed."
-    def __init__(self, dim:int, n_heads:int, ratio:float=4):
+
+    def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()
         self.attention_norm, self.attention = nn.RMSNorm(dim, eps=1e-6), Attention(dim, n_heads)
         self.mlp_norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
-    def forward(self, x, valid=None, n_queries=None): # valid `[B, n]` bool
+
+    def forward(self, x, valid=None, n_queries=None):
+        "Valid `[B, n]` bool."
         seen = self.attention_norm(x)
         x = x[:, :n_queries] + self.attention(seen[:, :n_queries], seen, valid)
         return x + self.mlp(self.mlp_norm(x))
@@ -37,20 +49,28 @@ class Block(nn.Module):
 # %% ../nbs/02_bottleneck.ipynb #659d9c77
 class Bottleneck(nn.Module):
     "A class token looks at C + N tokens `[B, n, D]` through transformer blocks and leaves as the one token `[B, D]`."
-    def __init__(self,
-        dim:int,           # width D
-        n_heads:int,       # attention heads; must divide `dim`
-        n_blocks:int,      # transformer blocks, at least 1
-        ratio:float=4,     # SwiGLU's hidden width over D
-        norm:bool=True):   # norm the token; the published code does not
+
+    def __init__(
+        self,
+        dim: int,  # width D
+        n_heads: int,  # attention heads; must divide `dim`
+        n_blocks: int,  # transformer blocks, at least 1
+        ratio: float = 4,  # SwiGLU's hidden width over D
+        norm: bool = True,  # norm the token; the published code does not
+    ):
         super().__init__()
-        if n_blocks < 1: raise ValueError(f"n_blocks must be at least 1, found {n_blocks}")
-        self.class_token = nn.Parameter(.02*torch.randn(1, 1, dim))
+        if n_blocks < 1:
+            raise ValueError(f"n_blocks must be at least 1, found {n_blocks}")
+        self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, dim))
         self.blocks = nn.ModuleList(Block(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm = nn.RMSNorm(dim, eps=1e-6) if norm else nn.Identity()
-    def forward(self, tokens, valid=None, every=False, start=0): # valid `[B, n]` bool; every: the last state of all 1 + n tokens instead; start `[B, 1, D]`: what the class token knows before it looks
+
+    def forward(self, tokens, valid=None, every=False, start=0):
+        "Valid `[B, n]` bool; every: the last state of all 1 + n tokens instead; start `[B, 1, D]`: what the class token knows before it looks."
         x = torch.cat([self.class_token.expand(len(tokens), -1, -1) + start, tokens], 1)
-        if valid is not None: valid = F.pad(valid, (1, 0), value=True)
-        for block in self.blocks[:-1]: x = block(x, valid)
+        if valid is not None:
+            valid = F.pad(valid, (1, 0), value=True)
+        for block in self.blocks[:-1]:
+            x = block(x, valid)
         x = self.norm(self.blocks[-1](x, valid, n_queries=None if every else 1))
         return x if every else x[:, 0]

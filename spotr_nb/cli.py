@@ -17,380 +17,733 @@ from pathlib import Path
 def list_samples(args):
     "The recordings that ship."
     from spotr_nb.signals.samples import samples
+
     print(samples())
 
-def read_recording(file, args): # a path, or the name of a shipped recording
+# %% ../nbs/09_cli.ipynb #54c74459
+def read_recording(file, args):
+    "A path, or the name of a shipped recording."
     from spotr_nb.signals.samples import load_sample, samples
     from spotr_nb.signals.readers import read_signal
-    if not Path(file).exists() and file in [sample.name for sample in samples()]:
-        told = [f"--{name.replace('_', '-')}" for name in ('modality', 'sfreq', 'unit', 'line_freq', 'scale') if getattr(args, name) is not None]
-        if told: raise ValueError(f"{file} ships with the package, which knows it: leave out {', '.join(told)}")
-        return load_sample(file).pick(args.channels.split(',')) if args.channels else load_sample(file)
-    return read_signal(file, modality=args.modality, channels=args.channels and args.channels.split(','), sfreq=args.sfreq, unit=args.unit, line_freq=args.line_freq, scale=args.scale)
 
-def cut(signal, window_seconds, sfreq=200.): # windows of a recording; at least one
+    if not Path(file).exists() and file in [sample.name for sample in samples()]:
+        told = [
+            f"--{name.replace('_', '-')}"
+            for name in ("modality", "sfreq", "unit", "line_freq", "scale")
+            if getattr(args, name) is not None
+        ]
+        if told:
+            raise ValueError(f"{file} ships with the package, which knows it: leave out {', '.join(told)}")
+        return load_sample(file).pick(args.channels.split(",")) if args.channels else load_sample(file)
+    return read_signal(
+        file,
+        modality=args.modality,
+        channels=args.channels and args.channels.split(","),
+        sfreq=args.sfreq,
+        unit=args.unit,
+        line_freq=args.line_freq,
+        scale=args.scale,
+    )
+
+# %% ../nbs/09_cli.ipynb #f538b85f
+def cut(signal, window_seconds, sfreq=200.0):
+    "Windows of a recording; at least one."
     from spotr_nb.signals.preprocessing import prepare
+
     windows = prepare(signal, window_seconds=window_seconds, sfreq=sfreq)
-    if not len(windows): raise ValueError(f"no window of {window_seconds:g} s fits into {signal.recording or 'this recording'} ({signal.duration:g} s, gaps included): try a smaller --window-seconds")
-    if signal.line_freq is None: print('mains frequency unknown, no notch applied: --line-freq 50 or 60 removes it', file=sys.stderr)
+    if not len(windows):
+        raise ValueError(
+            f"no window of {window_seconds:g} s fits into {signal.recording or 'this recording'} ({signal.duration:g} s, gaps included): try a smaller --window-seconds"
+        )
+    if signal.line_freq is None:
+        print("mains frequency unknown, no notch applied: --line-freq 50 or 60 removes it", file=sys.stderr)
     return windows
+
 
 def show_info(args):
     "What a recording holds, and how much of it is flat, clipped or missing."
-    try: return show_channels(read_recording(args.file, args), args)
+    try:
+        return show_channels(read_recording(args.file, args), args)
     except ValueError as error:
-        if not getattr(error, 'modalities', ()): raise
-        for modality in error.modalities: show_channels(read_recording(args.file, argparse.Namespace(**vars(args) | dict(modality=modality))), args)
+        if not getattr(error, "modalities", ()):
+            raise
+        for modality in error.modalities:
+            show_channels(read_recording(args.file, argparse.Namespace(**vars(args) | dict(modality=modality))), args)
 
-def show_channels(signal, args): # of one modality
+# %% ../nbs/09_cli.ipynb #a0aa0bb7
+def show_channels(signal, args):
+    "Of one modality."
     print(signal)
     windows = cut(signal, args.window_seconds)
     for k, name in enumerate(windows.ch_names):
-        print(f'  {name:16} flat in {windows.flat[:, k].mean():4.0%} of windows, clipped {windows.clipped[:, k].mean():6.2%}, missing {windows.missing[:, k].mean():6.2%} of samples')
+        print(
+            f"  {name:16} flat in {windows.flat[:, k].mean():4.0%} of windows, clipped {windows.clipped[:, k].mean():6.2%}, missing {windows.missing[:, k].mean():6.2%} of samples"
+        )
 
 # %% ../nbs/09_cli.ipynb #23f9b3c4
-def prepared(args): # model, recording, windows, and what the model wants to know of the channels
+def prepared(args):
+    "Model, recording, windows, and what the model wants to know of the channels."
     from spotr_nb.signals.montages import channel_places
     from spotr_nb.systems.interface import load_system
+
     signal = read_recording(args.file, args)
     model = load_system(args.model)
     windows = cut(signal, args.window_seconds, model.config.sfreq)
-    return model, signal, windows, dict(places=channel_places(windows.ch_names, signal.modality)) if getattr(model.config, 'places', False) else {}
+    return (
+        model,
+        signal,
+        windows,
+        dict(places=channel_places(windows.ch_names, signal.modality))
+        if getattr(model.config, "places", False)
+        else {},
+    )
 
+# %% ../nbs/09_cli.ipynb #887189cb
 def embed_file(args):
     "One token for each window, in an .npz with `token`, `t0` and `sfreq`."
     import numpy as np
     from spotr_nb.files import writing
+
     model, signal, windows, told = prepared(args)
-    out = Path(args.output or f'{Path(args.file).stem}.tokens.npz')
-    with writing(out) as new, open(new, 'wb') as file:      # refused before the work, not after it
+    out = Path(args.output or f"{Path(args.file).stem}.tokens.npz")
+    with writing(out) as new, open(new, "wb") as file:  # refused before the work, not after it
         token = model.embed(windows.x, valid=windows.valid, **told)
         np.savez(file, token=token, t0=windows.t0, sfreq=windows.sfreq)
-    print(f'{len(token)} tokens of {token.shape[1]} numbers → {out}')
+    print(f"{len(token)} tokens of {token.shape[1]} numbers → {out}")
 
+# %% ../nbs/09_cli.ipynb #ef6f8d0e
 def reconstruct_file(args):
     "What the explorer shows of a recording, frozen into one HTML file."
     from spotr_nb.explorer.session import Desk
     from spotr_nb.explorer.report import recording_report
     from spotr_nb.systems.interface import load_system
-    if args.windows < 1: raise ValueError(f"--windows must be at least 1, found {args.windows}")
+
+    if args.windows < 1:
+        raise ValueError(f"--windows must be at least 1, found {args.windows}")
     signal, model = read_recording(args.file, args), load_system(args.model)
-    if not hasattr(model, 'reconstruct'): raise ValueError(f"{args.model} holds {type(model).__name__}, which draws no window from its embedding: spotr embed takes it, spotr reconstruct needs a SPOTR model")
+    if not hasattr(model, "reconstruct"):
+        raise ValueError(
+            f"{args.model} holds {type(model).__name__}, which draws no window from its embedding: spotr embed takes it, spotr reconstruct needs a SPOTR model"
+        )
     desk = Desk(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
     desk.open(next(iter(desk.sources)))
-    out = Path(args.output or f'{Path(args.file).stem}.html')
+    out = Path(args.output or f"{Path(args.file).stem}.html")
     recording_report(desk, out, n_windows=args.windows)
-    print(f'{len(desk.timeline)} windows → {out}, {out.stat().st_size/1e6:.1f} MB')
+    print(f"{len(desk.timeline)} windows → {out}, {out.stat().st_size / 1e6:.1f} MB")
 
+# %% ../nbs/09_cli.ipynb #b927807b
 def explore_file(args):
     "Open JupyterLab on a recording and its tokens."
     import json, shutil, subprocess
     from spotr_nb.files import write_json
-    read_recording(args.file, args)                                         # an unreadable file is said here, not in a browser
-    if not args.no_browser and not shutil.which('jupyter-lab'): raise FileNotFoundError("JupyterLab is not installed: pip install 'spotr-nb[lab]', or write the notebook only: --no-browser")
+
+    read_recording(args.file, args)  # an unreadable file is said here, not in a browser
+    if not args.no_browser and not shutil.which("jupyter-lab"):
+        raise FileNotFoundError(
+            "JupyterLab is not installed: pip install 'spotr-nb[lab]', or write the notebook only: --no-browser"
+        )
     absolute = lambda name: str(Path(name).resolve()) if Path(name).exists() else name
-    how = {name: getattr(args, name) for name in ('modality', 'sfreq', 'unit', 'scale', 'line_freq') if getattr(args, name) is not None} | (dict(channels=args.channels.split(',')) if args.channels else {})
-    read = f"{'read_signal' if Path(args.file).exists() else 'load_sample'}({absolute(args.file)!r})" if not how or not Path(args.file).exists() else f"read_signal({absolute(args.file)!r}, {', '.join(f'{name}={value!r}' for name, value in how.items())})"
-    if not Path(args.file).exists() and args.channels: read += f".pick({how['channels']!r})"
+    how = {
+        name: getattr(args, name)
+        for name in ("modality", "sfreq", "unit", "scale", "line_freq")
+        if getattr(args, name) is not None
+    } | (dict(channels=args.channels.split(",")) if args.channels else {})
+    read = (
+        f"{'read_signal' if Path(args.file).exists() else 'load_sample'}({absolute(args.file)!r})"
+        if not how or not Path(args.file).exists()
+        else f"read_signal({absolute(args.file)!r}, {', '.join(f'{name}={value!r}' for name, value in how.items())})"
+    )
+    if not Path(args.file).exists() and args.channels:
+        read += f".pick({how['channels']!r})"
     code = f"from spotr_nb import explore, load_sample, read_signal\n\nexplore({read}, {args.model and absolute(args.model)!r}, window_seconds={args.window_seconds!r}, folder='.')"
-    folder = Path(args.output or f'{Path(args.file).stem}.explored')
-    page = folder/'explore.ipynb'
-    if page.exists() and ''.join(json.loads(page.read_text(encoding='utf-8'))['cells'][0]['source']) != code: raise FileExistsError(f"{page} explores something else: open it in JupyterLab, or choose another folder with -o")
+    folder = Path(args.output or f"{Path(args.file).stem}.explored")
+    page = folder / "explore.ipynb"
+    if page.exists() and "".join(json.loads(page.read_text(encoding="utf-8"))["cells"][0]["source"]) != code:
+        raise FileExistsError(
+            f"{page} explores something else: open it in JupyterLab, or choose another folder with -o"
+        )
     if not page.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(page, dict(cells=[dict(cell_type='code', id='explore', metadata={}, source=code, outputs=[], execution_count=None)], nbformat=4, nbformat_minor=5, metadata=dict(kernelspec=dict(name='python3', display_name='Python 3', language='python'))))
-    print(f'{page}: run its cell; what you choose is kept in {folder}')
-    if not args.no_browser: return subprocess.call(['jupyter-lab', str(page)])
+        write_json(
+            page,
+            dict(
+                cells=[
+                    dict(cell_type="code", id="explore", metadata={}, source=code, outputs=[], execution_count=None)
+                ],
+                nbformat=4,
+                nbformat_minor=5,
+                metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")),
+            ),
+        )
+    print(f"{page}: run its cell; what you choose is kept in {folder}")
+    if not args.no_browser:
+        return subprocess.call(["jupyter-lab", str(page)])
 
 # %% ../nbs/09_cli.ipynb #ca8db013
 def build_corpus(args):
     "Recordings in, prepared windows on disk out; called again, it goes on, or adds what is new."
     from spotr_nb.corpus.corpus import Corpus
     from spotr_nb.training.pretraining import open_corpus
-    how = dict(overwrite=args.overwrite, n_workers=args.workers, progress='text', window_seconds=args.window_seconds, holdout=args.holdout)
-    first, folders = args.sources[0], [source for source in args.sources if Path(source).is_dir() or source == 'samples']
-    if folders and len(args.sources) > 1: raise ValueError(f"give one folder (or samples), or files: found {folders[0]} among {len(args.sources)} sources")
-    if (Path(first)/'manifest.json').is_file(): raise ValueError(f"{first} is a corpus: use it as it is, or give the folder of its recordings")
-    if args.dataset: # subjects, labels and mains frequency as the catalogue knows them
+
+    how = dict(
+        overwrite=args.overwrite,
+        n_workers=args.workers,
+        progress="text",
+        window_seconds=args.window_seconds,
+        holdout=args.holdout,
+    )
+    first, folders = (
+        args.sources[0],
+        [source for source in args.sources if Path(source).is_dir() or source == "samples"],
+    )
+    if folders and len(args.sources) > 1:
+        raise ValueError(
+            f"give one folder (or samples), or files: found {folders[0]} among {len(args.sources)} sources"
+        )
+    if (Path(first) / "manifest.json").is_file():
+        raise ValueError(f"{first} is a corpus: use it as it is, or give the folder of its recordings")
+    if args.dataset:  # subjects, labels and mains frequency as the catalogue knows them
         from spotr_nb.datasets.catalogue import dataset
+
         entry = dataset(args.dataset)
         corpus = Corpus.build({entry.name: entry.recordings(first, args.modality)}, args.output, **how)
-    elif folders: corpus = open_corpus(first, args.output, args.modality, args.line_freq, **how)
-    else: corpus = Corpus.build({Path(args.output).name: args.sources}, args.output, modality=args.modality, line_freq=args.line_freq, **how)
-    for left in corpus.skipped: print(f"left out: {left['recording']}: {left['cause']}", file=sys.stderr)
+    elif folders:
+        corpus = open_corpus(first, args.output, args.modality, args.line_freq, **how)
+    else:
+        corpus = Corpus.build(
+            {Path(args.output).name: args.sources}, args.output, modality=args.modality, line_freq=args.line_freq, **how
+        )
+    for left in corpus.skipped:
+        print(f"left out: {left['recording']}: {left['cause']}", file=sys.stderr)
     print(corpus)
 
+# %% ../nbs/09_cli.ipynb #b4da3993
 def verify_corpus(args):
     "Compare every file of a corpus with its checksum."
     from spotr_nb.corpus.corpus import Corpus
+
     Corpus(args.folder).verify()
-    print(f'{args.folder}: every file is as it was written')
+    print(f"{args.folder}: every file is as it was written")
+
 
 def describe_corpus(args):
     "Datasets, subjects, hours, channels, rates, sizes and quality of a corpus."
     from spotr_nb.corpus.corpus import Corpus
+
     print(Corpus(args.folder).info())
 
 # %% ../nbs/09_cli.ipynb #4b84f8f2
-def add_corpus(commands): # the parser of `spotr corpus build | verify | info`
-    parser = commands.add_parser('corpus', help='Build, verify or describe a corpus of windows.', description='Build, verify or describe a corpus of windows.')
-    parts = parser.add_subparsers(dest='part', required=True, metavar='build | verify | info')
-    build = parts.add_parser('build', help=build_corpus.__doc__, description=build_corpus.__doc__); build.set_defaults(do=build_corpus)
-    build.add_argument('sources', nargs='+', help='a folder of recordings, samples (those that ship), or files')
-    build.add_argument('-o', '--output', required=True, help='folder to make, or to add to')
-    build.add_argument('--modality', choices=('eeg', 'ieeg', 'ecg', 'ppg'), help='of the files, where they do not say')
-    build.add_argument('--line-freq', type=float, help='mains frequency in Hz, where the files do not say')
-    build.add_argument('--window-seconds', type=float, default=3., help='length of a training window (default: 3)')
-    build.add_argument('--holdout', type=float, default=.25, help='last part of each recording that is not trained on (default: .25)')
-    build.add_argument('--dataset', metavar='NAME', help='the folder is a copy of this dataset (see `spotr datasets`): subjects, labels and mains frequency come from there')
-    build.add_argument('--workers', type=int, default=1, help='processes that prepare at the same time (default: 1)')
-    build.add_argument('--overwrite', action='store_true', help='make anew what is there')
-    for name, do in ('verify', verify_corpus), ('info', describe_corpus):
-        part = parts.add_parser(name, help=do.__doc__, description=do.__doc__); part.set_defaults(do=do)
-        part.add_argument('folder', help='of the corpus')
+def add_corpus(commands):
+    "The parser of `spotr corpus build | verify | info`."
+    parser = commands.add_parser(
+        "corpus",
+        help="Build, verify or describe a corpus of windows.",
+        description="Build, verify or describe a corpus of windows.",
+    )
+    parts = parser.add_subparsers(dest="part", required=True, metavar="build | verify | info")
+    build = parts.add_parser("build", help=build_corpus.__doc__, description=build_corpus.__doc__)
+    build.set_defaults(do=build_corpus)
+    build.add_argument("sources", nargs="+", help="a folder of recordings, samples (those that ship), or files")
+    build.add_argument("-o", "--output", required=True, help="folder to make, or to add to")
+    build.add_argument("--modality", choices=("eeg", "ieeg", "ecg", "ppg"), help="of the files, where they do not say")
+    build.add_argument("--line-freq", type=float, help="mains frequency in Hz, where the files do not say")
+    build.add_argument("--window-seconds", type=float, default=3.0, help="length of a training window (default: 3)")
+    build.add_argument(
+        "--holdout", type=float, default=0.25, help="last part of each recording that is not trained on (default: .25)"
+    )
+    build.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="the folder is a copy of this dataset (see `spotr datasets`): subjects, labels and mains frequency come from there",
+    )
+    build.add_argument("--workers", type=int, default=1, help="processes that prepare at the same time (default: 1)")
+    build.add_argument("--overwrite", action="store_true", help="make anew what is there")
+    for name, do in ("verify", verify_corpus), ("info", describe_corpus):
+        part = parts.add_parser(name, help=do.__doc__, description=do.__doc__)
+        part.set_defaults(do=do)
+        part.add_argument("folder", help="of the corpus")
 
 # %% ../nbs/09_cli.ipynb #080f8e9b
 def list_datasets(args):
     "Public datasets: which there are, what is known of one, whether a copy on disk is understood."
     from spotr_nb.datasets.catalogue import dataset, datasets
-    if args.name is None: return print(datasets(args.modality, args.access))
+
+    if args.name is None:
+        return print(datasets(args.modality, args.access))
     entry = dataset(args.name)
-    if args.download: return print(entry.download(args.download))
-    if args.check is None: return print(entry)
+    if args.download:
+        return print(entry.download(args.download))
+    if args.check is None:
+        return print(entry)
     found = list(entry.recordings(args.check, args.modality))
-    count = lambda values: ', '.join(f'{name} {n:,}' for name, n in sorted(Counter(values).items())) or 'none'
-    print(f'{len(found):,} recordings of {len({r.group for r in found}):,} groups\nlabels: {count(label for r in found for label in r.labels)}\nsplit:  {count(r.split for r in found if r.split)}\nfirst:  {found[0]()}')
+    count = lambda values: ", ".join(f"{name} {n:,}" for name, n in sorted(Counter(values).items())) or "none"
+    print(
+        f"{len(found):,} recordings of {len({r.group for r in found}):,} groups\nlabels: {count(label for r in found for label in r.labels)}\nsplit:  {count(r.split for r in found if r.split)}\nfirst:  {found[0]()}"
+    )
 
 # %% ../nbs/09_cli.ipynb #e953c158
 def convert_weights(args):
     "Turn the authors' weights into a model folder, with a card: where they came from, how close the result is."
     from spotr_nb.published import convert_published
-    if args.system != 'SPOTR': return convert_system(args)
-    card = convert_published(args.files, args.output, args.n_heads, args.sfreq or 200., args.license, args.overwrite)
-    worst = max(max(row['token'], row['drawing']) for row in card['parity'])
-    print(f"{card['parameters']/1e6:.1f} M parameters → {args.output}, at most {worst:.0e} (relative) from the plain computation with the same weights")
 
-def convert_system(args): # weights of another system than SPOTR; how close they are is for its notebook to test
+    if args.system != "SPOTR":
+        return convert_system(args)
+    card = convert_published(args.files, args.output, args.n_heads, args.sfreq or 200.0, args.license, args.overwrite)
+    worst = max(max(row["token"], row["drawing"]) for row in card["parity"])
+    print(
+        f"{card['parameters'] / 1e6:.1f} M parameters → {args.output}, at most {worst:.0e} (relative) from the plain computation with the same weights"
+    )
+
+# %% ../nbs/09_cli.ipynb #ecda7e59
+def convert_system(args):
+    "Weights of another system than SPOTR; how close they are is for its notebook to test."
     from spotr_nb import __version__
     from spotr_nb.files import sha256, write_json, writing_folder
     from spotr_nb.published import CONVERTED, check_overwrite
     from spotr_nb.systems.interface import find_system
-    if len(args.files) > 1: raise ValueError(f"{args.system} takes one file of weights, found {len(args.files)}")
-    if args.n_heads < 1: raise ValueError(f"--n-heads must be at least 1, found {args.n_heads}")
+
+    if len(args.files) > 1:
+        raise ValueError(f"{args.system} takes one file of weights, found {len(args.files)}")
+    if args.n_heads < 1:
+        raise ValueError(f"--n-heads must be at least 1, found {args.n_heads}")
     file, out = Path(args.files[0]), Path(args.output).resolve()
     check_overwrite(out, args.overwrite)
-    model = find_system(args.system).from_published(file, args.n_heads, **({} if args.sfreq is None else dict(sfreq=args.sfreq)))
+    model = find_system(args.system).from_published(
+        file, args.n_heads, **({} if args.sfreq is None else dict(sfreq=args.sfreq))
+    )
     parameters = sum(p.numel() for p in model.parameters())
     with writing_folder(out, CONVERTED) as new:
-        new.mkdir(); model.save_pretrained(new)
-        write_json(new/'card.json', dict(made_with=f'spotr-nb {__version__}', system=args.system, license=args.license, n_heads=args.n_heads, sources=[dict(file=file.name, bytes=file.stat().st_size, sha256=sha256(file))], parameters=parameters))
-    print(f"{args.system}, {parameters/1e6:.1f} M parameters → {args.output}")
+        new.mkdir()
+        model.save_pretrained(new)
+        write_json(
+            new / "card.json",
+            dict(
+                made_with=f"spotr-nb {__version__}",
+                system=args.system,
+                license=args.license,
+                n_heads=args.n_heads,
+                sources=[dict(file=file.name, bytes=file.stat().st_size, sha256=sha256(file))],
+                parameters=parameters,
+            ),
+        )
+    print(f"{args.system}, {parameters / 1e6:.1f} M parameters → {args.output}")
 
 # %% ../nbs/09_cli.ipynb #8bf7e7f4
 def export_programs(args):
     "Write a model as programs that run without this package: embed and render, as ONNX or torch.export files."
     from spotr_nb.deployment import export_model
-    described = export_model(args.model, args.output, args.format.split(','), args.int8)
-    for name, file in described['files'].items(): print(f"{args.output}/{name}: {file['bytes']/1e6:.1f} MB, at most {file['difference']['largest']:.0e} from PyTorch")
+
+    described = export_model(args.model, args.output, args.format.split(","), args.int8)
+    for name, file in described["files"].items():
+        print(
+            f"{args.output}/{name}: {file['bytes'] / 1e6:.1f} MB, at most {file['difference']['largest']:.0e} from PyTorch"
+        )
 
 # %% ../nbs/09_cli.ipynb #1251ab25
 def run(args):
     "Execute a run notebook with the options given."
     from spotr_nb.experiments.sweeps import run_notebook, run_parameters
-    parameters = {name: getattr(args, name) for name in run_parameters(args.command) if getattr(args, name) is not None}
-    if 'minutes' in parameters and 'steps' not in parameters: parameters['steps'] = None
-    out = Path(parameters.get('out') or run_parameters(args.command)['out'][0])
-    print(f"executed notebook: {run_notebook(args.command, out/f'{args.command}.ipynb', **parameters)}")
 
-def named(given, option): # ['lr=1e-4,3e-4'] → {'lr': '1e-4,3e-4'}
-    pairs = [pair.split('=', 1) for pair in given]
+    parameters = {name: getattr(args, name) for name in run_parameters(args.command) if getattr(args, name) is not None}
+    if "minutes" in parameters and "steps" not in parameters:
+        parameters["steps"] = None
+    out = Path(parameters.get("out") or run_parameters(args.command)["out"][0])
+    print(f"executed notebook: {run_notebook(args.command, out / f'{args.command}.ipynb', **parameters)}")
+
+
+def named(given, option):
+    "['lr=1e-4,3e-4'] → {'lr': '1e-4,3e-4'}."
+    pairs = [pair.split("=", 1) for pair in given]
     for pair in pairs:
-        if len(pair) < 2 or not pair[0]: raise ValueError(f"{option}: expected name=value, found {pair[0]!r}")
+        if len(pair) < 2 or not pair[0]:
+            raise ValueError(f"{option}: expected name=value, found {pair[0]!r}")
     twice = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
-    if twice: raise ValueError(f"{option}: {twice[0]} is given twice; several values of one parameter have commas between them")
+    if twice:
+        raise ValueError(
+            f"{option}: {twice[0]} is given twice; several values of one parameter have commas between them"
+        )
     return dict(pairs)
 
+# %% ../nbs/09_cli.ipynb #68c7e778
 def run_sweep(args):
     "A run notebook for every combination of a grid, or for what a search proposes; called again, finished runs are skipped and interrupted ones go on."
     from spotr_nb.experiments.sweeps import run_notebook, sweep, typed
-    if args.search and (args.grid or args.seeds is not None): raise ValueError("--search proposes values by itself: leave --grid and --seeds out, or give choices to --search: size=tiny,small")
-    if not args.search and (args.trials is not None or (args.metric or args.maximise) and not args.report): raise ValueError("--metric, --trials and --maximise belong to --search NAME=LOW..HIGH")
-    ranged = next((pair for pair in args.grid if '..' in pair), None)
-    if ranged: raise ValueError(f"--grid takes values, found {ranged!r}: a range is for --search")
-    engine = {key: typed(value, None, f'--with {key}') for key, value in named(args.engine_settings, '--with').items()}
-    how = dict(parameters=named(args.set, '--set'), out=args.out, engine=args.engine, notebooks=args.notebooks, retry_failed=args.retry_failed,
-               **(dict(n_jobs=args.n_jobs) if args.n_jobs is not None else {}), **(dict(scheduler=args.scheduler) if args.scheduler else {}), **(dict(retry_changed=True) if args.retry_changed else {}), **engine)
+
+    if args.search and (args.grid or args.seeds is not None):
+        raise ValueError(
+            "--search proposes values by itself: leave --grid and --seeds out, or give choices to --search: size=tiny,small"
+        )
+    if not args.search and (args.trials is not None or (args.metric or args.maximise) and not args.report):
+        raise ValueError("--metric, --trials and --maximise belong to --search NAME=LOW..HIGH")
+    ranged = next((pair for pair in args.grid if ".." in pair), None)
+    if ranged:
+        raise ValueError(f"--grid takes values, found {ranged!r}: a range is for --search")
+    engine = {key: typed(value, None, f"--with {key}") for key, value in named(args.engine_settings, "--with").items()}
+    how = dict(
+        parameters=named(args.set, "--set"),
+        out=args.out,
+        engine=args.engine,
+        notebooks=args.notebooks,
+        retry_failed=args.retry_failed,
+        **(dict(n_jobs=args.n_jobs) if args.n_jobs is not None else {}),
+        **(dict(scheduler=args.scheduler) if args.scheduler else {}),
+        **(dict(retry_changed=True) if args.retry_changed else {}),
+        **engine,
+    )
     if args.search:
         from spotr_nb.experiments.tuning import search
-        if not args.metric: raise ValueError("--search needs --metric: a number in the run's result, such as final_loss")
-        table = search(args.notebook, named(args.search, '--search'), args.metric, 20 if args.trials is None else args.trials, args.maximise, **how)
-    else: table = sweep(args.notebook, named(args.grid, '--grid'), args.seeds, **how)
-    print(f"table of all runs: {Path(args.out)/'table.parquet'}")
-    if args.report and (table.state == 'finished').any():
-        print(f"figures: {run_notebook('sweep', Path(args.out)/'report.ipynb', verbose=False, sweep=args.out, out=args.out, metric=args.metric or '', maximise=args.maximise)}")
-    return 0 if (table.state == 'finished').all() else 1
 
+        if not args.metric:
+            raise ValueError("--search needs --metric: a number in the run's result, such as final_loss")
+        table = search(
+            args.notebook,
+            named(args.search, "--search"),
+            args.metric,
+            20 if args.trials is None else args.trials,
+            args.maximise,
+            **how,
+        )
+    else:
+        table = sweep(args.notebook, named(args.grid, "--grid"), args.seeds, **how)
+    print(f"table of all runs: {Path(args.out) / 'table.parquet'}")
+    if args.report and (table.state == "finished").any():
+        print(
+            f"figures: {run_notebook('sweep', Path(args.out) / 'report.ipynb', verbose=False, sweep=args.out, out=args.out, metric=args.metric or '', maximise=args.maximise)}"
+        )
+    return 0 if (table.state == "finished").all() else 1
+
+# %% ../nbs/09_cli.ipynb #77ca4c98
 def run_demo(args):
     "The whole path on the recordings that ship."
     from spotr_nb.experiments.demo import demo
+
     demo(args.out, args.steps, args.seed, args.device)
 
 # %% ../nbs/09_cli.ipynb #db0c84b6
-def asked_for(args): # tasks, and names of `candidates` or None, of `spotr benchmark`
+def asked_for(args):
+    "Tasks, and names of `candidates` or None, of `spotr benchmark`."
     from spotr_nb.benchmark.benchmark import BASELINES, FLOORS, ONLY, candidates
     from spotr_nb.corpus.corpus import Corpus
     from spotr_nb.benchmark.tasks import TASKS, dataset_folder
-    for option in 'seeds', 'steps':
-        if getattr(args, option) < 1: raise ValueError(f"--{option} must be at least 1, found {getattr(args, option)}")
-    tasks = [task for task in TASKS if task.modality in args.modalities and (not args.datasets or task.dataset in args.datasets)]
+
+    for option in "seeds", "steps":
+        if getattr(args, option) < 1:
+            raise ValueError(f"--{option} must be at least 1, found {getattr(args, option)}")
+    tasks = [
+        task
+        for task in TASKS
+        if task.modality in args.modalities and (not args.datasets or task.dataset in args.datasets)
+    ]
     there = list(dict.fromkeys(task.dataset for task in TASKS if task.modality in args.modalities))
     unknown = sorted(set(args.datasets or ()) - set(there))
-    if unknown: raise ValueError(f"--datasets: no task of {', '.join(args.modalities)} asks {unknown[0]}; there are {', '.join(there)}")
-    names = [{**BASELINES, **{key: shown for key, (shown, _) in ONLY.items()}}.get(name, name) for name in args.systems or ()]
+    if unknown:
+        raise ValueError(
+            f"--datasets: no task of {', '.join(args.modalities)} asks {unknown[0]}; there are {', '.join(there)}"
+        )
+    names = [
+        {**BASELINES, **{key: shown for key, (shown, _) in ONLY.items()}}.get(name, name) for name in args.systems or ()
+    ]
     known = list(dict.fromkeys(name for modality in args.modalities for name in candidates(modality)))
     unknown = [name for name in names if name not in known]
-    if unknown: raise ValueError(f"--systems: nobody called {unknown[0]!r} takes part in {', '.join(args.modalities)}; there are {', '.join(map(repr, known))}")
-    if set(args.protocols) - {'linear'} and not any(task.main for task in tasks): raise ValueError(f"--protocols {' '.join(args.protocols)}: nearest and few are for main tasks, none of which was chosen; main are {', '.join(task.dataset for task in TASKS if task.main)}")
-    pairs = ['troika'] if 'ppg' in {task.modality for task in tasks} and (not names or 'xMAE' in names) else []   # xMAE learns from ECG and PPG of the same people
-    for dataset in [*(task.dataset for task in tasks), *pairs]: dataset_folder(args.root, dataset)
+    if unknown:
+        raise ValueError(
+            f"--systems: nobody called {unknown[0]!r} takes part in {', '.join(args.modalities)}; there are {', '.join(map(repr, known))}"
+        )
+    if set(args.protocols) - {"linear"} and not any(task.main for task in tasks):
+        raise ValueError(
+            f"--protocols {' '.join(args.protocols)}: nearest and few are for main tasks, none of which was chosen; main are {', '.join(task.dataset for task in TASKS if task.main)}"
+        )
+    # xMAE learns from ECG and PPG of the same people
+    pairs = ["troika"] if "ppg" in {task.modality for task in tasks} and (not names or "xMAE" in names) else []
+    for dataset in [*(task.dataset for task in tasks), *pairs]:
+        dataset_folder(args.root, dataset)
     for modality in dict.fromkeys(task.modality for task in tasks):
-        folder, wanted = Path(args.out)/'corpora'/modality, {task.dataset for task in tasks if task.modality == modality}
-        made = {entry['dataset'] for corpus in ([Corpus(folder)] if (folder/'manifest.json').is_file() else []) for entry in corpus.recordings + corpus.skipped}
-        if made and made != wanted: raise ValueError(f"{folder} was made from {', '.join(sorted(made))}, now {', '.join(sorted(wanted))} are asked for: choose another --out")
+        folder, wanted = (
+            Path(args.out) / "corpora" / modality,
+            {task.dataset for task in tasks if task.modality == modality},
+        )
+        made = {
+            entry["dataset"]
+            for corpus in ([Corpus(folder)] if (folder / "manifest.json").is_file() else [])
+            for entry in corpus.recordings + corpus.skipped
+        }
+        if made and made != wanted:
+            raise ValueError(
+                f"{folder} was made from {', '.join(sorted(made))}, now {', '.join(sorted(wanted))} are asked for: choose another --out"
+            )
     return tasks, [*dict.fromkeys([*names, *FLOORS])] if names else None
 
+# %% ../nbs/09_cli.ipynb #a6dd5624
 def compare_systems(args):
     "Pretrain every system on public datasets, ask it every task, and write one table; called again, only what is missing is done."
     from spotr_nb.benchmark.benchmark import every_table, run_benchmark
     from spotr_nb.experiments.sweeps import needs
     from spotr_nb.benchmark.tables import write_tables
-    needs('pyarrow', 'table.parquet')
-    tasks, names = asked_for(args)
-    run_benchmark(args.root, args.out, list(dict.fromkeys(task.modality for task in tasks)), names, args.seeds, args.steps, tasks, args.protocols, progress='text')
-    print(write_tables(every_table(args.out, args.protocols, tasks), args.out))
-    print(f"\ntables: {', '.join(str(Path(args.out)/name) for name in ('table.md', 'table.tex', 'table.parquet'))}")
 
-def add_benchmark(commands): # the parser of `spotr benchmark`
-    parser = commands.add_parser('benchmark', help=compare_systems.__doc__, description=compare_systems.__doc__); parser.set_defaults(do=compare_systems)
-    parser.add_argument('root', help='folder that holds a folder for each dataset, named as in `spotr datasets`')
-    parser.add_argument('--out', required=True, help='folder for corpora, models, results and tables')
-    parser.add_argument('--modalities', nargs='+', choices=('eeg', 'ieeg', 'ecg', 'ppg'), default=['ecg', 'ppg', 'ieeg', 'eeg'], help='default: all four')
-    parser.add_argument('--datasets', nargs='+', metavar='NAME', help='only the tasks of these; default: all')
-    parser.add_argument('--systems', nargs='+', metavar='NAME', help='SPOTR, MAE, SimCLR, …, beside the floors, which always take part; default: all')
-    parser.add_argument('--protocols', nargs='+', choices=('linear', 'nearest', 'few'), default=['linear'], help='linear probe, nearest neighbours, few labels; the last two on main tasks only (default: linear)')
-    parser.add_argument('--seeds', type=int, default=3, help='pretrainings of each system (default: 3)')
-    parser.add_argument('--steps', type=int, default=300, help='of pretraining (default: 300)')
+    needs("pyarrow", "table.parquet")
+    tasks, names = asked_for(args)
+    run_benchmark(
+        args.root,
+        args.out,
+        list(dict.fromkeys(task.modality for task in tasks)),
+        names,
+        args.seeds,
+        args.steps,
+        tasks,
+        args.protocols,
+        progress="text",
+    )
+    print(write_tables(every_table(args.out, args.protocols, tasks), args.out))
+    print(f"\ntables: {', '.join(str(Path(args.out) / name) for name in ('table.md', 'table.tex', 'table.parquet'))}")
+
+# %% ../nbs/09_cli.ipynb #7cd1f405
+def add_benchmark(commands):
+    "The parser of `spotr benchmark`."
+    parser = commands.add_parser("benchmark", help=compare_systems.__doc__, description=compare_systems.__doc__)
+    parser.set_defaults(do=compare_systems)
+    parser.add_argument("root", help="folder that holds a folder for each dataset, named as in `spotr datasets`")
+    parser.add_argument("--out", required=True, help="folder for corpora, models, results and tables")
+    parser.add_argument(
+        "--modalities",
+        nargs="+",
+        choices=("eeg", "ieeg", "ecg", "ppg"),
+        default=["ecg", "ppg", "ieeg", "eeg"],
+        help="default: all four",
+    )
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only the tasks of these; default: all")
+    parser.add_argument(
+        "--systems",
+        nargs="+",
+        metavar="NAME",
+        help="SPOTR, MAE, SimCLR, …, beside the floors, which always take part; default: all",
+    )
+    parser.add_argument(
+        "--protocols",
+        nargs="+",
+        choices=("linear", "nearest", "few"),
+        default=["linear"],
+        help="linear probe, nearest neighbours, few labels; the last two on main tasks only (default: linear)",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="pretrainings of each system (default: 3)")
+    parser.add_argument("--steps", type=int, default=300, help="of pretraining (default: 300)")
 
 # %% ../nbs/09_cli.ipynb #cli-12
-def add_run(commands, name, help, asked): # a command whose options are a notebook's parameters; the notebook is read only if it is asked for
+def add_run(commands, name, help, asked):
+    "A command whose options are a notebook's parameters; the notebook is read only if it is asked for."
     parser = commands.add_parser(name, help=help, description=help)
-    if name not in asked: return
+    if name not in asked:
+        return
     from spotr_nb.experiments.sweeps import run_parameters
+
     kinds = dict(minutes=float, steps=int, matrix_lr=float)
     for option, (default, text) in run_parameters(name).items():
         kind = kinds.get(option, type(default))
-        if kind is bool: parser.add_argument(f"--{option.replace('_', '-')}", action=argparse.BooleanOptionalAction, help=text)
-        else: parser.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=f'{text} (default: {default})'.replace('%', '%%'))
+        if kind is bool:
+            parser.add_argument(f"--{option.replace('_', '-')}", action=argparse.BooleanOptionalAction, help=text)
+        else:
+            parser.add_argument(
+                f"--{option.replace('_', '-')}",
+                type=kind,
+                metavar=kind.__name__.upper(),
+                help=f"{text} (default: {default})".replace("%", "%%"),
+            )
     parser.set_defaults(do=run)
 
 # %% ../nbs/09_cli.ipynb #7f715a9c
-def add_file(commands, name, do, model): # a command on one recording
+def add_file(commands, name, do, model):
+    "A command on one recording."
     parser = commands.add_parser(name, help=do.__doc__, description=do.__doc__)
-    parser.add_argument('file', help='a recording, or the name of one that ships (see `spotr samples`)')
-    parser.add_argument('--modality', choices=('eeg', 'ieeg', 'ecg', 'ppg'), help='if the file does not say')
-    parser.add_argument('--sfreq', type=float, help='sampling rate in Hz, if the file does not say')
-    parser.add_argument('--channels', help='names of channels, separated by commas')
-    parser.add_argument('--unit', help='unit of the stored values, if the file does not say')
-    parser.add_argument('--scale', type=float, help='factor that corrects a wrong header')
-    parser.add_argument('--line-freq', type=float, help='mains frequency in Hz, to be removed, if the file does not say')
-    parser.add_argument('--window-seconds', type=float, default=3., help='length of a window (default: 3)')
+    parser.add_argument("file", help="a recording, or the name of one that ships (see `spotr samples`)")
+    parser.add_argument("--modality", choices=("eeg", "ieeg", "ecg", "ppg"), help="if the file does not say")
+    parser.add_argument("--sfreq", type=float, help="sampling rate in Hz, if the file does not say")
+    parser.add_argument("--channels", help="names of channels, separated by commas")
+    parser.add_argument("--unit", help="unit of the stored values, if the file does not say")
+    parser.add_argument("--scale", type=float, help="factor that corrects a wrong header")
+    parser.add_argument(
+        "--line-freq", type=float, help="mains frequency in Hz, to be removed, if the file does not say"
+    )
+    parser.add_argument("--window-seconds", type=float, default=3.0, help="length of a window (default: 3)")
     if model:
-        parser.add_argument('--model', default='spotr-tiny', help='model folder, of SPOTR or another system; or the name of a model that ships (default: spotr-tiny, which ships)')
-        parser.add_argument('-o', '--output', help='file to write')
+        parser.add_argument(
+            "--model",
+            default="spotr-tiny",
+            help="model folder, of SPOTR or another system; or the name of a model that ships (default: spotr-tiny, which ships)",
+        )
+        parser.add_argument("-o", "--output", help="file to write")
     parser.set_defaults(do=do)
     return parser
 
 # %% ../nbs/09_cli.ipynb #f3016c92
-def add_sweep(commands): # the parser of `spotr sweep`
-    swept = commands.add_parser('sweep', help=run_sweep.__doc__, description=run_sweep.__doc__); swept.set_defaults(do=run_sweep)
-    swept.add_argument('notebook', help='pretrain, probe, or the path of a run notebook')
-    swept.add_argument('--grid', nargs='+', default=[], metavar='NAME=VALUE,VALUE', help='parameters and their values: every combination is run')
-    swept.add_argument('--seeds', type=int, help='so many seeds, from 0, for each combination')
-    swept.add_argument('--search', nargs='+', default=[], metavar='NAME=RANGE', help='instead of a grid, let Optuna choose: lr=1e-4..1e-2:log (a logarithmic range), steps=100..1000:100 (with steps), size=tiny,small')
-    swept.add_argument('--metric', help="of --search: a number in the run's result, such as final_loss; also what --report shows")
-    swept.add_argument('--trials', type=int, help='of --search: how many, in all calls together (default: 20)')
-    swept.add_argument('--maximise', action='store_true', help='make the metric large instead of small')
-    swept.add_argument('--set', nargs='+', default=[], metavar='NAME=VALUE', help='parameters that are the same in every run')
-    swept.add_argument('--out', default='sweep', help='folder for everything (default: sweep)')
-    swept.add_argument('--engine', default='local', help='local, slurm or dask (default: local)')
-    swept.add_argument('--n-jobs', type=int, help='runs at a time')
-    swept.add_argument('--scheduler', help='address of a Dask scheduler, tcp://host:8786')
-    swept.add_argument('--with', nargs='+', default=[], dest='engine_settings', metavar='NAME=VALUE', help="the engine's own settings: timeout_min=600 gpus_per_node=1 slurm_partition=gpu")
-    swept.add_argument('--notebooks', metavar='ADDRESS', help='where executed notebooks go instead of the folders of their runs: s3://bucket/prefix')
-    swept.add_argument('--retry-failed', action='store_true', help='run failed ones again')
-    swept.add_argument('--retry-changed', action='store_true', help='run finished ones again whose notebook has other code now')
-    swept.add_argument('--report', action='store_true', help='and plot the table: report.ipynb in the folder')
+def add_sweep(commands):
+    "The parser of `spotr sweep`."
+    swept = commands.add_parser("sweep", help=run_sweep.__doc__, description=run_sweep.__doc__)
+    swept.set_defaults(do=run_sweep)
+    swept.add_argument("notebook", help="pretrain, probe, or the path of a run notebook")
+    swept.add_argument(
+        "--grid",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE,VALUE",
+        help="parameters and their values: every combination is run",
+    )
+    swept.add_argument("--seeds", type=int, help="so many seeds, from 0, for each combination")
+    swept.add_argument(
+        "--search",
+        nargs="+",
+        default=[],
+        metavar="NAME=RANGE",
+        help="instead of a grid, let Optuna choose: lr=1e-4..1e-2:log (a logarithmic range), steps=100..1000:100 (with steps), size=tiny,small",
+    )
+    swept.add_argument(
+        "--metric", help="of --search: a number in the run's result, such as final_loss; also what --report shows"
+    )
+    swept.add_argument("--trials", type=int, help="of --search: how many, in all calls together (default: 20)")
+    swept.add_argument("--maximise", action="store_true", help="make the metric large instead of small")
+    swept.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="parameters that are the same in every run"
+    )
+    swept.add_argument("--out", default="sweep", help="folder for everything (default: sweep)")
+    swept.add_argument("--engine", default="local", help="local, slurm or dask (default: local)")
+    swept.add_argument("--n-jobs", type=int, help="runs at a time")
+    swept.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:8786")
+    swept.add_argument(
+        "--with",
+        nargs="+",
+        default=[],
+        dest="engine_settings",
+        metavar="NAME=VALUE",
+        help="the engine's own settings: timeout_min=600 gpus_per_node=1 slurm_partition=gpu",
+    )
+    swept.add_argument(
+        "--notebooks",
+        metavar="ADDRESS",
+        help="where executed notebooks go instead of the folders of their runs: s3://bucket/prefix",
+    )
+    swept.add_argument("--retry-failed", action="store_true", help="run failed ones again")
+    swept.add_argument(
+        "--retry-changed", action="store_true", help="run finished ones again whose notebook has other code now"
+    )
+    swept.add_argument("--report", action="store_true", help="and plot the table: report.ipynb in the folder")
 
 # %% ../nbs/09_cli.ipynb #41c8222f
 def make_parser(
-    asked:list[str]=(), # the command line: options of `pretrain` and `probe` are there if it names them
+    asked: list[str] = (),  # the command line: options of `pretrain` and `probe` are there if it names them
 ) -> argparse.ArgumentParser:
     "The parser of `spotr`."
     import spotr_nb
-    parser = argparse.ArgumentParser(prog='spotr', description='One token from a waveform of EEG, iEEG, ECG or PPG, and the waveform again from that token.')
-    parser.add_argument('--version', action='version', version=spotr_nb.__version__)
-    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    commands.add_parser('samples', help=list_samples.__doc__).set_defaults(do=list_samples)
-    add_file(commands, 'info', show_info, model=False)
-    add_file(commands, 'embed', embed_file, model=True)
-    add_file(commands, 'reconstruct', reconstruct_file, model=True).add_argument('--windows', type=int, default=6, help='how many stand side by side, evenly spaced (default: 6)')
-    opened = add_file(commands, 'explore', explore_file, model=True); opened.set_defaults(model=None)
-    opened.add_argument('--no-browser', action='store_true', help='only write the notebook')
-    listed = commands.add_parser('datasets', help=list_datasets.__doc__, description=list_datasets.__doc__); listed.set_defaults(do=list_datasets)
-    listed.add_argument('name', nargs='?', help='as in the list; without it, the list')
-    listed.add_argument('--modality', choices=('eeg', 'ieeg', 'ecg', 'ppg'))
-    listed.add_argument('--access', choices=('open', 'credentialed', 'request'))
-    listed.add_argument('--check', metavar='FOLDER', help='read a copy there: recordings, subjects, labels, split')
-    listed.add_argument('--download', metavar='FOLDER', help='fetch it there, if it is open and wfdb, MNE or Hugging Face can')
-    add_run(commands, 'pretrain', 'Pretrain a model; give the same options again to resume.', asked)
-    add_run(commands, 'probe', 'Linear probes of a model on the labelled sets that ship.', asked)
-    demo = commands.add_parser('demo', help=run_demo.__doc__, description=run_demo.__doc__); demo.set_defaults(do=run_demo)
-    for option, default, text in ('out', 'demo', 'output folder'), ('steps', 2000, 'steps of pretraining'), ('seed', 0, 'of weights and order'), ('device', 'auto', 'cpu, cuda, mps or auto'):
-        demo.add_argument(f'--{option}', type=type(default), default=default, help=f'{text} (default: {default})')
-    convert = commands.add_parser('convert', help=convert_weights.__doc__, description=convert_weights.__doc__); convert.set_defaults(do=convert_weights)
-    convert.add_argument('files', nargs='+', metavar='FILE', help="the authors' weights, .pt or .safetensors: one file, or encoder's and decoder's")
-    convert.add_argument('--n-heads', type=int, required=True, help='attention heads that the model was trained with (8 in the papers); the weights do not tell')
-    convert.add_argument('--system', choices=('SPOTR', 'xMAE', 'CrissCross'), default='SPOTR', help='whose layout they are in (default: SPOTR)')
-    convert.add_argument('-o', '--output', required=True, help='folder to make')
-    convert.add_argument('--sfreq', type=float, help='sampling rate that the model was trained at, in Hz (default: 200; xMAE: 100)')
-    convert.add_argument('--license', default='unknown', help="the weights', as their authors say")
-    convert.add_argument('--overwrite', action='store_true', help='replace a model that is there')
-    exported = commands.add_parser('export', help=export_programs.__doc__, description=export_programs.__doc__); exported.set_defaults(do=export_programs)
-    exported.add_argument('model', help='model folder')
-    exported.add_argument('-o', '--output', required=True, help='folder for the files')
-    exported.add_argument('--format', default='onnx', help='onnx, torch, or both with a comma (default: onnx)')
-    exported.add_argument('--int8', action='store_true', help='embed with int8 matrix products too, with its error measured')
+
+    parser = argparse.ArgumentParser(
+        prog="spotr",
+        description="One token from a waveform of EEG, iEEG, ECG or PPG, and the waveform again from that token.",
+    )
+    parser.add_argument("--version", action="version", version=spotr_nb.__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("samples", help=list_samples.__doc__).set_defaults(do=list_samples)
+    add_file(commands, "info", show_info, model=False)
+    add_file(commands, "embed", embed_file, model=True)
+    add_file(commands, "reconstruct", reconstruct_file, model=True).add_argument(
+        "--windows", type=int, default=6, help="how many stand side by side, evenly spaced (default: 6)"
+    )
+    opened = add_file(commands, "explore", explore_file, model=True)
+    opened.set_defaults(model=None)
+    opened.add_argument("--no-browser", action="store_true", help="only write the notebook")
+    listed = commands.add_parser("datasets", help=list_datasets.__doc__, description=list_datasets.__doc__)
+    listed.set_defaults(do=list_datasets)
+    listed.add_argument("name", nargs="?", help="as in the list; without it, the list")
+    listed.add_argument("--modality", choices=("eeg", "ieeg", "ecg", "ppg"))
+    listed.add_argument("--access", choices=("open", "credentialed", "request"))
+    listed.add_argument("--check", metavar="FOLDER", help="read a copy there: recordings, subjects, labels, split")
+    listed.add_argument(
+        "--download", metavar="FOLDER", help="fetch it there, if it is open and wfdb, MNE or Hugging Face can"
+    )
+    add_run(commands, "pretrain", "Pretrain a model; give the same options again to resume.", asked)
+    add_run(commands, "probe", "Linear probes of a model on the labelled sets that ship.", asked)
+    demo = commands.add_parser("demo", help=run_demo.__doc__, description=run_demo.__doc__)
+    demo.set_defaults(do=run_demo)
+    for option, default, text in (
+        ("out", "demo", "output folder"),
+        ("steps", 2000, "steps of pretraining"),
+        ("seed", 0, "of weights and order"),
+        ("device", "auto", "cpu, cuda, mps or auto"),
+    ):
+        demo.add_argument(f"--{option}", type=type(default), default=default, help=f"{text} (default: {default})")
+    convert = commands.add_parser("convert", help=convert_weights.__doc__, description=convert_weights.__doc__)
+    convert.set_defaults(do=convert_weights)
+    convert.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="the authors' weights, .pt or .safetensors: one file, or encoder's and decoder's",
+    )
+    convert.add_argument(
+        "--n-heads",
+        type=int,
+        required=True,
+        help="attention heads that the model was trained with (8 in the papers); the weights do not tell",
+    )
+    convert.add_argument(
+        "--system",
+        choices=("SPOTR", "xMAE", "CrissCross"),
+        default="SPOTR",
+        help="whose layout they are in (default: SPOTR)",
+    )
+    convert.add_argument("-o", "--output", required=True, help="folder to make")
+    convert.add_argument(
+        "--sfreq", type=float, help="sampling rate that the model was trained at, in Hz (default: 200; xMAE: 100)"
+    )
+    convert.add_argument("--license", default="unknown", help="the weights', as their authors say")
+    convert.add_argument("--overwrite", action="store_true", help="replace a model that is there")
+    exported = commands.add_parser("export", help=export_programs.__doc__, description=export_programs.__doc__)
+    exported.set_defaults(do=export_programs)
+    exported.add_argument("model", help="model folder")
+    exported.add_argument("-o", "--output", required=True, help="folder for the files")
+    exported.add_argument("--format", default="onnx", help="onnx, torch, or both with a comma (default: onnx)")
+    exported.add_argument(
+        "--int8", action="store_true", help="embed with int8 matrix products too, with its error measured"
+    )
     add_corpus(commands)
     add_sweep(commands)
     add_benchmark(commands)
     return parser
 
 # %% ../nbs/09_cli.ipynb #1cdd4d1a
-def as_options(error): # what a function calls modality= is --modality here
-    return re.sub(r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds)=", lambda found: f"--{found[1].replace('_', '-')} ", str(error))
+def as_options(error):
+    "What a function calls modality= is --modality here."
+    return re.sub(
+        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds)=",
+        lambda found: f"--{found[1].replace('_', '-')} ",
+        str(error),
+    )
 
+# %% ../nbs/09_cli.ipynb #4b00940c
 def main(
-    arguments:list[str]|None=None, # None: those of the command line
-) -> int:                          # exit code
+    arguments: list[str] | None = None,  # None: those of the command line
+) -> int:  # exit code
     "`spotr`: 0 if all went well, 2 for a wrong argument, 1 for another error, 130 if interrupted."
     arguments = sys.argv[1:] if arguments is None else arguments
     args = make_parser(arguments).parse_args(arguments)
-    try: return args.do(args) or 0
-    except BrokenPipeError: sys.stdout = None; return 0                       # `spotr samples | head`
-    except KeyboardInterrupt: print('interrupted', file=sys.stderr); return 130
-    except (ValueError, OSError, ImportError) as error: print(f'spotr {args.command}: {as_options(error)}', file=sys.stderr); return 2 if isinstance(error, (ValueError, FileNotFoundError, FileExistsError)) else 1
-    except MemoryError: print(f'spotr {args.command}: not enough memory: choose a smaller --window-seconds', file=sys.stderr); return 1
+    try:
+        return args.do(args) or 0
+    except BrokenPipeError:
+        sys.stdout = None
+        return 0  # `spotr samples | head`
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        print(f"spotr {args.command}: {as_options(error)}", file=sys.stderr)
+        return 2 if isinstance(error, (ValueError, FileNotFoundError, FileExistsError)) else 1
+    except MemoryError:
+        print(f"spotr {args.command}: not enough memory: choose a smaller --window-seconds", file=sys.stderr)
+        return 1
     except Exception as error:
-        if type(error).__name__ != 'PapermillExecutionError': raise
-        print(f'spotr {args.command}: {error.evalue}', file=sys.stderr); return 2 if error.ename in ('ValueError', 'FileNotFoundError', 'FileExistsError', 'SampleError', 'ReadError', 'TypeError') else 1
+        if type(error).__name__ != "PapermillExecutionError":
+            raise
+        print(f"spotr {args.command}: {error.evalue}", file=sys.stderr)
+        return (
+            2
+            if error.ename
+            in ("ValueError", "FileNotFoundError", "FileExistsError", "SampleError", "ReadError", "TypeError")
+            else 1
+        )
     return 0

@@ -16,46 +16,58 @@ from torch.utils.checkpoint import checkpoint
 
 # %% ../nbs/01_compaction.ipynb #1e093f70
 def check_window(
-    x:torch.Tensor,                 # windows `[B, C, L]`; NaN marks a missing sample
-    valid:torch.Tensor|None=None,   # `[B, C, L]` bool, True where a sample is real; None: wherever `x` is finite
-) -> tuple[torch.Tensor, torch.Tensor]: # float windows with zeros where nothing was measured, and the mask
+    x: torch.Tensor,  # windows `[B, C, L]`; NaN marks a missing sample
+    valid: torch.Tensor | None = None,  # `[B, C, L]` bool, True where a sample is real; None: wherever `x` is finite
+) -> tuple[torch.Tensor, torch.Tensor]:  # float windows with zeros where nothing was measured, and the mask
     "Check the shape of a batch and settle which of its samples are real."
-    if x.ndim != 3: raise ValueError(f"x must have three axes [windows, channels, samples], found {x.ndim} ({list(x.shape)}); one window is x[None], one channel x[None, None]")
-    if 0 in x.shape: raise ValueError(f"x is empty: shape {list(x.shape)} has no windows, channels or samples")
-    if x.is_complex(): raise ValueError(f"x must be real, found {x.dtype}")
+    if x.ndim != 3:
+        raise ValueError(
+            f"x must have three axes [windows, channels, samples], found {x.ndim} ({list(x.shape)}); one window is x[None], one channel x[None, None]"
+        )
+    if 0 in x.shape:
+        raise ValueError(f"x is empty: shape {list(x.shape)} has no windows, channels or samples")
+    if x.is_complex():
+        raise ValueError(f"x must be real, found {x.dtype}")
     x = x.float()
-    real = x.abs() < 1e38                                                       # False for NaN and inf too; what is larger cannot be squared in float32
+    real = x.abs() < 1e38  # False for NaN and inf too; what is larger cannot be squared in float32
     if valid is not None:
-        if valid.shape != x.shape: raise ValueError(f"valid must have the shape of x, {list(x.shape)}, found {list(valid.shape)}")
+        if valid.shape != x.shape:
+            raise ValueError(f"valid must have the shape of x, {list(x.shape)}, found {list(valid.shape)}")
         real = real & valid.to(x.device, torch.bool)
-    empty = [] if torch.compiler.is_compiling() else (~real.flatten(1).any(1)).nonzero().flatten().tolist()   # a compiled graph cannot look at numbers
-    if empty: raise ValueError(f"no valid sample in window {', '.join(map(str, empty[:8]))}{' …' if len(empty) > 8 else ''} of {len(x)}: drop {'it' if len(empty) == 1 else 'them'} before embedding")
+    # a compiled graph cannot look at numbers
+    empty = [] if torch.compiler.is_compiling() else (~real.flatten(1).any(1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f"no valid sample in window {', '.join(map(str, empty[:8]))}{' …' if len(empty) > 8 else ''} of {len(x)}: drop {'it' if len(empty) == 1 else 'them'} before embedding"
+        )
     return torch.where(real, x, 0), real
 
 # %% ../nbs/01_compaction.ipynb #b432aede
 def zscore(
-    x:torch.Tensor,      # windows `[B, C, L]`, zeros where not valid
-    valid:torch.Tensor,  # `[B, C, L]` bool
-    eps:float=0.,        # added to the standard deviation; 1e-6 in the published code
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # z-scored windows (zeros where not valid), mean and scale `[B, C, 1]`
+    x: torch.Tensor,  # windows `[B, C, L]`, zeros where not valid
+    valid: torch.Tensor,  # `[B, C, L]` bool
+    eps: float = 0.0,  # added to the standard deviation; 1e-6 in the published code
+) -> tuple[
+    torch.Tensor, torch.Tensor, torch.Tensor
+]:  # z-scored windows (zeros where not valid), mean and scale `[B, C, 1]`
     "Z-score each channel over its valid samples; a flat channel becomes zeros and has scale 0."
     n = valid.sum(-1, keepdim=True).clamp(min=1)
-    mean = (x/n).sum(-1, keepdim=True)                                                      # divided first: a sum of very large samples would overflow
+    mean = (x / n).sum(-1, keepdim=True)  # divided first: a sum of very large samples would overflow
     centred = torch.where(valid, x - mean, 0)
-    rest = (centred/n).sum(-1, keepdim=True)                                                # what float32 lost of the mean beside a large offset
+    rest = (centred / n).sum(-1, keepdim=True)  # what float32 lost of the mean beside a large offset
     mean, centred = mean + rest, torch.where(valid, centred - rest, 0)
-    peak = centred.abs().amax(-1, keepdim=True).clamp(min=1e-30)                            # squares of very large samples would overflow
-    variance = (centred/peak).square().sum(-1, keepdim=True)/(n - 1).clamp(min=1)
-    scale = peak*variance.clamp(min=1e-30).sqrt()                                           # clamped: the root of zero has no finite gradient
-    scale = torch.where(scale > 1e-6*mean.abs() + 1e-30, scale + eps, 0)
-    return torch.where(scale > 0, centred/torch.where(scale > 0, scale, 1), 0), mean, scale
+    peak = centred.abs().amax(-1, keepdim=True).clamp(min=1e-30)  # squares of very large samples would overflow
+    variance = (centred / peak).square().sum(-1, keepdim=True) / (n - 1).clamp(min=1)
+    scale = peak * variance.clamp(min=1e-30).sqrt()  # clamped: the root of zero has no finite gradient
+    scale = torch.where(scale > 1e-6 * mean.abs() + 1e-30, scale + eps, 0)
+    return torch.where(scale > 0, centred / torch.where(scale > 0, scale, 1), 0), mean, scale
 
 # %% ../nbs/01_compaction.ipynb #compaction-14
 def to_patches(
-    z:torch.Tensor,      # z-scored windows `[B, C, L]`
-    valid:torch.Tensor,  # `[B, C, L]` bool
-    patch:int,           # samples in a patch, P
-) -> tuple[torch.Tensor, torch.Tensor]: # patches `[B, C, N, P]`, and which of them hold a valid sample `[B, C, N]`
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    valid: torch.Tensor,  # `[B, C, L]` bool
+    patch: int,  # samples in a patch, P
+) -> tuple[torch.Tensor, torch.Tensor]:  # patches `[B, C, N, P]`, and which of them hold a valid sample `[B, C, N]`
     "Cut windows into N = ceil(L/P) patches; the last one is filled up with invalid zeros."
     fill = -z.shape[-1] % patch
     return F.pad(z, (0, fill)).unflatten(-1, (-1, patch)), F.pad(valid, (0, fill)).unflatten(-1, (-1, patch)).any(-1)
@@ -63,179 +75,250 @@ def to_patches(
 # %% ../nbs/01_compaction.ipynb #compaction-17
 class PatchStem(nn.Module):
     "Patches `[B, C, N, P]` to embeddings `[B, C, N, D]` by a perceptron on each patch."
-    def __init__(self,
-        dim:int,    # width D of an embedding
-        patch:int): # samples in a patch, P
+
+    def __init__(
+        self,
+        dim: int,  # width D of an embedding
+        patch: int,  # samples in a patch, P
+    ):
         super().__init__()
-        self.expand, self.project, self.norm = nn.Linear(patch, 2*dim), nn.Linear(2*dim, dim), nn.LayerNorm(dim)
-    def forward(self, patches): return self.norm(self.project(F.gelu(self.expand(patches))))
+        self.expand, self.project, self.norm = nn.Linear(patch, 2 * dim), nn.Linear(2 * dim, dim), nn.LayerNorm(dim)
+
+    def forward(self, patches):
+        return self.norm(self.project(F.gelu(self.expand(patches))))
 
 # %% ../nbs/01_compaction.ipynb #5c6d3a24
 def in_pieces(
-    function,     # works on each row by itself
-    rows:tuple,   # tensors whose first axis is cut; None passes through
-    size:int,     # rows at a time
+    function,  # works on each row by itself
+    rows: tuple,  # tensors whose first axis is cut; None passes through
+    size: int,  # rows at a time
 ) -> torch.Tensor:
     "`function(*rows)`, some rows at a time so that what happens inside stays small; in training the inside is computed again for the gradient."
-    if torch.compiler.is_compiling() or len(rows[0]) <= size: return function(*rows)
+    if torch.compiler.is_compiling() or len(rows[0]) <= size:
+        return function(*rows)
     run = partial(checkpoint, function, use_reentrant=False) if torch.is_grad_enabled() else function
-    cut = [[None]*-(-len(rows[0])//size) if part is None else part.split(size) for part in rows]
+    cut = [[None] * -(-len(rows[0]) // size) if part is None else part.split(size) for part in rows]
     return torch.cat([run(*piece) for piece in zip(*cut)])
 
 # %% ../nbs/01_compaction.ipynb #3a1e036f
 class ConvStem(nn.Module):
     "The paper's stem: convolution at full rate (1 → 32, kernel 25), then one that swallows a patch (32 → D)."
-    def __init__(self,
-        dim:int,         # width D of an embedding
-        patch:int,       # samples in a patch, P
-        hidden:int=32):  # channels at full rate
+
+    def __init__(
+        self,
+        dim: int,  # width D of an embedding
+        patch: int,  # samples in a patch, P
+        hidden: int = 32,  # channels at full rate
+    ):
         super().__init__()
         self.fine, self.fine_norm = nn.Conv1d(1, hidden, 25, padding=12, bias=False), nn.LayerNorm(hidden, eps=1e-6)
-        self.coarse, self.coarse_norm = nn.Conv1d(hidden, dim, patch, stride=patch, bias=False), nn.LayerNorm(dim, eps=1e-6)
+        self.coarse, self.coarse_norm = (
+            nn.Conv1d(hidden, dim, patch, stride=patch, bias=False),
+            nn.LayerNorm(dim, eps=1e-6),
+        )
 
-    def banded(self, patch): # the fine convolution of one patch as a matrix `[P + 24, P·hidden]`
+    def banded(self, patch):
+        "The fine convolution of one patch as a matrix `[P + 24, P·hidden]`."
         eye = torch.eye(patch + 24, device=self.fine.weight.device, dtype=self.fine.weight.dtype)
         return F.conv1d(eye[:, None], self.fine.weight).transpose(1, 2).flatten(1)
 
     def forward(self, patches):
         patch, hidden = patches.shape[-1], self.fine.out_channels
-        band, swallow = self.banded(patch), self.coarse.weight.permute(0, 2, 1).flatten(1)         # [P + 24, P·hidden], [D, P·hidden]
-        def embed(rows): # [n, P + 24] → [n, D]
+        # [P + 24, P·hidden], [D, P·hidden]
+        band, swallow = self.banded(patch), self.coarse.weight.permute(0, 2, 1).flatten(1)
+
+        def embed(rows):
+            "[n, P + 24] → [n, D]."
             fine = self.fine_norm((rows @ band).view(-1, hidden))
-            return self.coarse_norm(F.linear(F.gelu(fine, approximate='tanh').view(len(rows), -1), swallow))
-        rows = F.pad(patches.flatten(2), (12, 12)).unfold(-1, patch + 24, patch)                   # each patch with its borders
-        few = 128 if patches.device.type == 'cpu' else 2**30//(4*patch*hidden)
-        return F.gelu(in_pieces(embed, (rows.flatten(0, 2),), few), approximate='tanh').unflatten(0, patches.shape[:3])
+            return self.coarse_norm(F.linear(F.gelu(fine, approximate="tanh").view(len(rows), -1), swallow))
+
+        rows = F.pad(patches.flatten(2), (12, 12)).unfold(-1, patch + 24, patch)  # each patch with its borders
+        few = 128 if patches.device.type == "cpu" else 2**30 // (4 * patch * hidden)
+        return F.gelu(in_pieces(embed, (rows.flatten(0, 2),), few), approximate="tanh").unflatten(0, patches.shape[:3])
 
 # %% ../nbs/01_compaction.ipynb #547865e4
 def waves(
-    place:torch.Tensor,       # positions `[…, k]` along k directions, in any unit
-    wavelengths:torch.Tensor, # `[k]`, in the same unit
-) -> torch.Tensor:            # `[…, 2·k]`
+    place: torch.Tensor,  # positions `[…, k]` along k directions, in any unit
+    wavelengths: torch.Tensor,  # `[k]`, in the same unit
+) -> torch.Tensor:  # `[…, 2·k]`
     "Sines and cosines of `place`, one wavelength for each direction."
-    angles = place*(2*math.pi/wavelengths)
+    angles = place * (2 * math.pi / wavelengths)
     return torch.cat([angles.sin(), angles.cos()], -1)
 
-def spaced(shortest:float, longest:float, n:int, device=None): # n wavelengths, geometrically spaced
-    return shortest*(longest/shortest)**torch.linspace(0, 1, n, device=device)
+
+def spaced(shortest: float, longest: float, n: int, device=None):
+    "N wavelengths, geometrically spaced."
+    return shortest * (longest / shortest) ** torch.linspace(0, 1, n, device=device)
 
 # %% ../nbs/01_compaction.ipynb #fb31abc4
-def directions(n:int, device=None): # n unit vectors spread over the half-sphere by the golden angle, `[n, 3]`
-    k = torch.arange(n, device=device) + .5
-    z, turn = k/n, k*math.pi*(3 - 5**.5)
-    across = (1 - z*z).sqrt()
-    return torch.stack([across*turn.cos(), across*turn.sin(), z], -1)
+def directions(n: int, device=None):
+    "N unit vectors spread over the half-sphere by the golden angle, `[n, 3]`."
+    k = torch.arange(n, device=device) + 0.5
+    z, turn = k / n, k * math.pi * (3 - 5**0.5)
+    across = (1 - z * z).sqrt()
+    return torch.stack([across * turn.cos(), across * turn.sin(), z], -1)
 
 # %% ../nbs/01_compaction.ipynb #fd4327e9
 class Positions(nn.Module):
     "A vector for each (channel, patch): learned linear maps of waves of time in seconds and of the channel's number or place."
-    def __init__(self,
-        dim:int,               # width D, even
-        patch_seconds:float,   # length of a patch
-        places:bool=False,     # know channels by their places where there are any
-        gain:float=2.):        # scale of the positions at the start, beside embeddings of unit variance
+
+    def __init__(
+        self,
+        dim: int,  # width D, even
+        patch_seconds: float,  # length of a patch
+        places: bool = False,  # know channels by their places where there are any
+        gain: float = 2.0,  # scale of the positions at the start, beside embeddings of unit variance
+    ):
         super().__init__()
         self.dim, self.patch_seconds = dim, patch_seconds
         self.of_time, self.of_channel = (nn.Linear(dim, dim, bias=False) for _ in range(2))
         self.of_place = nn.Linear(dim, dim, bias=False) if places else None
         for layer in (self.of_time, self.of_channel, self.of_place):
-            if layer: nn.init.orthogonal_(layer.weight, gain)
+            if layer:
+                nn.init.orthogonal_(layer.weight, gain)
 
-    def channels(self, n_channels, places): # `[C, D]`, or `[B, C, D]` if places are
-        half, like = self.dim//2, self.of_channel.weight
+    def channels(self, n_channels, places):
+        "`[C, D]`, or `[B, C, D]` if places are."
+        half, like = self.dim // 2, self.of_channel.weight
         number = torch.arange(n_channels, device=like.device, dtype=torch.float32)[:, None]
         by_number = self.of_channel(waves(number, spaced(2, 512, half, like.device)).to(like))
-        if self.of_place is None: return by_number
+        if self.of_place is None:
+            return by_number
         places = torch.full((n_channels, 3), torch.nan, device=like.device) if places is None else places
         known = places.isfinite().all(-1, keepdim=True)
         along = torch.where(known, places, 0) @ directions(half, like.device).T
-        return torch.where(known, self.of_place(waves(along, spaced(.4, 8, half, like.device)).to(like)), by_number)
+        return torch.where(known, self.of_place(waves(along, spaced(0.4, 8, half, like.device)).to(like)), by_number)
 
-    def forward(self,
-        n_channels:int, n_patches:int,
-        places:torch.Tensor|None=None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN where unknown
-    ) -> torch.Tensor:                  # `[C, N, D]` or `[B, C, N, D]`
-        seconds = torch.arange(n_patches, device=self.of_time.weight.device)[:, None]*self.patch_seconds
-        lengths = spaced(2*self.patch_seconds, 480*self.patch_seconds, self.dim//2, seconds.device)
+    def forward(
+        self,
+        n_channels: int,
+        n_patches: int,
+        places: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN where unknown
+    ) -> torch.Tensor:  # `[C, N, D]` or `[B, C, N, D]`
+        seconds = torch.arange(n_patches, device=self.of_time.weight.device)[:, None] * self.patch_seconds
+        lengths = spaced(2 * self.patch_seconds, 480 * self.patch_seconds, self.dim // 2, seconds.device)
         in_time = self.of_time(waves(seconds, lengths).to(self.of_time.weight))
         return self.channels(n_channels, places).unsqueeze(-2) + in_time
 
 # %% ../nbs/01_compaction.ipynb #0ef9fe45
 class PositionTable(nn.Module):
     "The published positions: a learned vector for each of `channels` × `patches` numbers, zeros at the start."
-    def __init__(self, dim:int, channels:int=128, patches:int=128):
-        super().__init__(); self.table = nn.Parameter(torch.zeros(channels, patches, dim))
-    def forward(self, n_channels:int, n_patches:int, places=None) -> torch.Tensor: # `[C, N, D]`; places have no say
+
+    def __init__(self, dim: int, channels: int = 128, patches: int = 128):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(channels, patches, dim))
+
+    def forward(self, n_channels: int, n_patches: int, places=None) -> torch.Tensor:
+        "`[C, N, D]`; places have no say."
         channels, patches, _ = self.table.shape
         if n_channels > channels or n_patches > patches:
-            raise ValueError(f"this model has positions for {channels} channels and {patches} patches, the window has {n_channels} and {n_patches}: use fewer, or a model with continuous positions")
+            raise ValueError(
+                f"this model has positions for {channels} channels and {patches} patches, the window has {n_channels} and {n_patches}: use fewer, or a model with continuous positions"
+            )
         return self.table[:n_channels, :n_patches]
 
 # %% ../nbs/01_compaction.ipynb #compaction-31
 class Attention(nn.Module):
     "Multi-head attention without biases: `queries` `[…, n, D]` look at `keys` `[…, m, D]`."
-    def __init__(self,
-        dim:int,      # width D
-        n_heads:int): # heads; must divide `dim`
+
+    def __init__(
+        self,
+        dim: int,  # width D
+        n_heads: int,  # heads; must divide `dim`
+    ):
         super().__init__()
-        if dim % n_heads: raise ValueError(f"n_heads must divide dim: {n_heads} does not divide {dim}")
+        if dim % n_heads:
+            raise ValueError(f"n_heads must divide dim: {n_heads} does not divide {dim}")
         self.n_heads = n_heads
         self.wq, self.wk, self.wv, self.wo = (nn.Linear(dim, dim, bias=False) for _ in range(4))
-        for layer in (self.wq, self.wk, self.wv, self.wo): nn.init.xavier_uniform_(layer.weight)
-    def heads(self, x): return x.flatten(0, -3).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) # four axes: PyTorch's fast kernels take no others
-    def forward(self, queries, keys, key_valid=None): # key_valid `[…, m]` bool
-        if key_valid is not None: key_valid = (key_valid | ~key_valid.any(-1, keepdim=True)).flatten(0, -2)[:, None, None]
-        seen = F.scaled_dot_product_attention(self.heads(self.wq(queries)), self.heads(self.wk(keys)), self.heads(self.wv(keys)), attn_mask=key_valid)
+        for layer in (self.wq, self.wk, self.wv, self.wo):
+            nn.init.xavier_uniform_(layer.weight)
+
+    def heads(self, x):
+        return (
+            x.flatten(0, -3).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        )  # four axes: PyTorch's fast kernels take no others
+
+    def forward(self, queries, keys, key_valid=None):
+        "Key_valid `[…, m]` bool."
+        if key_valid is not None:
+            key_valid = (key_valid | ~key_valid.any(-1, keepdim=True)).flatten(0, -2)[:, None, None]
+        seen = F.scaled_dot_product_attention(
+            self.heads(self.wq(queries)), self.heads(self.wk(keys)), self.heads(self.wv(keys)), attn_mask=key_valid
+        )
         return self.wo(seen.transpose(1, 2).flatten(2)).view(queries.shape)
 
 # %% ../nbs/01_compaction.ipynb #0121af74
 class AxisPool(nn.Module):
     "Attend along the second-last axis of `[…, n, D]`, then average it away: `[…, D]`."
-    def __init__(self, dim:int, n_heads:int):
-        super().__init__(); self.attention = Attention(dim, n_heads)
-    def received(self, queries, keys, share, valid): # heads `[R, h, n, d]` → attention that each entry receives, `[R, h, n]`
-        scores = queries @ keys.mT*queries.shape[-1]**-.5
-        if valid is not None: scores = scores.masked_fill(~(valid | ~valid.any(-1, keepdim=True))[:, None, None], -torch.inf)
+
+    def __init__(self, dim: int, n_heads: int):
+        super().__init__()
+        self.attention = Attention(dim, n_heads)
+
+    def received(self, queries, keys, share, valid):
+        "Heads `[R, h, n, d]` → attention that each entry receives, `[R, h, n]`."
+        scores = queries @ keys.mT * queries.shape[-1] ** -0.5
+        if valid is not None:
+            scores = scores.masked_fill(~(valid | ~valid.any(-1, keepdim=True))[:, None, None], -torch.inf)
         return (share[:, None, None] @ scores.softmax(-1)).squeeze(2)
-    def forward(self, rows, valid=None): # valid `[…, n]` bool
+
+    def forward(self, rows, valid=None):
+        "Valid `[…, n]` bool."
         look, n, shape = self.attention, rows.shape[-2], rows.shape[:-2]
         queries, keys, rows = look.heads(look.wq(rows)), look.heads(look.wk(rows)), rows.flatten(0, -3)
-        if valid is not None: valid = valid.flatten(0, -2)
-        share = rows.new_full(rows.shape[:2], 1/n) if valid is None else valid/valid.sum(-1, keepdim=True).clamp(min=1).to(rows)
-        received = in_pieces(self.received, (queries, keys, share, valid), max(1, 2**25//(look.n_heads*n*n)))
-        values = torch.einsum('rhe,hde->rhd', received @ rows, look.wv.weight.unflatten(0, (look.n_heads, -1)))
+        if valid is not None:
+            valid = valid.flatten(0, -2)
+        share = (
+            rows.new_full(rows.shape[:2], 1 / n)
+            if valid is None
+            else valid / valid.sum(-1, keepdim=True).clamp(min=1).to(rows)
+        )
+        received = in_pieces(self.received, (queries, keys, share, valid), max(1, 2**25 // (look.n_heads * n * n)))
+        values = torch.einsum("rhe,hde->rhd", received @ rows, look.wv.weight.unflatten(0, (look.n_heads, -1)))
         return ((share[:, None] @ rows).squeeze(1) + look.wo(values.flatten(1))).unflatten(0, shape)
 
 # %% ../nbs/01_compaction.ipynb #c5da40dd
 class Compaction(nn.Module):
     "Patches `[B, C, N, P]` to C spatial and N temporal tokens `[B, C + N, D]` (Gui et al., 2026)."
-    def __init__(self,
-        dim:int,               # width D
-        n_heads:int,           # attention heads; must divide `dim`
-        patch:int,             # samples in a patch, P
-        patch_seconds:float,   # length of a patch
-        stem:str='patch',      # `patch` (ours) or `conv` (the paper's)
-        positions:nn.Module|None=None,  # None: `Positions` without places
-        amplitude:bool=False): # spatial tokens know how large their channel was before z-scoring
+
+    def __init__(
+        self,
+        dim: int,  # width D
+        n_heads: int,  # attention heads; must divide `dim`
+        patch: int,  # samples in a patch, P
+        patch_seconds: float,  # length of a patch
+        stem: str = "patch",  # `patch` (ours) or `conv` (the paper's)
+        positions: nn.Module | None = None,  # None: `Positions` without places
+        amplitude: bool = False,  # spatial tokens know how large their channel was before z-scoring
+    ):
         super().__init__()
-        if stem not in STEMS: raise ValueError(f"stem must be one of {', '.join(STEMS)}, found {stem!r}")
+        if stem not in STEMS:
+            raise ValueError(f"stem must be one of {', '.join(STEMS)}, found {stem!r}")
         self.stem, self.positions = STEMS[stem](dim, patch), positions or Positions(dim, patch_seconds)
         self.spatial, self.temporal = AxisPool(dim, n_heads), AxisPool(dim, n_heads)
         self.of_scale = nn.Linear(dim, dim, bias=False) if amplitude else None
-        if amplitude: nn.init.orthogonal_(self.of_scale.weight)
-    def forward(self,
-        patches,        # `[B, C, N, P]`
-        valid=None,     # `[B, C, N]` bool, None if all are
-        places=None,    # `[C, 3]` or `[B, C, 3]`: see `Positions`
-        scale=None):    # `[B, C, 1]` of `zscore`, for `amplitude`
+        if amplitude:
+            nn.init.orthogonal_(self.of_scale.weight)
+
+    def forward(
+        self,
+        patches,  # `[B, C, N, P]`
+        valid=None,  # `[B, C, N]` bool, None if all are
+        places=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        scale=None,  # `[B, C, 1]` of `zscore`, for `amplitude`
+    ):
         grid = self.stem(patches)
         grid = grid + self.positions(*grid.shape[1:3], places)
         across = None if valid is None else valid.transpose(1, 2)
         spatial = self.spatial(grid, valid)
         if self.of_scale is not None and scale is not None:
-            size = self.of_scale(waves(scale.clamp(min=1e-9).log10(), spaced(.25, 16, grid.shape[-1]//2, grid.device)).to(grid))
-            spatial = spatial + torch.where(scale > 0, size, 0)                                    # a flat channel has no size
+            size = self.of_scale(
+                waves(scale.clamp(min=1e-9).log10(), spaced(0.25, 16, grid.shape[-1] // 2, grid.device)).to(grid)
+            )
+            spatial = spatial + torch.where(scale > 0, size, 0)  # a flat channel has no size
         tokens = torch.cat([spatial, self.temporal(grid.transpose(1, 2), across)], 1)
         return tokens, None if valid is None else torch.cat([valid.any(2), valid.any(1)], 1)
+
 
 STEMS = dict(patch=PatchStem, conv=ConvStem)

@@ -14,45 +14,58 @@ from .bottleneck import SwiGLU
 # %% ../nbs/03_decoder.ipynb #decoder-06
 class RenderBlock(nn.Module):
     "Pre-norm SwiGLU with a residual, on each place by itself."
-    def __init__(self, dim:int, ratio:float=4):
-        super().__init__(); self.norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
-    def forward(self, x): return x + self.mlp(self.norm(x))
+
+    def __init__(self, dim: int, ratio: float = 4):
+        super().__init__()
+        self.norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
+
+    def forward(self, x):
+        return x + self.mlp(self.norm(x))
 
 # %% ../nbs/03_decoder.ipynb #c627c4a9
 class Decoder(nn.Module):
     "Draw a waveform `[B, C, N·P]` from one token `[B, D]`, patch by patch."
-    def __init__(self,
-        token_dim:int,         # width D of the token
-        dim:int,               # width E of the renderer
-        n_blocks:int,          # SwiGLU blocks
-        patch:int,             # samples in a patch, P
-        patch_seconds:float,   # length of a patch
-        ratio:float=4,         # SwiGLU's hidden width over E
-        places:bool=False):    # know channels by their places where there are any
+
+    def __init__(
+        self,
+        token_dim: int,  # width D of the token
+        dim: int,  # width E of the renderer
+        n_blocks: int,  # SwiGLU blocks
+        patch: int,  # samples in a patch, P
+        patch_seconds: float,  # length of a patch
+        ratio: float = 4,  # SwiGLU's hidden width over E
+        places: bool = False,  # know channels by their places where there are any
+    ):
         super().__init__()
         self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds, places)
-        self.mask_token, self.weigh = nn.Parameter(.02*torch.randn(dim)), nn.Linear(dim, dim, bias=False)
+        self.mask_token, self.weigh = nn.Parameter(0.02 * torch.randn(dim)), nn.Linear(dim, dim, bias=False)
         self.blocks = nn.ModuleList(RenderBlock(dim, ratio) for _ in range(n_blocks))
         self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
-    def forward(self,
-        token,           # `[B, D]`
-        n_channels:int,  # channels C to draw
-        n_patches:int,   # patches N to draw in each
-        places=None):    # `[C, 3]` or `[B, C, 3]`: see `Positions`
+
+    def forward(
+        self,
+        token,  # `[B, D]`
+        n_channels: int,  # channels C to draw
+        n_patches: int,  # patches N to draw in each
+        places=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
+    ):
         place = self.positions(n_channels, n_patches, places).flatten(-3, -2)  # [C·N, E], or one for each window
-        token = self.project(token)[:, None]                                   # [B, 1, E]
-        x = self.mask_token + place + token + self.weigh(place)*token
-        for block in self.blocks: x = block(x)
+        token = self.project(token)[:, None]  # [B, 1, E]
+        x = self.mask_token + place + token + self.weigh(place) * token
+        for block in self.blocks:
+            x = block(x)
         return self.draw(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
 
 # %% ../nbs/03_decoder.ipynb #decoder-16
 class AttentionRenderBlock(nn.Module):
     "Add the token, attend among all places, SwiGLU; pre-norm, with residuals."
-    def __init__(self, dim:int, n_heads:int, ratio:float=4):
+
+    def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()
         self.value, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
         self.attention_norm, self.attention = nn.RMSNorm(dim, eps=1e-6), Attention(dim, n_heads)
         self.mlp_norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
+
     def forward(self, x, token):
         x = x + self.output(self.value(token))
         seen = self.attention_norm(x)
@@ -62,20 +75,29 @@ class AttentionRenderBlock(nn.Module):
 # %% ../nbs/03_decoder.ipynb #4b59e033
 class AttentionDecoder(nn.Module):
     "The published decoder, given one token: draw a waveform `[B, C, N·P]`."
-    def __init__(self,
-        token_dim:int,  # width D of the token
-        dim:int,        # width E of the renderer
-        n_heads:int,    # attention heads; must divide `dim`
-        n_blocks:int,   # blocks
-        patch:int,      # samples in a patch, P
-        ratio:float=4,  # SwiGLU's hidden width over E
-        positions:nn.Module|None=None): # None: the published table
+
+    def __init__(
+        self,
+        token_dim: int,  # width D of the token
+        dim: int,  # width E of the renderer
+        n_heads: int,  # attention heads; must divide `dim`
+        n_blocks: int,  # blocks
+        patch: int,  # samples in a patch, P
+        ratio: float = 4,  # SwiGLU's hidden width over E
+        positions: nn.Module | None = None,  # None: the published table
+    ):
         super().__init__()
-        self.project, self.positions, self.mask_token = nn.Linear(token_dim, dim), positions or PositionTable(dim), nn.Parameter(.02*torch.randn(dim))
+        self.project, self.positions, self.mask_token = (
+            nn.Linear(token_dim, dim),
+            positions or PositionTable(dim),
+            nn.Parameter(0.02 * torch.randn(dim)),
+        )
         self.blocks = nn.ModuleList(AttentionRenderBlock(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
+
     def forward(self, token, n_channels, n_patches, places=None):
         token = self.project(token)[:, None]
         x = (self.mask_token + self.positions(n_channels, n_patches, places).flatten(-3, -2)).expand(len(token), -1, -1)
-        for block in self.blocks: x = block(x, token)
+        for block in self.blocks:
+            x = block(x, token)
         return self.draw(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))

@@ -19,17 +19,27 @@ from .files import sha256, write_json, writing
 from .model import SPOTR
 
 # %% ../nbs/07_deployment.ipynb #16caa99f
-def half(model, **parts): # the model with no other parts than these
-    shell = copy.copy(model); shell._modules = parts
+def half(model, **parts):
+    "The model with no other parts than these."
+    shell = copy.copy(model)
+    shell._modules = parts
     return shell
 
+# %% ../nbs/07_deployment.ipynb #15b77320
 class EmbedProgram(nn.Module):
     "Windows and mask in, tokens out."
-    axes = dict(x=('windows', 'channels', 'samples'), valid=('windows', 'channels', 'samples'), places=('channels', 3))
+
+    axes = dict(x=("windows", "channels", "samples"), valid=("windows", "channels", "samples"), places=("channels", 3))
+
     def __init__(self, model):
         super().__init__()
-        dtype_only = nn.Module(); dtype_only.mask_token = model.decoder.mask_token       # what `encode` asks the decoder for
-        self.model = half(model, compaction=model.compaction, start=model.start, bottleneck=model.bottleneck, decoder=dtype_only)
+        # what `encode` asks the decoder for
+        dtype_only = nn.Module()
+        dtype_only.mask_token = model.decoder.mask_token
+        self.model = half(
+            model, compaction=model.compaction, start=model.start, bottleneck=model.bottleneck, decoder=dtype_only
+        )
+
     def forward(self, x, valid, places=None):
         x, real = check_window(x, valid)
         z, _, scale = self.model.zscore(x, real)
@@ -39,170 +49,307 @@ class EmbedProgram(nn.Module):
 # %% ../nbs/07_deployment.ipynb #b099896a
 class RenderProgram(nn.Module):
     "Tokens and a shape in, waveforms out."
-    axes = dict(token=('windows', 'width'), n_channels=(), n_samples=(), places=('channels', 3))
-    def __init__(self, model): super().__init__(); self.model = half(model, decoder=model.decoder)
+
+    axes = dict(token=("windows", "width"), n_channels=(), n_samples=(), places=("channels", 3))
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = half(model, decoder=model.decoder)
+
     def forward(self, token, n_channels, n_samples, places=None):
         config = self.model.config
-        for size, most in zip((n_channels, n_samples), (config.table[0], config.table[1]*config.patch)):
+        for size, most in zip((n_channels, n_samples), (config.table[0], config.table[1] * config.patch)):
             torch._check(size >= 1)
-            if config.published: torch._check(size <= most)
+            if config.published:
+                torch._check(size <= most)
         padded = n_samples + (-n_samples % 200 if config.published else 0)
-        return self.model.decoder(token, n_channels, (padded + config.patch - 1)//config.patch, places)[..., :n_samples]
+        return self.model.decoder(token, n_channels, (padded + config.patch - 1) // config.patch, places)[
+            ..., :n_samples
+        ]
 
 # %% ../nbs/07_deployment.ipynb #d938541a
 @contextmanager
-def quiet(): # the exporters warn of packages and steps that this has no use for
-    before = logging.root.manager.disable; logging.disable(logging.WARNING)
+def quiet():
+    "The exporters warn of packages and steps that this has no use for."
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(): warnings.simplefilter('ignore'); yield
-    finally: logging.disable(before)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 # %% ../nbs/07_deployment.ipynb #13d33b52
 def trace(
-    program:nn.Module,   # `EmbedProgram` or `RenderProgram`
-    inputs:tuple,        # an example of each of its inputs
+    program: nn.Module,  # `EmbedProgram` or `RenderProgram`
+    inputs: tuple,  # an example of each of its inputs
 ) -> torch.export.ExportedProgram:
     "The graph of a program, for any number of windows, channels and samples."
     some = torch.export.Dim.DYNAMIC(min=1)
-    sizes = tuple({k: some for k, axis in enumerate(axes) if axis in ('windows', 'channels', 'samples')} if axes else some for axes, _ in zip(program.axes.values(), inputs))
-    with quiet(), torch.no_grad(), torch.fx.experimental._config.patch(backed_size_oblivious=True): traced = torch.export.export(program.eval(), inputs, dynamic_shapes=sizes, strict=True)
-    traced._guards_code = [condition for condition in traced._guards_code if '!=' not in condition]
-    for node in traced.graph.nodes: node.meta.pop('stack_trace', None)
+    sizes = tuple(
+        {k: some for k, axis in enumerate(axes) if axis in ("windows", "channels", "samples")} if axes else some
+        for axes, _ in zip(program.axes.values(), inputs)
+    )
+    with quiet(), torch.no_grad(), torch.fx.experimental._config.patch(backed_size_oblivious=True):
+        traced = torch.export.export(program.eval(), inputs, dynamic_shapes=sizes, strict=True)
+    traced._guards_code = [condition for condition in traced._guards_code if "!=" not in condition]
+    for node in traced.graph.nodes:
+        node.meta.pop("stack_trace", None)
     return traced
 
 # %% ../nbs/07_deployment.ipynb #83b31026
-def need(*packages): # or an error that says how to get them
+def need(*packages):
+    "Or an error that says how to get them."
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    if missing: raise ImportError(f"{', '.join(missing)} not installed, needed for ONNX: pip install 'spotr-nb[deploy]'")
+    if missing:
+        raise ImportError(f"{', '.join(missing)} not installed, needed for ONNX: pip install 'spotr-nb[deploy]'")
 
 # %% ../nbs/07_deployment.ipynb #c704af0e
 OPSET = 22
 
+
 def write_onnx(
-    traced:torch.export.ExportedProgram,
-    axes:dict,      # of the program
-    output:str,     # name of what it gives
-    path:Path,
+    traced: torch.export.ExportedProgram,
+    axes: dict,  # of the program
+    output: str,  # name of what it gives
+    path: Path,
 ) -> None:
     "Write a graph as ONNX, with axes that have names."
-    with quiet(): graph = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, output_names=[output], verbose=False)
+    with quiet():
+        graph = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, output_names=[output], verbose=False)
     result = graph.model.graph.outputs[0]
-    ends = [*zip(axes.values(), graph.model.graph.inputs), (('windows', 'channels'), result)]
-    graph.rename_axes({size.value: axis for axes, end in ends for axis, size in zip(axes, end.shape) if not isinstance(size, int)})
-    if len(result.shape) == 3: result.shape[2] = 'samples'
-    for node in graph.model.graph: node.metadata_props.clear()
+    ends = [*zip(axes.values(), graph.model.graph.inputs), (("windows", "channels"), result)]
+    graph.rename_axes(
+        {size.value: axis for axes, end in ends for axis, size in zip(axes, end.shape) if not isinstance(size, int)}
+    )
+    if len(result.shape) == 3:
+        result.shape[2] = "samples"
+    for node in graph.model.graph:
+        node.metadata_props.clear()
     graph.save(path)
 
 # %% ../nbs/07_deployment.ipynb #a8991957
 def quantise(
-    path:Path,  # an ONNX file
-    out:Path,
+    path: Path,  # an ONNX file
+    out: Path,
 ) -> None:
     "Write the same graph with matrix products in int8."
     from onnxruntime.quantization import QuantType, quantize_dynamic
-    with quiet(): quantize_dynamic(path, out, op_types_to_quantize=['MatMul', 'Gemm'], per_channel=True, weight_type=QuantType.QInt8)
+
+    with quiet():
+        quantize_dynamic(
+            path, out, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+        )
 
 # %% ../nbs/07_deployment.ipynb #54b4370c
 def load_program(
-    path:str|os.PathLike,   # `.onnx` or `.pt2`
-    threads:int=0,          # of ONNX Runtime; 0: as many as it likes
-):                          # a function of arrays (and numbers) that gives an array
+    path: str | os.PathLike,  # `.onnx` or `.pt2`
+    threads: int = 0,  # of ONNX Runtime; 0: as many as it likes
+):  # a function of arrays (and numbers) that gives an array
     "Run an exported file: `token = load_program('embed.onnx')(x, valid)`."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no exported program at {path}; `spotr export` makes one")
-    if path.suffix == '.pt2':
+    if not path.is_file():
+        raise FileNotFoundError(f"no exported program at {path}; `spotr export` makes one")
+    if path.suffix == ".pt2":
         run = torch.export.load(path).module()
-        return lambda *inputs: run(*(torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in inputs)).detach().numpy()
-    if path.suffix != '.onnx': raise ValueError(f"{path} is neither .onnx nor .pt2")
-    need('onnxruntime')
+        return lambda *inputs: (
+            run(*(torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in inputs)).detach().numpy()
+        )
+    if path.suffix != ".onnx":
+        raise ValueError(f"{path} is neither .onnx nor .pt2")
+    need("onnxruntime")
     import onnxruntime
-    options = onnxruntime.SessionOptions(); options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [wanted.name for wanted in session.get_inputs()]
-    return lambda *inputs: session.run(None, {name: np.asarray(part) for name, part in zip(names, inputs, strict=True)})[0]
+    return lambda *inputs: session.run(
+        None, {name: np.asarray(part) for name, part in zip(names, inputs, strict=True)}
+    )[0]
 
 # %% ../nbs/07_deployment.ipynb #4c110e78
 def trials(
-    model:SPOTR,
+    model: SPOTR,
 ):  # yields `x`, `valid` (and places, if the model knows them) as arrays
     "Windows of many shapes, with everything missing that can be."
     config, rng = model.config, np.random.default_rng(0)
-    most = (config.table[0], config.table[1]*config.patch) if config.published else (64, np.inf)
-    for n_windows, n_channels, n_samples in (1, 1, 1), (1, 1, config.patch), (3, 2, 3*config.patch + 7), (2, 5, 12*config.patch), (1, 64, 4*config.patch), (2, 1, round(30*config.sfreq)):
+    most = (config.table[0], config.table[1] * config.patch) if config.published else (64, np.inf)
+    for n_windows, n_channels, n_samples in (
+        (1, 1, 1),
+        (1, 1, config.patch),
+        (3, 2, 3 * config.patch + 7),
+        (2, 5, 12 * config.patch),
+        (1, 64, 4 * config.patch),
+        (2, 1, round(30 * config.sfreq)),
+    ):
         n_channels, n_samples = min(n_channels, most[0]), min(n_samples, most[1])
-        x = rng.standard_normal((n_windows, n_channels, n_samples), np.float32)*rng.uniform(.1, 100, (n_windows, n_channels, 1)).astype(np.float32) + 5
+        x = (
+            rng.standard_normal((n_windows, n_channels, n_samples), np.float32)
+            * rng.uniform(0.1, 100, (n_windows, n_channels, 1)).astype(np.float32)
+            + 5
+        )
         valid = np.ones(x.shape, bool)
-        if n_channels > 1: x[0, -1], x[-1, 0, n_samples//3:n_samples//2], valid[-1, 1, -n_samples//4:] = np.nan, np.nan, False
-        if n_channels > 2: x[:, 1], valid[0, 2] = 3.3, False
-        yield (x, valid, np.where(rng.random((n_channels, 1)) < .3, np.nan, rng.standard_normal((n_channels, 3))).astype(np.float32)) if config.places else (x, valid)
+        if n_channels > 1:
+            x[0, -1], x[-1, 0, n_samples // 3 : n_samples // 2], valid[-1, 1, -n_samples // 4 :] = np.nan, np.nan, False
+        if n_channels > 2:
+            x[:, 1], valid[0, 2] = 3.3, False
+        yield (
+            (
+                x,
+                valid,
+                np.where(rng.random((n_channels, 1)) < 0.3, np.nan, rng.standard_normal((n_channels, 3))).astype(
+                    np.float32
+                ),
+            )
+            if config.places
+            else (x, valid)
+        )
 
 # %% ../nbs/07_deployment.ipynb #e10fc950
 def difference(
-    expected:list, # arrays
-    found:list,    # arrays that should be the same
-) -> dict:         # `largest` and `typical` (root mean square) difference over the root mean square of what was expected; how many windows
+    expected: list,  # arrays
+    found: list,  # arrays that should be the same
+) -> dict:  # `largest` and `typical` (root mean square) difference over the root mean square of what was expected; how many windows
     "How far outputs are from what they should be."
-    rms = lambda arrays: np.sqrt(sum(np.square(a, dtype=float).sum() for a in arrays)/sum(a.size for a in arrays))
+    rms = lambda arrays: np.sqrt(sum(np.square(a, dtype=float).sum() for a in arrays) / sum(a.size for a in arrays))
     away = [np.where(np.isfinite(a), a, np.inf) - b for a, b in zip(found, expected, strict=True)]
-    return dict(largest=float(max(abs(a).max() for a in away)/rms(expected)), typical=float(rms(away)/rms(expected)), windows=sum(map(len, expected)))
+    return dict(
+        largest=float(max(abs(a).max() for a in away) / rms(expected)),
+        typical=float(rms(away) / rms(expected)),
+        windows=sum(map(len, expected)),
+    )
 
 # %% ../nbs/07_deployment.ipynb #8f7a6891
-FORMATS = dict(onnx='.onnx', torch='.pt2')
+FORMATS = dict(onnx=".onnx", torch=".pt2")
 
-def describe(model, files): # what stands beside the files, in deployment.json
+# %% ../nbs/07_deployment.ipynb #2d3f83a6
+def describe(model, files):
+    "What stands beside the files, in deployment.json."
     config = model.config
-    places = dict(places=dict(axes=['channels', 3], dtype='float32', unit='head radii, see channel_places; NaN where unknown')) if config.places else {}
-    limits = dict(channels=config.table[0], samples=config.table[1]*config.patch) if config.published else {}
-    return dict(model='SPOTR', config=asdict(config), sfreq=config.sfreq, patch=config.patch, width=config.dim, limits=limits,
-        embed=dict(inputs=dict(x=dict(axes=['windows', 'channels', 'samples'], dtype='float32', unit='any, each channel is z-scored inside; NaN where a sample is missing'),
-                               valid=dict(axes=['windows', 'channels', 'samples'], dtype='bool', unit='true where a sample is real'), **places),
-                   output=dict(token=dict(axes=['windows', config.dim], dtype='float32', unit='none; NaN for a window without a valid sample'))),
-        render=dict(inputs=dict(token=dict(axes=['windows', config.dim], dtype='float32', unit='none'), n_channels=dict(axes=[], dtype='int64', unit='channels to draw'),
-                                n_samples=dict(axes=[], dtype='int64', unit=f'samples to draw, at {config.sfreq:g} Hz'), **places),
-                    output=dict(waveform=dict(axes=['windows', 'channels', 'samples'], dtype='float32', unit='z-scored units of each channel'))),
-        files=files, versions={name: importlib.import_module(name).__version__ for name in ('spotr_nb', 'torch', 'onnx', 'onnxruntime') if importlib.util.find_spec(name)})
+    places = (
+        dict(
+            places=dict(axes=["channels", 3], dtype="float32", unit="head radii, see channel_places; NaN where unknown")
+        )
+        if config.places
+        else {}
+    )
+    limits = dict(channels=config.table[0], samples=config.table[1] * config.patch) if config.published else {}
+    return dict(
+        model="SPOTR",
+        config=asdict(config),
+        sfreq=config.sfreq,
+        patch=config.patch,
+        width=config.dim,
+        limits=limits,
+        embed=dict(
+            inputs=dict(
+                x=dict(
+                    axes=["windows", "channels", "samples"],
+                    dtype="float32",
+                    unit="any, each channel is z-scored inside; NaN where a sample is missing",
+                ),
+                valid=dict(axes=["windows", "channels", "samples"], dtype="bool", unit="true where a sample is real"),
+                **places,
+            ),
+            output=dict(
+                token=dict(
+                    axes=["windows", config.dim], dtype="float32", unit="none; NaN for a window without a valid sample"
+                )
+            ),
+        ),
+        render=dict(
+            inputs=dict(
+                token=dict(axes=["windows", config.dim], dtype="float32", unit="none"),
+                n_channels=dict(axes=[], dtype="int64", unit="channels to draw"),
+                n_samples=dict(axes=[], dtype="int64", unit=f"samples to draw, at {config.sfreq:g} Hz"),
+                **places,
+            ),
+            output=dict(
+                waveform=dict(
+                    axes=["windows", "channels", "samples"], dtype="float32", unit="z-scored units of each channel"
+                )
+            ),
+        ),
+        files=files,
+        versions={
+            name: importlib.import_module(name).__version__
+            for name in ("spotr_nb", "torch", "onnx", "onnxruntime")
+            if importlib.util.find_spec(name)
+        },
+    )
 
 # %% ../nbs/07_deployment.ipynb #8ab329c7
 def export_model(
-    model:SPOTR|str|os.PathLike,  # a model, or the folder of one
-    out:str|os.PathLike,          # folder for the files, made if missing
-    formats=('onnx',),            # of 'onnx' and 'torch'
-    int8:bool=False,              # `embed.int8.onnx` too
-    x:np.ndarray|None=None,       # windows `[n, C, L]` to measure the error of int8 on; None: those of `trials`
-    tolerance:float=1e-4,         # largest difference from PyTorch, over the root mean square of the output; int8 is only measured
-) -> dict:                        # what is in `deployment.json`: inputs, units, sizes, checksums, differences
+    model: SPOTR | str | os.PathLike,  # a model, or the folder of one
+    out: str | os.PathLike,  # folder for the files, made if missing
+    formats=("onnx",),  # of 'onnx' and 'torch'
+    int8: bool = False,  # `embed.int8.onnx` too
+    x: np.ndarray | None = None,  # windows `[n, C, L]` to measure the error of int8 on; None: those of `trials`
+    tolerance: float = 1e-4,  # largest difference from PyTorch, over the root mean square of the output; int8 is only measured
+) -> dict:  # what is in `deployment.json`: inputs, units, sizes, checksums, differences
     "Write `embed` and `render` as files that run without this package, all of them or none."
     wrong = [name for name in ((formats,) if isinstance(formats, str) else formats) if name not in FORMATS]
-    if wrong or isinstance(formats, str) or not formats: raise ValueError(f"formats must be a list of {' and '.join(FORMATS)}, found {formats!r}")
-    if int8 and 'onnx' not in formats: raise ValueError("int8 is a form of the ONNX file: add 'onnx' to formats")
-    if 'onnx' in formats: need('onnx', 'onnxruntime', 'onnxscript')
+    if wrong or isinstance(formats, str) or not formats:
+        raise ValueError(f"formats must be a list of {' and '.join(FORMATS)}, found {formats!r}")
+    if int8 and "onnx" not in formats:
+        raise ValueError("int8 is a form of the ONNX file: add 'onnx' to formats")
+    if "onnx" in formats:
+        need("onnx", "onnxruntime", "onnxscript")
     model = copy.deepcopy(model if isinstance(model, SPOTR) else SPOTR.from_pretrained(model)).cpu().float().eval()
     tried = list(trials(model))
     tokens = [model.embed(*inputs) for inputs in tried]
     shapes = [(token, *inputs[0].shape[1:], *inputs[2:]) for token, inputs in zip(tokens, tried)]
     drawn = [model.render(*inputs) for inputs in shapes]
-    like = tuple(map(torch.from_numpy, tried[3]))                               # long enough for several stretches of the summary: what is 1 in the example is 1 for ever
+    # long enough for several stretches of the summary: what is 1 in the example is 1 for ever
+    like = tuple(map(torch.from_numpy, tried[3]))
     out, files = Path(out), {}
-    with ExitStack() as held:                                                   # everything appears when all is done, the description last
-        description = held.enter_context(writing(out/'deployment.json'))
-        for name, program, inputs, output, calls, expected in (('embed', EmbedProgram(model), like, 'token', tried, tokens),
-                                                               ('render', RenderProgram(model), (torch.from_numpy(tokens[3]), *like[0].shape[1:], *like[2:]), 'waveform', shapes, drawn)):
+    with ExitStack() as held:  # everything appears when all is done, the description last
+        description = held.enter_context(writing(out / "deployment.json"))
+        for name, program, inputs, output, calls, expected in (
+            ("embed", EmbedProgram(model), like, "token", tried, tokens),
+            (
+                "render",
+                RenderProgram(model),
+                (torch.from_numpy(tokens[3]), *like[0].shape[1:], *like[2:]),
+                "waveform",
+                shapes,
+                drawn,
+            ),
+        ):
             traced = trace(program, inputs)
             for kind in formats:
                 file = name + FORMATS[kind]
-                path = held.enter_context(writing(out/file))
-                if kind == 'onnx': write_onnx(traced, program.axes, output, path)
-                else: torch.export.save(traced, path)
+                path = held.enter_context(writing(out / file))
+                if kind == "onnx":
+                    write_onnx(traced, program.axes, output, path)
+                else:
+                    torch.export.save(traced, path)
                 run = load_program(path)
                 found = difference(expected, [run(*call) for call in calls])
-                if not found['largest'] <= tolerance: raise RuntimeError(f"{file} differs from PyTorch by {found['largest']:.1e} (allowed: {tolerance:.0e}): nothing was written to {out}")
+                if not found["largest"] <= tolerance:
+                    raise RuntimeError(
+                        f"{file} differs from PyTorch by {found['largest']:.1e} (allowed: {tolerance:.0e}): nothing was written to {out}"
+                    )
                 files[file] = dict(sha256=sha256(path), bytes=path.stat().st_size, difference=found)
-                if kind == 'onnx' and name == 'embed' and int8:
-                    small = held.enter_context(writing(out/'embed.int8.onnx'))
+                if kind == "onnx" and name == "embed" and int8:
+                    small = held.enter_context(writing(out / "embed.int8.onnx"))
                     quantise(path, small)
                     run = load_program(small)
-                    if x is not None: calls = [(x, np.ones(x.shape, bool), *(np.full((x.shape[1], 3), np.nan, np.float32) for _ in like[2:]))]
-                    files[small.name] = dict(sha256=sha256(small), bytes=small.stat().st_size, difference=difference([model.embed(*call) for call in calls], [run(*call) for call in calls]))
+                    if x is not None:
+                        calls = [
+                            (
+                                x,
+                                np.ones(x.shape, bool),
+                                *(np.full((x.shape[1], 3), np.nan, np.float32) for _ in like[2:]),
+                            )
+                        ]
+                    files[small.name] = dict(
+                        sha256=sha256(small),
+                        bytes=small.stat().st_size,
+                        difference=difference([model.embed(*call) for call in calls], [run(*call) for call in calls]),
+                    )
         found = describe(model, files)
         write_json(description, found)
     return found

@@ -11,276 +11,537 @@ import os
 import numpy as np
 
 # %% ../nbs/08_figures.ipynb #figures-06
-PALETTE = ('#D55E00', '#0072B2', '#009E73', '#E69F00', '#56B4E9', '#CC79A7')   # vermilion, blue, green, orange, sky, purple
-GREY = '#7a7a7a'                                                             # 4.3 : 1 on white and on JupyterLab's black
-COLOURS = {'original': GREY, 'reconstruction': PALETTE[0], 'before moving': PALETTE[1]}
+# vermilion, blue, green, orange, sky, purple
+PALETTE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#56B4E9", "#CC79A7")
+GREY = "#7a7a7a"  # 4.3 : 1 on white and on JupyterLab's black
+COLOURS = {"original": GREY, "reconstruction": PALETTE[0], "before moving": PALETTE[1]}
 
 # %% ../nbs/08_figures.ipynb #figures-08
-def _figure(**layout): # an empty figure in the house style
+def _figure(**layout):
+    "An empty figure in the house style."
     import plotly.graph_objects as go
-    line = dict(gridcolor='rgba(128,128,128,.2)', zerolinecolor='rgba(128,128,128,.3)', linecolor='rgba(128,128,128,.5)', automargin=False)
-    style = dict(font=dict(color=GREY, size=12), paper_bgcolor='rgba(0,0,0,0)', plot_bgcolor='rgba(0,0,0,0)', colorway=PALETTE, xaxis=line, yaxis=line,
-                 hoverlabel=dict(bgcolor='#333', font=dict(color='#fff')), legend=dict(orientation='h', x=1, xanchor='right', y=1, yanchor='bottom', bgcolor='rgba(0,0,0,0)'),
-                 title=dict(x=0, xref='paper', y=1, yref='container', yanchor='top', pad=dict(t=12), font=dict(size=14)),
-                 margin=dict(l=110, r=80, t=40, b=45), dragmode='pan')
+
+    line = dict(
+        gridcolor="rgba(128,128,128,.2)",
+        zerolinecolor="rgba(128,128,128,.3)",
+        linecolor="rgba(128,128,128,.5)",
+        automargin=False,
+    )
+    style = dict(
+        font=dict(color=GREY, size=12),
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=PALETTE,
+        xaxis=line,
+        yaxis=line,
+        hoverlabel=dict(bgcolor="#333", font=dict(color="#fff")),
+        legend=dict(orientation="h", x=1, xanchor="right", y=1, yanchor="bottom", bgcolor="rgba(0,0,0,0)"),
+        title=dict(x=0, xref="paper", y=1, yref="container", yanchor="top", pad=dict(t=12), font=dict(size=14)),
+        margin=dict(l=110, r=80, t=40, b=45),
+        dragmode="pan",
+    )
     return go.Figure(layout=dict(template=dict(layout=style), **layout))
 
 # %% ../nbs/08_figures.ipynb #figures-10
 def thinned(
-    y:np.ndarray,          # samples `[T]`; NaN where there are none
-    max_points:int=2000,   # keep no more than this
-) -> tuple[np.ndarray, float]: # float32 `[≤ max_points]`, and the distance between two of its points, in samples of `y`
+    y: np.ndarray,  # samples `[T]`; NaN where there are none
+    max_points: int = 2000,  # keep no more than this
+) -> tuple[
+    np.ndarray, float
+]:  # float32 `[≤ max_points]`, and the distance between two of its points, in samples of `y`
     "At most `max_points` samples that look like `y`: the extremes of each stretch, four digits each."
     y = np.asarray(y, np.float64)
-    stretch = 1 if len(y) <= max_points else -(-2*len(y)//(max_points - 1))
+    stretch = 1 if len(y) <= max_points else -(-2 * len(y) // (max_points - 1))
     if stretch > 1:
         rows = np.pad(y, (0, -len(y) % stretch), constant_values=np.nan).reshape(-1, stretch)
         low, high = np.fmin.reduce(rows, 1), np.fmax.reduce(rows, 1)
-        rising = np.argmin(np.where(np.isnan(rows), np.inf, rows), 1) < np.argmax(np.where(np.isnan(rows), -np.inf, rows), 1)
+        rising = np.argmin(np.where(np.isnan(rows), np.inf, rows), 1) < np.argmax(
+            np.where(np.isnan(rows), -np.inf, rows), 1
+        )
         y = np.stack([np.where(rising, low, high), np.where(rising, high, low)], 1).ravel()
     largest = np.abs(y[np.isfinite(y)]).max(initial=0)
-    return np.round(y, 3 - int(np.floor(np.log10(largest))) if largest else 0).astype(np.float32), max(stretch/2, 1.)
+    return np.round(y, 3 - int(np.floor(np.log10(largest))) if largest else 0).astype(np.float32), max(stretch / 2, 1.0)
 
 # %% ../nbs/08_figures.ipynb #figures-13
-def _row_height(n): # pixels of a row when there are n
+def _row_height(n):
+    "Pixels of a row when there are n."
     return 150 if n <= 2 else 105 if n <= 4 else 75 if n <= 8 else 34
 
-def _units(unit, n): # one unit for each of n rows
-    return list(unit) if isinstance(unit, (list, tuple)) else [unit]*n
 
-def _rows(names, unit): # an empty figure with a row for each channel: y axes y, y2, … from top to bottom
+def _units(unit, n):
+    "One unit for each of n rows."
+    return list(unit) if isinstance(unit, (list, tuple)) else [unit] * n
+
+# %% ../nbs/08_figures.ipynb #9b29cd7d
+def _rows(names, unit):
+    "An empty figure with a row for each channel: y axes y, y2, … from top to bottom."
     n, height = len(names), _row_height(len(names))
-    figure = _figure(height=n*height + 85)
-    figure.update_xaxes(title=dict(text='s', standoff=4), anchor=f'y{n}' if n > 1 else 'y', zeroline=False)
+    figure = _figure(height=n * height + 85)
+    figure.update_xaxes(title=dict(text="s", standoff=4), anchor=f"y{n}" if n > 1 else "y", zeroline=False)
     for k, (name, unit) in enumerate(zip(names, _units(unit, n))):
-        domain = [1 - (k + .94)/n, 1 - (k + .06)/n]
-        figure.update_layout({f'yaxis{k + 1}': dict(domain=domain, anchor='x', nticks=4, zeroline=False, fixedrange=True, showticklabels=height > 50, tickfont=dict(size=10))})
-        label = f"<b>{name}</b>" + (f"{'<br>' if height > 50 else ' '}<span style='font-size:11px'>{unit}</span>" if unit else '')
-        figure.add_annotation(text=label, x=0, xref='paper', xanchor='right', xshift=-48 if height > 50 else -8, y=sum(domain)/2, yref='paper', yanchor='middle', align='right', showarrow=False)
+        domain = [1 - (k + 0.94) / n, 1 - (k + 0.06) / n]
+        figure.update_layout(
+            {
+                f"yaxis{k + 1}": dict(
+                    domain=domain,
+                    anchor="x",
+                    nticks=4,
+                    zeroline=False,
+                    fixedrange=True,
+                    showticklabels=height > 50,
+                    tickfont=dict(size=10),
+                )
+            }
+        )
+        label = f"<b>{name}</b>" + (
+            f"{'<br>' if height > 50 else ' '}<span style='font-size:11px'>{unit}</span>" if unit else ""
+        )
+        figure.add_annotation(
+            text=label,
+            x=0,
+            xref="paper",
+            xanchor="right",
+            xshift=-48 if height > 50 else -8,
+            y=sum(domain) / 2,
+            yref="paper",
+            yanchor="middle",
+            align="right",
+            showarrow=False,
+        )
     return figure
 
-def _line(figure, y, row, sfreq, t0, name, **line): # one trace of one row, thinned; its first appearance makes the legend's entry
+# %% ../nbs/08_figures.ipynb #39d3a0a1
+def _line(figure, y, row, sfreq, t0, name, **line):
+    "One trace of one row, thinned; its first appearance makes the legend's entry."
     y, distance = thinned(y)
-    figure.add_scatter(y=y, x0=float(t0), dx=distance/sfreq, yaxis=f'y{row + 1}' if row else 'y', mode='lines', name=name, legendgroup=name,
-                       showlegend=not any(trace.name == name for trace in figure.data), hovertemplate='%{y:.4g} at %{x:.3f} s', line=line)
+    figure.add_scatter(
+        y=y,
+        x0=float(t0),
+        dx=distance / sfreq,
+        yaxis=f"y{row + 1}" if row else "y",
+        mode="lines",
+        name=name,
+        legendgroup=name,
+        showlegend=not any(trace.name == name for trace in figure.data),
+        hovertemplate="%{y:.4g} at %{x:.3f} s",
+        line=line,
+    )
 
 # %% ../nbs/08_figures.ipynb #figures-14
-def _range(*arrays): # axis limits that hold all of them, with some air; None if nothing is finite
-    values = np.concatenate([np.ravel(a) for a in arrays]); values = values[np.isfinite(values)]
-    if not len(values): return None
+def _range(*arrays):
+    "Axis limits that hold all of them, with some air; None if nothing is finite."
+    values = np.concatenate([np.ravel(a) for a in arrays])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
     low, high = float(values.min()), float(values.max())
-    air = .08*(high - low) or .5*abs(high) or 1.
+    air = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
     return [low - air, high + air]
 
 # %% ../nbs/08_figures.ipynb #figures-16
 def plot_signal(
-    signal,                 # a `Signal`
-    t0:float=0.,            # where the view begins, s
-    seconds:float=10.,      # how much of it
-    channels=None,          # names or indices; None: all
-):                          # a `go.Figure`
+    signal,  # a `Signal`
+    t0: float = 0.0,  # where the view begins, s
+    seconds: float = 10.0,  # how much of it
+    channels=None,  # names or indices; None: all
+):  # a `go.Figure`
     "Channels of a recording in rows, with its events; missing samples are gaps."
-    if channels is not None: signal = signal.pick(channels)
+    if channels is not None:
+        signal = signal.pick(channels)
     part = signal.crop(t0, min(t0 + seconds, signal.duration))
     figure = _rows(part.ch_names, part.unit)
-    for k, x in enumerate(part.x): _line(figure, x, k, part.sfreq, t0, part.ch_names[k], color=GREY, width=1.2)
+    for k, x in enumerate(part.x):
+        _line(figure, x, k, part.sfreq, t0, part.ch_names[k], color=GREY, width=1.2)
     figure.update_layout(showlegend=False)
     _mark(figure, part.events, t0)
     figure.update_xaxes(range=[t0, t0 + part.duration])
     return figure
 
 # %% ../nbs/08_figures.ipynb #figures-17
-def _mark(figure, events, t0, most=60): # lines and areas for events; their labels if there is room for them
+def _mark(figure, events, t0, most=60):
+    "Lines and areas for events; their labels if there is room for them."
     for event in events:
         begin, end = t0 + event.onset, t0 + event.onset + event.duration
-        shape = dict(yref='paper', y0=0, y1=1, layer='below')
-        if event.duration: figure.add_shape(type='rect', x0=begin, x1=end, fillcolor=PALETTE[4], opacity=.12, line_width=0, **shape)
-        figure.add_shape(type='line', x0=begin, x1=begin, line=dict(color=PALETTE[4], width=1, dash='dot'), **shape)
-        if len(events) <= most: figure.add_annotation(text=event.label, x=begin, y=1, yref='paper', yanchor='bottom', xanchor='left' if event.duration else 'center', showarrow=False, font=dict(color=PALETTE[1], size=11))
+        shape = dict(yref="paper", y0=0, y1=1, layer="below")
+        if event.duration:
+            figure.add_shape(type="rect", x0=begin, x1=end, fillcolor=PALETTE[4], opacity=0.12, line_width=0, **shape)
+        figure.add_shape(type="line", x0=begin, x1=begin, line=dict(color=PALETTE[4], width=1, dash="dot"), **shape)
+        if len(events) <= most:
+            figure.add_annotation(
+                text=event.label,
+                x=begin,
+                y=1,
+                yref="paper",
+                yanchor="bottom",
+                xanchor="left" if event.duration else "center",
+                showarrow=False,
+                font=dict(color=PALETTE[1], size=11),
+            )
 
 # %% ../nbs/08_figures.ipynb #figures-21
 def row_errors(
-    x:np.ndarray,              # `[C, L]`
-    reconstruction:np.ndarray, # `[C, L]`, the same unit
-    valid:np.ndarray,          # `[C, L]` bool
-) -> np.ndarray:               # `[C]`; NaN where the channel does not vary
+    x: np.ndarray,  # `[C, L]`
+    reconstruction: np.ndarray,  # `[C, L]`, the same unit
+    valid: np.ndarray,  # `[C, L]` bool
+) -> np.ndarray:  # `[C]`; NaN where the channel does not vary
     "Mean squared error over variance of each channel, over its valid samples: `normalised_error` without torch."
     n = np.maximum(valid.sum(-1, keepdims=True), 1)
-    away = np.where(valid, x - np.where(valid, x, 0).sum(-1, keepdims=True)/n, 0)
+    away = np.where(valid, x - np.where(valid, x, 0).sum(-1, keepdims=True) / n, 0)
     missed = np.where(valid, reconstruction - x, 0)
     power, error = (away**2).sum(-1), (missed**2).sum(-1)
-    return np.where(power > 0, error/np.where(power > 0, power, 1), np.nan)
+    return np.where(power > 0, error / np.where(power > 0, power, 1), np.nan)
 
 # %% ../nbs/08_figures.ipynb #figures-22
-def _window(x, reconstruction, valid): # checked float arrays [C, L] with NaN where not valid, and the mask
+def _window(x, reconstruction, valid):
+    "Checked float arrays [C, L] with NaN where not valid, and the mask."
     x, reconstruction = (np.asarray(a, np.float64) for a in (x, reconstruction))
-    if x.ndim != 2 or x.shape != reconstruction.shape: raise ValueError(f"x and reconstruction must both be [channels, samples], found {list(x.shape)} and {list(reconstruction.shape)}")
-    if valid is not None and np.shape(valid) != x.shape: raise ValueError(f"valid is {list(np.shape(valid))}, x is {list(x.shape)}: they must agree")
+    if x.ndim != 2 or x.shape != reconstruction.shape:
+        raise ValueError(
+            f"x and reconstruction must both be [channels, samples], found {list(x.shape)} and {list(reconstruction.shape)}"
+        )
+    if valid is not None and np.shape(valid) != x.shape:
+        raise ValueError(f"valid is {list(np.shape(valid))}, x is {list(x.shape)}: they must agree")
     valid = np.isfinite(x) & (True if valid is None else np.asarray(valid, bool))
     return np.where(valid, x, np.nan), np.where(valid, reconstruction, np.nan), valid
 
+
 def error_text(
-    error:float,       # normalised error; NaN: the channel does not vary
-    moved:float=None,  # the error after the token was moved
+    error: float,  # normalised error; NaN: the channel does not vary
+    moved: float = None,  # the error after the token was moved
 ) -> str:
     "What stands beside a row."
-    text = 'flat' if np.isnan(error) else f'{error:.2f}'
-    return f"error<br><b>{text}</b>" + (f" → <b>{moved:.2f}</b>" if moved is not None and not np.isnan(moved) else '')
+    text = "flat" if np.isnan(error) else f"{error:.2f}"
+    return f"error<br><b>{text}</b>" + (f" → <b>{moved:.2f}</b>" if moved is not None and not np.isnan(moved) else "")
 
 # %% ../nbs/08_figures.ipynb #figures-23
 def plot_reconstruction(
-    x,                # what was recorded `[C, L]`
-    reconstruction,   # what was drawn `[C, L]`, in the same unit
-    sfreq:float=200., # Hz
-    ch_names=None,    # C names
-    valid=None,       # `[C, L]` bool; None: the finite samples
-    unit=None,        # one for all channels, or a list with one for each
-    errors=None,      # `[C]` normalised errors; None: computed
-    t0:float=0.,      # time of the first sample, s
-    before=None,      # `[C, L]` another drawing, to compare with
-):                    # a `go.Figure`
+    x,  # what was recorded `[C, L]`
+    reconstruction,  # what was drawn `[C, L]`, in the same unit
+    sfreq: float = 200.0,  # Hz
+    ch_names=None,  # C names
+    valid=None,  # `[C, L]` bool; None: the finite samples
+    unit=None,  # one for all channels, or a list with one for each
+    errors=None,  # `[C]` normalised errors; None: computed
+    t0: float = 0.0,  # time of the first sample, s
+    before=None,  # `[C, L]` another drawing, to compare with
+):  # a `go.Figure`
     "Original and reconstruction, a row for each channel, with its error beside it; invalid samples are gaps."
     x, reconstruction, valid = _window(x, reconstruction, valid)
-    names = list(ch_names) if ch_names is not None else [f'ch{k}' for k in range(len(x))]
-    if len(names) != len(x): raise ValueError(f"{len(names)} channel names for {len(x)} channels")
+    names = list(ch_names) if ch_names is not None else [f"ch{k}" for k in range(len(x))]
+    if len(names) != len(x):
+        raise ValueError(f"{len(names)} channel names for {len(x)} channels")
     figure, before = _rows(names, unit), None if before is None else np.where(valid, before, np.nan)
     errors = row_errors(x, reconstruction, valid) if errors is None else errors
     for k in range(len(x)):
-        _line(figure, x[k], k, sfreq, t0, 'original', color=COLOURS['original'], width=1.4)
-        if before is not None: _line(figure, before[k], k, sfreq, t0, 'before moving', color=COLOURS['before moving'], width=1, dash='dot')
-        _line(figure, reconstruction[k], k, sfreq, t0, 'reconstruction', color=COLOURS['reconstruction'], width=1.6)
-        figure.update_layout({f'yaxis{k + 1}': dict(range=_range(x[k], reconstruction[k]))})
-    for k, error in enumerate(errors): _beside(figure, k, len(x), error_text(float(error)))
-    return figure.update_xaxes(range=[t0, t0 + x.shape[1]/sfreq])
+        _line(figure, x[k], k, sfreq, t0, "original", color=COLOURS["original"], width=1.4)
+        if before is not None:
+            _line(figure, before[k], k, sfreq, t0, "before moving", color=COLOURS["before moving"], width=1, dash="dot")
+        _line(figure, reconstruction[k], k, sfreq, t0, "reconstruction", color=COLOURS["reconstruction"], width=1.6)
+        figure.update_layout({f"yaxis{k + 1}": dict(range=_range(x[k], reconstruction[k]))})
+    for k, error in enumerate(errors):
+        _beside(figure, k, len(x), error_text(float(error)))
+    return figure.update_xaxes(range=[t0, t0 + x.shape[1] / sfreq])
 
-def _beside(figure, row, n, text): # a text at the right end of a row
-    text = text if _row_height(n) > 50 else text.replace('<br>', ' ')
-    figure.add_annotation(name=f'error {row}', text=text, x=1, xref='paper', xanchor='left', xshift=8, y=1 - (row + .5)/n, yref='paper', yanchor='middle', align='left', showarrow=False, font=dict(color=COLOURS['reconstruction']))
+# %% ../nbs/08_figures.ipynb #1c9550c5
+def _beside(figure, row, n, text):
+    "A text at the right end of a row."
+    text = text if _row_height(n) > 50 else text.replace("<br>", " ")
+    figure.add_annotation(
+        name=f"error {row}",
+        text=text,
+        x=1,
+        xref="paper",
+        xanchor="left",
+        xshift=8,
+        y=1 - (row + 0.5) / n,
+        yref="paper",
+        yanchor="middle",
+        align="left",
+        showarrow=False,
+        font=dict(color=COLOURS["reconstruction"]),
+    )
 
 # %% ../nbs/08_figures.ipynb #figures-30
 def plot_traverse(
-    drawings,             # `[S, C, L]`: what is drawn at each of S places
-    places,               # `[S]` numbers or texts, what the slider says
-    x=None,               # the original `[C, L]`, to compare with
-    sfreq:float=200.,     # Hz
-    ch_names=None,        # C names
-    unit=None,            # one for all channels, or a list with one for each
-    label:str='moved by', # what the places are
-    start:int|None=None,  # which is shown first; None: the middle one
-):                        # a `go.Figure` with a slider
+    drawings,  # `[S, C, L]`: what is drawn at each of S places
+    places,  # `[S]` numbers or texts, what the slider says
+    x=None,  # the original `[C, L]`, to compare with
+    sfreq: float = 200.0,  # Hz
+    ch_names=None,  # C names
+    unit=None,  # one for all channels, or a list with one for each
+    label: str = "moved by",  # what the places are
+    start: int | None = None,  # which is shown first; None: the middle one
+):  # a `go.Figure` with a slider
     "Drawings along a direction, one at a time."
     drawings = np.asarray(drawings, np.float64)
-    if drawings.ndim != 3 or len(drawings) != len(places): raise ValueError(f"drawings must be [places, channels, samples] with {len(places)} places, found {list(drawings.shape)}")
-    start, (n_places, n_channels, _) = len(places)//2 if start is None else start, drawings.shape
-    figure = _rows(list(ch_names) if ch_names is not None else [f'ch{k}' for k in range(n_channels)], unit)
+    if drawings.ndim != 3 or len(drawings) != len(places):
+        raise ValueError(
+            f"drawings must be [places, channels, samples] with {len(places)} places, found {list(drawings.shape)}"
+        )
+    start, (n_places, n_channels, _) = len(places) // 2 if start is None else start, drawings.shape
+    figure = _rows(list(ch_names) if ch_names is not None else [f"ch{k}" for k in range(n_channels)], unit)
     for k in range(n_channels):
-        if x is not None: _line(figure, np.asarray(x)[k], k, sfreq, 0, 'original', color=COLOURS['original'], width=1.4)
-        for drawing in drawings: _line(figure, drawing[k], k, sfreq, 0, 'reconstruction', color=COLOURS['reconstruction'], width=1.6)
-        figure.update_layout({f'yaxis{k + 1}': dict(range=_range(drawings[:, k], *([] if x is None else [np.asarray(x)[k]])))})
-    shown = lambda place: [trace.name == 'original' or (i - (x is not None)*(i//(n_places + 1) + 1)) % n_places == place for i, trace in enumerate(figure.data)]
-    for trace, visible in zip(figure.data, shown(start)): trace.visible, trace.showlegend = visible, trace.yaxis == 'y'
-    said = lambda place: place if isinstance(place, str) else f'{place:+.1f}'
-    figure.update_layout(height=figure.layout.height + 70, margin=dict(b=115), sliders=[dict(active=start, currentvalue=dict(prefix=f'{label} '), pad=dict(t=38),
-        bgcolor=GREY, activebgcolor=COLOURS['reconstruction'], bordercolor=GREY, tickcolor=GREY,
-        steps=[dict(label=said(place), method='restyle', args=['visible', shown(k)]) for k, place in enumerate(places)])])
-    return figure.update_xaxes(range=[0, drawings.shape[2]/sfreq])
+        if x is not None:
+            _line(figure, np.asarray(x)[k], k, sfreq, 0, "original", color=COLOURS["original"], width=1.4)
+        for drawing in drawings:
+            _line(figure, drawing[k], k, sfreq, 0, "reconstruction", color=COLOURS["reconstruction"], width=1.6)
+        figure.update_layout(
+            {f"yaxis{k + 1}": dict(range=_range(drawings[:, k], *([] if x is None else [np.asarray(x)[k]])))}
+        )
+    shown = lambda place: [
+        trace.name == "original" or (i - (x is not None) * (i // (n_places + 1) + 1)) % n_places == place
+        for i, trace in enumerate(figure.data)
+    ]
+    for trace, visible in zip(figure.data, shown(start)):
+        trace.visible, trace.showlegend = visible, trace.yaxis == "y"
+    said = lambda place: place if isinstance(place, str) else f"{place:+.1f}"
+    figure.update_layout(
+        height=figure.layout.height + 70,
+        margin=dict(b=115),
+        sliders=[
+            dict(
+                active=start,
+                currentvalue=dict(prefix=f"{label} "),
+                pad=dict(t=38),
+                bgcolor=GREY,
+                activebgcolor=COLOURS["reconstruction"],
+                bordercolor=GREY,
+                tickcolor=GREY,
+                steps=[
+                    dict(label=said(place), method="restyle", args=["visible", shown(k)])
+                    for k, place in enumerate(places)
+                ],
+            )
+        ],
+    )
+    return figure.update_xaxes(range=[0, drawings.shape[2] / sfreq])
 
 # %% ../nbs/08_figures.ipynb #figures-33
-def _median(y, width): # running median, as long as y
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(y, (width//2, width - 1 - width//2), mode='edge'), width)
+def _median(y, width):
+    "Running median, as long as y."
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(y, (width // 2, width - 1 - width // 2), mode="edge"), width
+    )
     return np.median(windows, axis=1)
 
+# %% ../nbs/08_figures.ipynb #dfefe021
 def plot_learning_curve(
-    metrics:dict,        # lists 'step', 'loss', 'gradient_norm', 'lr', 'seconds', see `read_metrics`
-    most:int=1000,       # points to show
-):                       # a `go.Figure`
+    metrics: dict,  # lists 'step', 'loss', 'gradient_norm', 'lr', 'seconds', see `read_metrics`
+    most: int = 1000,  # points to show
+):  # a `go.Figure`
     "How training went."
-    if not len(metrics.get('step', ())): raise ValueError("metrics hold no step: training has not logged anything yet")
-    every = -(-len(metrics['step'])//most)
+    if not len(metrics.get("step", ())):
+        raise ValueError("metrics hold no step: training has not logged anything yet")
+    every = -(-len(metrics["step"]) // most)
     kept = {name: np.asarray(values, float)[::every] for name, values in metrics.items()}
     figure = _figure(height=420, showlegend=False, margin=dict(l=90, r=30))
-    figure.update_xaxes(title=dict(text='step', standoff=4), anchor='y3', zeroline=False)
-    for k, (name, title, colour, domain) in enumerate((('loss', 'loss', GREY, [.46, 1]), ('gradient_norm', 'gradient', PALETTE[1], [.22, .4]), ('lr', 'rate', PALETTE[2], [0, .16]))):
-        figure.add_scatter(x=kept['step'], y=kept[name].astype(np.float32), yaxis=f'y{k + 1}' if k else 'y', mode='lines', line=dict(color=colour, width=1), opacity=.55 if name == 'loss' else 1,
-                           customdata=kept['seconds'].astype(np.float32), hovertemplate='%{y:.4g} at step %{x:.0f}, %{customdata:.0f} s', name=title)
-        figure.update_layout({f'yaxis{k + 1}': dict(domain=domain, anchor='x', title=dict(text=title, standoff=8), type='linear' if name == 'lr' else 'log', nticks=4, zeroline=False, tickformat='.1~g')})
-    width = max(1, len(kept['step'])//20)
-    figure.add_scatter(x=kept['step'], y=_median(kept['loss'], width).astype(np.float32), mode='lines', line=dict(color=COLOURS['reconstruction'], width=2.2), name='loss, smoothed', hoverinfo='skip')
+    figure.update_xaxes(title=dict(text="step", standoff=4), anchor="y3", zeroline=False)
+    for k, (name, title, colour, domain) in enumerate(
+        (
+            ("loss", "loss", GREY, [0.46, 1]),
+            ("gradient_norm", "gradient", PALETTE[1], [0.22, 0.4]),
+            ("lr", "rate", PALETTE[2], [0, 0.16]),
+        )
+    ):
+        figure.add_scatter(
+            x=kept["step"],
+            y=kept[name].astype(np.float32),
+            yaxis=f"y{k + 1}" if k else "y",
+            mode="lines",
+            line=dict(color=colour, width=1),
+            opacity=0.55 if name == "loss" else 1,
+            customdata=kept["seconds"].astype(np.float32),
+            hovertemplate="%{y:.4g} at step %{x:.0f}, %{customdata:.0f} s",
+            name=title,
+        )
+        figure.update_layout(
+            {
+                f"yaxis{k + 1}": dict(
+                    domain=domain,
+                    anchor="x",
+                    title=dict(text=title, standoff=8),
+                    type="linear" if name == "lr" else "log",
+                    nticks=4,
+                    zeroline=False,
+                    tickformat=".1~g",
+                )
+            }
+        )
+    width = max(1, len(kept["step"]) // 20)
+    figure.add_scatter(
+        x=kept["step"],
+        y=_median(kept["loss"], width).astype(np.float32),
+        mode="lines",
+        line=dict(color=COLOURS["reconstruction"], width=2.2),
+        name="loss, smoothed",
+        hoverinfo="skip",
+    )
     return figure
 
 # %% ../nbs/08_figures.ipynb #figures-37
 def plot_errors(
-    evaluation:dict,  # from `evaluate`: 'datasets', a list of rows
-):                    # a `go.Figure`
+    evaluation: dict,  # from `evaluate`: 'datasets', a list of rows
+):  # a `go.Figure`
     "Held-out reconstruction errors, the model's beside that of principal components."
-    rows = sorted(evaluation['datasets'], key=lambda row: row['modality'], reverse=True)
-    if not rows: raise ValueError("the evaluation has no dataset")
+    rows = sorted(evaluation["datasets"], key=lambda row: row["modality"], reverse=True)
+    if not rows:
+        raise ValueError("the evaluation has no dataset")
     labels = [f"<b>{row['modality']}</b>  {row['dataset']}" for row in rows]
-    figure = _figure(height=110 + 48*len(rows), margin=dict(l=220, r=60), barmode='group', bargap=.25, legend=dict(traceorder='reversed'))
-    for name, key, colour in (('principal components', 'pca_error', GREY), ('one token', 'normalised_error', COLOURS['reconstruction'])):
-        said = [f"{row[key]:.2f}" + (f" ({row['pca_components']} components)" if key == 'pca_error' else '') for row in rows]
-        figure.add_bar(y=labels, x=[round(row[key], 4) for row in rows], orientation='h', name=name, marker=dict(color=colour, opacity=.6 if key == 'pca_error' else 1), text=said, textposition='outside', cliponaxis=False,
-                       hovertemplate='%{text}')
-    figure.add_vline(x=1, line=dict(color=GREY, dash='dot', width=1))
-    highest = max(max(row['normalised_error'], row['pca_error']) for row in rows)
-    return figure.update_xaxes(title=dict(text='normalised error on held-out windows', standoff=4), range=[0, max(1.05, 1.25*highest)]).update_yaxes(showgrid=False, ticklabelstandoff=6)
+    figure = _figure(
+        height=110 + 48 * len(rows),
+        margin=dict(l=220, r=60),
+        barmode="group",
+        bargap=0.25,
+        legend=dict(traceorder="reversed"),
+    )
+    for name, key, colour in (
+        ("principal components", "pca_error", GREY),
+        ("one token", "normalised_error", COLOURS["reconstruction"]),
+    ):
+        said = [
+            f"{row[key]:.2f}" + (f" ({row['pca_components']} components)" if key == "pca_error" else "") for row in rows
+        ]
+        figure.add_bar(
+            y=labels,
+            x=[round(row[key], 4) for row in rows],
+            orientation="h",
+            name=name,
+            marker=dict(color=colour, opacity=0.6 if key == "pca_error" else 1),
+            text=said,
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{text}",
+        )
+    figure.add_vline(x=1, line=dict(color=GREY, dash="dot", width=1))
+    highest = max(max(row["normalised_error"], row["pca_error"]) for row in rows)
+    return figure.update_xaxes(
+        title=dict(text="normalised error on held-out windows", standoff=4), range=[0, max(1.05, 1.25 * highest)]
+    ).update_yaxes(showgrid=False, ticklabelstandoff=6)
 
 # %% ../nbs/08_figures.ipynb #figures-40
 def plot_probe(
-    rows:list,   # dicts with 'task', 'embedder', 'auroc', 'low', 'high'
-):               # a `go.Figure`
+    rows: list,  # dicts with 'task', 'embedder', 'auroc', 'low', 'high'
+):  # a `go.Figure`
     "Area under the ROC curve with its interval, for each embedder and task."
-    if not rows: raise ValueError("there is no probe result to show")
-    tasks, embedders = (list(dict.fromkeys(row[name] for row in rows)) for name in ('task', 'embedder'))
-    figure = _figure(height=110 + len(tasks)*(24*len(embedders) + 16), margin=dict(l=190, r=60), scattermode='group', scattergap=.35)
+    if not rows:
+        raise ValueError("there is no probe result to show")
+    tasks, embedders = (list(dict.fromkeys(row[name] for row in rows)) for name in ("task", "embedder"))
+    figure = _figure(
+        height=110 + len(tasks) * (24 * len(embedders) + 16),
+        margin=dict(l=190, r=60),
+        scattermode="group",
+        scattergap=0.35,
+    )
     for k, embedder in enumerate(embedders):
-        of = [row for row in rows if row['embedder'] == embedder]
-        auroc, low, high = (np.array([row[name] for row in of], float) for name in ('auroc', 'low', 'high'))
-        figure.add_scatter(y=[row['task'] for row in of], x=auroc, mode='markers+text', orientation='h', name=embedder, offsetgroup=embedder, textposition='top center', text=[f'{value:.2f}' for value in auroc],
-                           error_x=dict(array=high - auroc, arrayminus=auroc - low, thickness=1.5, width=4), textfont=dict(size=10),
-                           marker=dict(color=(*PALETTE, GREY)[k % 7], size=9, symbol=('circle', 'diamond', 'square', 'triangle-up', 'x', 'cross', 'star')[k % 7]),
-                           customdata=np.stack([low, high], 1).round(3), hovertemplate='%{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})')
-    figure.add_vline(x=.5, line=dict(color=GREY, dash='dot', width=1))
-    lowest = min(row['low'] for row in rows)
-    return figure.update_xaxes(title=dict(text='AUROC', standoff=4), range=[min(.45, lowest - .02), 1.02]).update_yaxes(showgrid=False, ticklabelstandoff=6, autorange='reversed')
+        of = [row for row in rows if row["embedder"] == embedder]
+        auroc, low, high = (np.array([row[name] for row in of], float) for name in ("auroc", "low", "high"))
+        figure.add_scatter(
+            y=[row["task"] for row in of],
+            x=auroc,
+            mode="markers+text",
+            orientation="h",
+            name=embedder,
+            offsetgroup=embedder,
+            textposition="top center",
+            text=[f"{value:.2f}" for value in auroc],
+            error_x=dict(array=high - auroc, arrayminus=auroc - low, thickness=1.5, width=4),
+            textfont=dict(size=10),
+            marker=dict(
+                color=(*PALETTE, GREY)[k % 7],
+                size=9,
+                symbol=("circle", "diamond", "square", "triangle-up", "x", "cross", "star")[k % 7],
+            ),
+            customdata=np.stack([low, high], 1).round(3),
+            hovertemplate="%{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})",
+        )
+    figure.add_vline(x=0.5, line=dict(color=GREY, dash="dot", width=1))
+    lowest = min(row["low"] for row in rows)
+    return figure.update_xaxes(
+        title=dict(text="AUROC", standoff=4), range=[min(0.45, lowest - 0.02), 1.02]
+    ).update_yaxes(showgrid=False, ticklabelstandoff=6, autorange="reversed")
 
 # %% ../nbs/08_figures.ipynb #figures-43
 def figure_svg(
-    x,                         # what was recorded `[C, L]`
-    reconstruction,            # what was drawn `[C, L]`, in the same unit
-    path:str|os.PathLike,      # ends in .svg or .png
-    sfreq:float=200.,          # Hz
-    ch_names=None,             # C names
-    valid=None,                # `[C, L]` bool; None: the finite samples
-    unit=None,                 # one for all channels, or a list with one for each
-    width:float=9.,            # inches
-):                             # the path
+    x,  # what was recorded `[C, L]`
+    reconstruction,  # what was drawn `[C, L]`, in the same unit
+    path: str | os.PathLike,  # ends in .svg or .png
+    sfreq: float = 200.0,  # Hz
+    ch_names=None,  # C names
+    valid=None,  # `[C, L]` bool; None: the finite samples
+    unit=None,  # one for all channels, or a list with one for each
+    width: float = 9.0,  # inches
+):  # the path
     "Write original and reconstruction as a small still picture."
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from spotr_nb.files import writing
-    kind = os.fspath(path).rsplit('.', 1)[-1]
-    if kind not in ('svg', 'png'): raise ValueError(f"{path} must end in .svg or .png")
+
+    kind = os.fspath(path).rsplit(".", 1)[-1]
+    if kind not in ("svg", "png"):
+        raise ValueError(f"{path} must end in .svg or .png")
     x, reconstruction, valid = _window(x, reconstruction, valid)
-    names, units, errors = ch_names or [f'ch{k}' for k in range(len(x))], _units(unit, len(x)), row_errors(x, reconstruction, valid)
-    with rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'spotr', 'font.family': 'sans-serif', 'path.simplify_threshold': .3}):
-        picture = Figure(figsize=(width, .6 + .95*len(x)), dpi=100, layout='constrained')
-        for k, axis in enumerate(picture.subplots(len(x), 1, sharex=True, squeeze=False)[:, 0]): _still_row(axis, x[k], reconstruction[k], np.arange(x.shape[1])/sfreq, names[k], units[k], errors[k], last=k == len(x) - 1)
-        picture.legend(*axis.get_legend_handles_labels(), loc='outside upper left', ncols=2, frameon=False, labelcolor=GREY, fontsize=9)
-        with writing(path) as new: picture.savefig(new, format=kind, transparent=True, metadata=dict(Date=None) if kind == 'svg' else None); _shorten(new, kind)
+    names, units, errors = (
+        ch_names or [f"ch{k}" for k in range(len(x))],
+        _units(unit, len(x)),
+        row_errors(x, reconstruction, valid),
+    )
+    with rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "spotr", "font.family": "sans-serif", "path.simplify_threshold": 0.3}
+    ):
+        picture = Figure(figsize=(width, 0.6 + 0.95 * len(x)), dpi=100, layout="constrained")
+        for k, axis in enumerate(picture.subplots(len(x), 1, sharex=True, squeeze=False)[:, 0]):
+            _still_row(
+                axis,
+                x[k],
+                reconstruction[k],
+                np.arange(x.shape[1]) / sfreq,
+                names[k],
+                units[k],
+                errors[k],
+                last=k == len(x) - 1,
+            )
+        picture.legend(
+            *axis.get_legend_handles_labels(),
+            loc="outside upper left",
+            ncols=2,
+            frameon=False,
+            labelcolor=GREY,
+            fontsize=9,
+        )
+        with writing(path) as new:
+            picture.savefig(new, format=kind, transparent=True, metadata=dict(Date=None) if kind == "svg" else None)
+            _shorten(new, kind)
     return path
 
 # %% ../nbs/08_figures.ipynb #figures-44
-def _still_row(axis, x, reconstruction, times, name, unit, error, last): # one channel of the still picture
-    axis.plot(times, x, color=COLOURS['original'], lw=1, label='original')
-    axis.plot(times, reconstruction, color=COLOURS['reconstruction'], lw=1.2, label='from one token')
-    axis.set_xlim(times[0], times[-1]); axis.tick_params(colors=GREY, labelsize=7, length=2, bottom=last, labelbottom=last); axis.locator_params(axis='y', nbins=3)
-    axis.set_ylabel(f'{name}\n{unit}' if unit else name, color=GREY, rotation=0, ha='right', va='center', fontsize=9)
-    axis.text(1.01, .5, error_text(float(error)).replace('<br>', '\n').replace('<b>', '').replace('</b>', ''), transform=axis.transAxes, color=COLOURS['reconstruction'], va='center', fontsize=9)
-    for side, spine in axis.spines.items(): spine.set_visible(side == 'left' or (last and side == 'bottom')); spine.set_color(GREY)
-    if last: axis.set_xlabel('s', color=GREY, fontsize=9)
+def _still_row(axis, x, reconstruction, times, name, unit, error, last):
+    "One channel of the still picture."
+    axis.plot(times, x, color=COLOURS["original"], lw=1, label="original")
+    axis.plot(times, reconstruction, color=COLOURS["reconstruction"], lw=1.2, label="from one token")
+    axis.set_xlim(times[0], times[-1])
+    axis.tick_params(colors=GREY, labelsize=7, length=2, bottom=last, labelbottom=last)
+    axis.locator_params(axis="y", nbins=3)
+    axis.set_ylabel(f"{name}\n{unit}" if unit else name, color=GREY, rotation=0, ha="right", va="center", fontsize=9)
+    axis.text(
+        1.01,
+        0.5,
+        error_text(float(error)).replace("<br>", "\n").replace("<b>", "").replace("</b>", ""),
+        transform=axis.transAxes,
+        color=COLOURS["reconstruction"],
+        va="center",
+        fontsize=9,
+    )
+    for side, spine in axis.spines.items():
+        spine.set_visible(side == "left" or (last and side == "bottom"))
+        spine.set_color(GREY)
+    if last:
+        axis.set_xlabel("s", color=GREY, fontsize=9)
 
-def _shorten(path, kind): # one decimal for the coordinates of an SVG
+# %% ../nbs/08_figures.ipynb #d8d03b0d
+def _shorten(path, kind):
+    "One decimal for the coordinates of an SVG."
     import re
-    rounded = lambda attribute: re.sub(r'-?\d+\.\d{2,}', lambda number: f'{float(number[0]):.1f}', attribute[0])
-    if kind == 'svg': path.write_text(re.sub(r' d="[^"]*"', rounded, path.read_text(encoding='utf-8')), encoding='utf-8')
+
+    rounded = lambda attribute: re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
+    if kind == "svg":
+        path.write_text(re.sub(r' d="[^"]*"', rounded, path.read_text(encoding="utf-8")), encoding="utf-8")

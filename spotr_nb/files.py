@@ -14,8 +14,8 @@ from pathlib import Path
 
 # %% ../nbs/00_files.ipynb #1f9a089a
 def writing(
-    path:str|os.PathLike, # the file to create or replace; its parent is made if missing
-):                        # a context manager
+    path: str | os.PathLike,  # the file to create or replace; its parent is made if missing
+):  # a context manager
     "Yield a temporary path beside `path`; the file written there takes its place when the block ends without an error."
     path = Path(path)
     _refuse_folder(path)
@@ -24,7 +24,8 @@ def writing(
 # %% ../nbs/00_files.ipynb #ff968508
 def _refuse_folder(path):
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file to write, such as {path/'name'}")
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file to write, such as {path / 'name'}")
+
 
 def _move_file(new, path):
     _refuse_folder(path)
@@ -36,27 +37,27 @@ def _move_file(new, path):
 @contextmanager
 def _written_beside(path, move):
     path.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent))
+    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        yield holder/path.name
-        _as_others(holder/path.name, holder)
-        move(holder/path.name, path)
+        yield holder / path.name
+        _as_others(holder / path.name, holder)
+        move(holder / path.name, path)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
 
 # %% ../nbs/00_files.ipynb #325ee68d
 def _as_others(new, holder):
     "Give files the permissions of those written by hand: some libraries write theirs for the owner's eyes only."
-    (holder/'.usual').touch()
-    usual = (holder/'.usual').stat().st_mode
-    for file in [new] if new.is_file() else [file for file in new.rglob('*') if file.is_file()]:
+    (holder / ".usual").touch()
+    usual = (holder / ".usual").stat().st_mode
+    for file in [new] if new.is_file() else [file for file in new.rglob("*") if file.is_file()]:
         file.chmod(usual)
 
 # %% ../nbs/00_files.ipynb #files-07
 def writing_folder(
-    path:str|os.PathLike, # the folder to create or replace
-    names:Collection[str], # names of the files that such a folder may hold
-):                        # a context manager
+    path: str | os.PathLike,  # the folder to create or replace
+    names: Collection[str],  # names of the files that such a folder may hold
+):  # a context manager
     "Yield a temporary path beside `path`; the folder made there takes its place when the block ends without an error."
     path = Path(path)
     check_replaceable(path, names)
@@ -64,37 +65,44 @@ def writing_folder(
 
 # %% ../nbs/00_files.ipynb #16605c3b
 def check_replaceable(
-    path:Path,             # a folder that is to be made
-    names:Collection[str], # names of the files that such a folder may hold
+    path: Path,  # a folder that is to be made
+    names: Collection[str],  # names of the files that such a folder may hold
 ):
     "An error if replacing what is at `path` would lose anything but files of these names."
-    if not (path.exists() or path.is_symlink()): return
+    if not (path.exists() or path.is_symlink()):
+        return
     if not path.is_dir():
         raise FileExistsError(f"{path} is a file; choose another name for the folder")
     foreign = sorted({file.name for file in path.iterdir() if file.name not in names or file.is_dir()})
     if foreign:
         raise FileExistsError(f"{path} holds {foreign[0]}, which was not written here; choose another folder")
 
+# %% ../nbs/00_files.ipynb #9d3d59f9
 def _move_folder(new, path, names):
     check_replaceable(path, names)
-    if not path.is_dir(): return os.replace(new, path)
-    aside = new.with_name(new.name + '.old')
+    if not path.is_dir():
+        return os.replace(new, path)
+    aside = new.with_name(new.name + ".old")
     os.replace(path, aside)
-    try: os.replace(new, path)
+    try:
+        os.replace(new, path)
     except OSError:
         os.replace(aside, path)
         raise
 
 # %% ../nbs/00_files.ipynb #files-13
 def write_json(
-    path:str|os.PathLike, # the file to write
-    content):             # anything JSON knows; no NaN
+    path: str | os.PathLike,  # the file to write
+    content,  # anything JSON knows; no NaN
+):
     "Write JSON, indented, whole or not at all."
-    with writing(path) as new: new.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + '\n', encoding='utf-8')
+    with writing(path) as new:
+        new.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
 
 # %% ../nbs/00_files.ipynb #files-14
 def sha256(
-    path:str|os.PathLike, # a file
-) -> str:                 # 64 hexadecimal digits
+    path: str | os.PathLike,  # a file
+) -> str:  # 64 hexadecimal digits
     "The SHA-256 of a file's bytes."
-    with open(path, 'rb') as file: return hashlib.file_digest(file, 'sha256').hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,151 +22,315 @@ from .model import SPOTR, SpotrConfig
 
 # %% ../nbs/06_published.ipynb #00a7a75c
 def published_layout(
-    config:SpotrConfig,            # sizes of the model
-) -> dict[str, tuple[int, ...]]:   # name → shape
+    config: SpotrConfig,  # sizes of the model
+) -> dict[str, tuple[int, ...]]:  # name → shape
     "Every tensor of the authors' files."
     D, E, P, layout = config.dim, config.render_dim, config.patch, {}
-    def attention(at, width): layout.update({f'{at}.{part}.weight': (width, width) for part in ('wq', 'wk', 'wv', 'wo')})
-    def norms(at, names, width): layout.update({f'{at}.{name}.weight': (width,) for name in names})
-    def gated(at, width):
-        hidden = int(width*config.ratio)
-        layout.update({f'{at}.gate_proj.weight': (hidden, width), f'{at}.up_proj.weight': (hidden, width), f'{at}.down_proj.weight': (width, hidden)})
 
-    layout.update({'encoder.conv.0.weight': (32, 1, 1, 25), 'encoder.conv.1.weight': (32,), 'encoder.conv.1.bias': (32,),
-                   'encoder.conv.3.weight': (D, 32, 1, P), 'encoder.conv.4.weight': (D,), 'encoder.conv.4.bias': (D,), 'encoder.pos_embed': (1, *config.table, D)})
-    attention('encoder.spatial_attn', D); attention('encoder.temporal_attn', D)
-    layout['encoder.cls_token'] = (1, 1, D)
+    def attention(at, width):
+        layout.update({f"{at}.{part}.weight": (width, width) for part in ("wq", "wk", "wv", "wo")})
+
+    def norms(at, names, width):
+        layout.update({f"{at}.{name}.weight": (width,) for name in names})
+
+    def gated(at, width):
+        hidden = int(width * config.ratio)
+        layout.update(
+            {
+                f"{at}.gate_proj.weight": (hidden, width),
+                f"{at}.up_proj.weight": (hidden, width),
+                f"{at}.down_proj.weight": (width, hidden),
+            }
+        )
+
+    layout.update(
+        {
+            "encoder.conv.0.weight": (32, 1, 1, 25),
+            "encoder.conv.1.weight": (32,),
+            "encoder.conv.1.bias": (32,),
+            "encoder.conv.3.weight": (D, 32, 1, P),
+            "encoder.conv.4.weight": (D,),
+            "encoder.conv.4.bias": (D,),
+            "encoder.pos_embed": (1, *config.table, D),
+        }
+    )
+    attention("encoder.spatial_attn", D)
+    attention("encoder.temporal_attn", D)
+    layout["encoder.cls_token"] = (1, 1, D)
     for i in range(config.n_blocks):
-        at = f'encoder.block.{i}'
-        norms(at, ('input_norm', 'post_attention_layernorm'), D); attention(f'{at}.self_attn', D); gated(f'{at}.mlp', D)
-    norms('encoder', ('norm',), D)
-    layout.update({'decoder.encoder_proj.weight': (E, D), 'decoder.encoder_proj.bias': (E,), 'decoder.mask_token': (1, 1, 1, E), 'decoder.pos_embed': (1, *config.table, E)})
+        at = f"encoder.block.{i}"
+        norms(at, ("input_norm", "post_attention_layernorm"), D)
+        attention(f"{at}.self_attn", D)
+        gated(f"{at}.mlp", D)
+    norms("encoder", ("norm",), D)
+    layout.update(
+        {
+            "decoder.encoder_proj.weight": (E, D),
+            "decoder.encoder_proj.bias": (E,),
+            "decoder.mask_token": (1, 1, 1, E),
+            "decoder.pos_embed": (1, *config.table, E),
+        }
+    )
     for i in range(config.n_render_blocks):
-        at = f'decoder.block.{i}'
-        norms(at, ('norm_1', 'norm_2', 'norm_3'), E); attention(f'{at}.cross_attn', E); attention(f'{at}.self_attn', E); gated(f'{at}.mlp', E)
-    norms('decoder', ('norm',), E)
-    layout.update({'decoder.decoder_proj.weight': (P, E), 'decoder.decoder_proj.bias': (P,)})
+        at = f"decoder.block.{i}"
+        norms(at, ("norm_1", "norm_2", "norm_3"), E)
+        attention(f"{at}.cross_attn", E)
+        attention(f"{at}.self_attn", E)
+        gated(f"{at}.mlp", E)
+    norms("decoder", ("norm",), E)
+    layout.update({"decoder.decoder_proj.weight": (P, E), "decoder.decoder_proj.bias": (P,)})
     return layout
 
 # %% ../nbs/06_published.ipynb #1063af5b
 RENAMED = (
-    ('encoder.conv.0.', 'compaction.stem.fine.'), ('encoder.conv.1.', 'compaction.stem.fine_norm.'),
-    ('encoder.conv.3.', 'compaction.stem.coarse.'), ('encoder.conv.4.', 'compaction.stem.coarse_norm.'),
-    ('encoder.pos_embed', 'compaction.positions.table'), ('encoder.cls_token', 'bottleneck.class_token'),
-    ('encoder.spatial_attn.', 'compaction.spatial.attention.'), ('encoder.temporal_attn.', 'compaction.temporal.attention.'),
-    ('encoder.block.', 'bottleneck.blocks.'), ('.input_norm.', '.attention_norm.'), ('.post_attention_layernorm.', '.mlp_norm.'),
-    ('decoder.encoder_proj.', 'decoder.project.'), ('decoder.pos_embed', 'decoder.positions.table'), ('decoder.decoder_proj.', 'decoder.draw.'),
-    ('decoder.block.', 'decoder.blocks.'), ('.cross_attn.wv.', '.value.'), ('.cross_attn.wo.', '.output.'), ('.norm_2.', '.attention_norm.'), ('.norm_3.', '.mlp_norm.'),
-    ('.self_attn.', '.attention.'), ('_proj.', '.'))
-DEAD = ('encoder.norm.', '.cross_attn.wq.', '.cross_attn.wk.', '.norm_1.')
+    ("encoder.conv.0.", "compaction.stem.fine."),
+    ("encoder.conv.1.", "compaction.stem.fine_norm."),
+    ("encoder.conv.3.", "compaction.stem.coarse."),
+    ("encoder.conv.4.", "compaction.stem.coarse_norm."),
+    ("encoder.pos_embed", "compaction.positions.table"),
+    ("encoder.cls_token", "bottleneck.class_token"),
+    ("encoder.spatial_attn.", "compaction.spatial.attention."),
+    ("encoder.temporal_attn.", "compaction.temporal.attention."),
+    ("encoder.block.", "bottleneck.blocks."),
+    (".input_norm.", ".attention_norm."),
+    (".post_attention_layernorm.", ".mlp_norm."),
+    ("decoder.encoder_proj.", "decoder.project."),
+    ("decoder.pos_embed", "decoder.positions.table"),
+    ("decoder.decoder_proj.", "decoder.draw."),
+    ("decoder.block.", "decoder.blocks."),
+    (".cross_attn.wv.", ".value."),
+    (".cross_attn.wo.", ".output."),
+    (".norm_2.", ".attention_norm."),
+    (".norm_3.", ".mlp_norm."),
+    (".self_attn.", ".attention."),
+    ("_proj.", "."),
+)
+DEAD = ("encoder.norm.", ".cross_attn.wq.", ".cross_attn.wk.", ".norm_1.")
 
-def is_dead(name:str) -> bool: # has no effect on what one token draws
+# %% ../nbs/06_published.ipynb #7011acb0
+def is_dead(name: str) -> bool:
+    "Has no effect on what one token draws."
     return any(part in name for part in DEAD)
 
 # %% ../nbs/06_published.ipynb #ec6e16e3
 def rename_published(
-    state:dict, # name → tensor, as the authors' code stores them
-) -> dict:      # as our modules name them, without those that have no effect
+    state: dict,  # name → tensor, as the authors' code stores them
+) -> dict:  # as our modules name them, without those that have no effect
     "The published layout in our names."
     renamed = {}
     for name, value in state.items():
-        if is_dead(name): continue
-        for old, new in RENAMED: name = name.replace(old, new)
-        renamed[name] = value.squeeze(2) if name.startswith('compaction.stem') and value.ndim == 4 else value.squeeze(0) if name.endswith('table') else value
-    if 'decoder.mask_token' in renamed: renamed['decoder.mask_token'] = renamed['decoder.mask_token'].flatten()
+        if is_dead(name):
+            continue
+        for old, new in RENAMED:
+            name = name.replace(old, new)
+        renamed[name] = (
+            value.squeeze(2)
+            if name.startswith("compaction.stem") and value.ndim == 4
+            else value.squeeze(0)
+            if name.endswith("table")
+            else value
+        )
+    if "decoder.mask_token" in renamed:
+        renamed["decoder.mask_token"] = renamed["decoder.mask_token"].flatten()
     return renamed
 
 # %% ../nbs/06_published.ipynb #d07891a7
 def read_state(
-    path:str|os.PathLike, # `.safetensors`, or `.pt` / `.pth` / `.bin` that holds tensors only
-) -> dict:                # name → tensor; tensors inside dicts are called `outer.inner`
+    path: str | os.PathLike,  # `.safetensors`, or `.pt` / `.pth` / `.bin` that holds tensors only
+) -> dict:  # name → tensor; tensors inside dicts are called `outer.inner`
     "Tensors from a file; nothing in it is executed."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no weights at {path}" + (': it is a folder; SPOTR.from_pretrained reads folders' if path.is_dir() else ''))
-    with open(path, 'rb') as file: start = file.read(9)
-    safe = start[8:] == b'{' or path.suffix == '.safetensors'
-    if not safe and not start.startswith((b'PK', b'\x80')): raise ValueError(f"{path} is no file of weights, it starts with {start!r}: fetch the file itself, not the page that shows it")
-    try: content = load_file(path) if safe else torch.load(path, map_location='cpu', weights_only=True)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights at {path}" + (": it is a folder; SPOTR.from_pretrained reads folders" if path.is_dir() else "")
+        )
+    with open(path, "rb") as file:
+        start = file.read(9)
+    safe = start[8:] == b"{" or path.suffix == ".safetensors"
+    if not safe and not start.startswith((b"PK", b"\x80")):
+        raise ValueError(
+            f"{path} is no file of weights, it starts with {start!r}: fetch the file itself, not the page that shows it"
+        )
+    try:
+        content = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise ValueError(f"{path} holds more than tensors{_wanted(error)}, and loading it could run code, so it is refused: "
-                         "where you trust it, load it with the code it came from and keep model.state_dict() with torch.save or safetensors") from error
-    except Exception as error: raise ValueError(f"{path} is damaged ({type(error).__name__}: {(str(error).splitlines() or ['empty'])[0][:120]}): fetch or write it again") from error
+        raise ValueError(
+            f"{path} holds more than tensors{_wanted(error)}, and loading it could run code, so it is refused: "
+            "where you trust it, load it with the code it came from and keep model.state_dict() with torch.save or safetensors"
+        ) from error
+    except Exception as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {(str(error).splitlines() or ['empty'])[0][:120]}): fetch or write it again"
+        ) from error
     state = dict(_tensors(content))
-    if not state: raise ValueError(f"{path} holds no tensors by name: keep model.state_dict(), found {type(content).__name__}")
+    if not state:
+        raise ValueError(f"{path} holds no tensors by name: keep model.state_dict(), found {type(content).__name__}")
     return state
 
-def _wanted(error): # what a pickle asked for, as torch says it
-    words = str(error).split('GLOBAL ')
-    return f" (it calls {words[1].split()[0]})" if len(words) > 1 else ''
+# %% ../nbs/06_published.ipynb #83837087
+def _wanted(error):
+    "What a pickle asked for, as torch says it."
+    words = str(error).split("GLOBAL ")
+    return f" (it calls {words[1].split()[0]})" if len(words) > 1 else ""
 
-def _tensors(content, prefix=''): # name, tensor: of a dict, and of the dicts in it
-    if isinstance(content, torch.Tensor) and prefix: yield prefix[:-1], content.detach()
+
+def _tensors(content, prefix=""):
+    "Name, tensor: of a dict, and of the dicts in it."
+    if isinstance(content, torch.Tensor) and prefix:
+        yield prefix[:-1], content.detach()
     elif isinstance(content, Mapping):
-        for name, value in content.items(): yield from _tensors(value, f'{prefix}{name}.')
+        for name, value in content.items():
+            yield from _tensors(value, f"{prefix}{name}.")
 
 # %% ../nbs/06_published.ipynb #a63287bc
-LANDMARKS = {'encoder.': 'cls_token', 'decoder.': 'mask_token'}
+LANDMARKS = {"encoder.": "cls_token", "decoder.": "mask_token"}
 
+# %% ../nbs/06_published.ipynb #13661003
 def gather_parts(
-    states:list[dict], # one or two, name → tensor, under any prefix
-) -> dict:             # name → float32 tensor, under `encoder.` and `decoder.`; what belongs to neither is left out
+    states: list[dict],  # one or two, name → tensor, under any prefix
+) -> dict:  # name → float32 tensor, under `encoder.` and `decoder.`; what belongs to neither is left out
     "Encoder and decoder, wherever they are, as the authors' code calls them."
     gathered = {}
     for part, landmark in LANDMARKS.items():
-        found = [(state, name.removesuffix(landmark)) for state in states for name in state if name.split('.')[-1] == landmark]
+        found = [
+            (state, name.removesuffix(landmark))
+            for state in states
+            for name in state
+            if name.split(".")[-1] == landmark
+        ]
         if len(found) != 1:
-            seen = f"{', '.join(prefix + landmark for _, prefix in found)}: pass the one you want as a dict" if found else f"{', '.join(list(states[0])[:4])} …: pass encoder and decoder, as one file or as two"
-            raise ValueError(f"these weights are not in the published layout: {'more than one' if found else 'no'} tensor called {part}{landmark}; found {seen}")
-        (state, prefix), = found
-        gathered |= {part + name.removeprefix(prefix): _as_float(part + name.removeprefix(prefix), value) for name, value in state.items() if name.startswith(prefix)}
+            seen = (
+                f"{', '.join(prefix + landmark for _, prefix in found)}: pass the one you want as a dict"
+                if found
+                else f"{', '.join(list(states[0])[:4])} …: pass encoder and decoder, as one file or as two"
+            )
+            raise ValueError(
+                f"these weights are not in the published layout: {'more than one' if found else 'no'} tensor called {part}{landmark}; found {seen}"
+            )
+        ((state, prefix),) = found
+        gathered |= {
+            part + name.removeprefix(prefix): _as_float(part + name.removeprefix(prefix), value)
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
     return gathered
 
-def _as_float(name, value): # float32; half precision becomes it exactly
-    if not value.is_floating_point(): raise ValueError(f"{name} is {value.dtype}, not floating-point: quantised weights have to be restored first")
-    if not value.isfinite().all(): raise ValueError(f"{name} holds NaN or infinity: the file is damaged, or training diverged")
+# %% ../nbs/06_published.ipynb #09bdf2bd
+def _as_float(name, value):
+    "Float32; half precision becomes it exactly."
+    if not value.is_floating_point():
+        raise ValueError(f"{name} is {value.dtype}, not floating-point: quantised weights have to be restored first")
+    if not value.isfinite().all():
+        raise ValueError(f"{name} holds NaN or infinity: the file is damaged, or training diverged")
     return value.float()
 
 # %% ../nbs/06_published.ipynb #c5838f52
 def published_config(
-    state:dict,        # name → tensor, under `encoder.` and `decoder.`
-    n_heads:int,       # attention heads of the blocks
-    sfreq:float=200.,  # Hz
+    state: dict,  # name → tensor, under `encoder.` and `decoder.`
+    n_heads: int,  # attention heads of the blocks
+    sfreq: float = 200.0,  # Hz
 ) -> SpotrConfig:
     "The sizes of a model, read off its weights."
+
     def sizes(name, n_axes):
-        if name not in state: raise ValueError(f"{name} is missing: these weights are not whole, or not in the published layout")
-        if state[name].ndim != n_axes: raise ValueError(f"{name} has shape {list(state[name].shape)}, expected {n_axes} axes: these weights are not in the published layout")
+        if name not in state:
+            raise ValueError(f"{name} is missing: these weights are not whole, or not in the published layout")
+        if state[name].ndim != n_axes:
+            raise ValueError(
+                f"{name} has shape {list(state[name].shape)}, expected {n_axes} axes: these weights are not in the published layout"
+            )
         return state[name].shape
-    count = lambda part: 1 + max((int(name.split('.')[2]) for name in state if name.startswith(f'{part}.block.') and name.split('.')[2].isdigit()), default=0)
-    (dim, _, _, patch), (render_dim, _), (_, *table, _) = sizes('encoder.conv.3.weight', 4), sizes('decoder.encoder_proj.weight', 2), sizes('encoder.pos_embed', 4)
-    hidden, render_hidden = (sizes(f'{part}.block.0.mlp.gate_proj.weight', 2)[0] for part in ('encoder', 'decoder'))
-    ratio = next((ratio for ratio in (hidden/dim, math.nextafter(hidden/dim, math.inf)) if (int(dim*ratio), int(render_dim*ratio)) == (hidden, render_hidden)), None) # the next one where hidden/dim·dim falls short
+
+    count = lambda part: (
+        1
+        + max(
+            (
+                int(name.split(".")[2])
+                for name in state
+                if name.startswith(f"{part}.block.") and name.split(".")[2].isdigit()
+            ),
+            default=0,
+        )
+    )
+    (dim, _, _, patch), (render_dim, _), (_, *table, _) = (
+        sizes("encoder.conv.3.weight", 4),
+        sizes("decoder.encoder_proj.weight", 2),
+        sizes("encoder.pos_embed", 4),
+    )
+    hidden, render_hidden = (sizes(f"{part}.block.0.mlp.gate_proj.weight", 2)[0] for part in ("encoder", "decoder"))
+    # the next one where hidden/dim·dim falls short
+    ratio = next(
+        (
+            ratio
+            for ratio in (hidden / dim, math.nextafter(hidden / dim, math.inf))
+            if (int(dim * ratio), int(render_dim * ratio)) == (hidden, render_hidden)
+        ),
+        None,
+    )
     possible = [n for n in range(1, dim + 1) if dim % n == 0 and render_dim % n == 0]
-    if n_heads not in possible: raise ValueError(f"n_heads={n_heads!r} does not divide the widths of these weights, {dim} (encoder.conv.3.weight) and {render_dim} (decoder.encoder_proj.weight): pass the number they were trained with, one of {', '.join(map(str, possible))}")
-    if dim % 8: raise ValueError(f"encoder.conv.3.weight is {dim} wide, and the 8 heads of encoder.spatial_attn do not divide that: these weights are not in the published layout")
-    if 200 % patch: raise ValueError(f"encoder.conv.3.weight has patches of {patch} samples: windows are padded to multiples of 200 samples, so a patch must divide 200")
-    if ratio is None: raise ValueError(f"decoder.block.0.mlp.gate_proj.weight widens {render_dim} to {render_hidden}, encoder.block.0.mlp.gate_proj.weight {dim} to {hidden}: one ratio for both is all that SpotrConfig can hold")
-    return SpotrConfig(dim=dim, n_heads=int(n_heads), n_blocks=count('encoder'), patch=patch, stem='conv', render_dim=render_dim, n_render_blocks=count('decoder'), renderer='attention', ratio=ratio, sfreq=sfreq, published=True, table=tuple(table))
+    if n_heads not in possible:
+        raise ValueError(
+            f"n_heads={n_heads!r} does not divide the widths of these weights, {dim} (encoder.conv.3.weight) and {render_dim} (decoder.encoder_proj.weight): pass the number they were trained with, one of {', '.join(map(str, possible))}"
+        )
+    if dim % 8:
+        raise ValueError(
+            f"encoder.conv.3.weight is {dim} wide, and the 8 heads of encoder.spatial_attn do not divide that: these weights are not in the published layout"
+        )
+    if 200 % patch:
+        raise ValueError(
+            f"encoder.conv.3.weight has patches of {patch} samples: windows are padded to multiples of 200 samples, so a patch must divide 200"
+        )
+    if ratio is None:
+        raise ValueError(
+            f"decoder.block.0.mlp.gate_proj.weight widens {render_dim} to {render_hidden}, encoder.block.0.mlp.gate_proj.weight {dim} to {hidden}: one ratio for both is all that SpotrConfig can hold"
+        )
+    return SpotrConfig(
+        dim=dim,
+        n_heads=int(n_heads),
+        n_blocks=count("encoder"),
+        patch=patch,
+        stem="conv",
+        render_dim=render_dim,
+        n_render_blocks=count("decoder"),
+        renderer="attention",
+        ratio=ratio,
+        sfreq=sfreq,
+        published=True,
+        table=tuple(table),
+    )
 
 # %% ../nbs/06_published.ipynb #60a6a963
 def check_layout(
-    state:dict,          # name → tensor, under `encoder.` and `decoder.`
-    config:SpotrConfig): # sizes of the model
+    state: dict,  # name → tensor, under `encoder.` and `decoder.`
+    config: SpotrConfig,  # sizes of the model
+):
     "An error that names what is missing, too many or of another shape; weights without effect may be missing."
-    layout, some = published_layout(config), lambda names: ', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '')
+    layout, some = (
+        published_layout(config),
+        lambda names: ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""),
+    )
     missing = [name for name in layout if name not in state and not is_dead(name)]
-    if missing: raise ValueError(f"{some(missing)} missing: these weights are not whole; the layout of {config.n_blocks} + {config.n_render_blocks} blocks has {len(layout)} tensors")
+    if missing:
+        raise ValueError(
+            f"{some(missing)} missing: these weights are not whole; the layout of {config.n_blocks} + {config.n_render_blocks} blocks has {len(layout)} tensors"
+        )
     strange = [name for name in state if name not in layout]
-    if strange: raise ValueError(f"{some(strange)} unknown: these weights are of another model, or of a later version; remove what you know to be without effect")
+    if strange:
+        raise ValueError(
+            f"{some(strange)} unknown: these weights are of another model, or of a later version; remove what you know to be without effect"
+        )
     for name, shape in layout.items():
-        if name in state and state[name].shape != shape: raise ValueError(f"{name} has shape {list(state[name].shape)}, expected {list(shape)} beside the other tensors: these weights are not of one model in the published layout")
+        if name in state and state[name].shape != shape:
+            raise ValueError(
+                f"{name} has shape {list(state[name].shape)}, expected {list(shape)} beside the other tensors: these weights are not of one model in the published layout"
+            )
 
 # %% ../nbs/06_published.ipynb #f2749a78
 def load_published(
-    state,                # name → tensor; or a file; or two of either, encoder and decoder
-    n_heads:int,          # attention heads of the blocks, which the weights do not tell; 8 in the paper
-    sfreq:float=200.,     # Hz
-    kind:type|None=None,   # a subclass of SPOTR to make
+    state,  # name → tensor; or a file; or two of either, encoder and decoder
+    n_heads: int,  # attention heads of the blocks, which the weights do not tell; 8 in the paper
+    sfreq: float = 200.0,  # Hz
+    kind: type | None = None,  # a subclass of SPOTR to make
 ) -> SPOTR:
     "A model from weights in the authors' layout."
     state = read_published(state)
@@ -176,158 +340,258 @@ def load_published(
     model.load_state_dict(rename_published(state))
     return model.eval()
 
-def read_published(state) -> dict: # name → tensor, under `encoder.` and `decoder.`, from one or two files or states
+
+def read_published(state) -> dict:
+    "Name → tensor, under `encoder.` and `decoder.`, from one or two files or states."
     parts = state if isinstance(state, (tuple, list)) else [state]
-    if not 1 <= len(parts) <= 2: raise ValueError(f"pass one file, or encoder and decoder as two, found {len(parts)}")
+    if not 1 <= len(parts) <= 2:
+        raise ValueError(f"pass one file, or encoder and decoder as two, found {len(parts)}")
     return gather_parts([dict(_tensors(part)) if isinstance(part, Mapping) else read_state(part) for part in parts])
 
 # %% ../nbs/06_published.ipynb #64ff33da
 def plain_target(
-    x:torch.Tensor, # windows `[B, C, L]`
+    x: torch.Tensor,  # windows `[B, C, L]`
 ) -> torch.Tensor:  # `[B, C, L']`, L' the next multiple of 200
     "Z-scored windows, filled up with zeros: what the published decoder is asked to draw."
-    return F.pad((x - x.mean(-1, keepdim=True))/(x.std(-1, keepdim=True) + 1e-6), (0, -x.shape[-1] % 200))
+    return F.pad((x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-6), (0, -x.shape[-1] % 200))
 
 # %% ../nbs/06_published.ipynb #9bde0201
-def plain_attention(w, name, queries, keys, n_heads): # w: name → tensor; beyond a million scores the queries go in slices, or 16,384 places would not fit into memory
+def plain_attention(
+    w, name, queries, keys, n_heads
+):  # w: name → tensor; beyond a million scores the queries go in slices, or 16,384 places would not fit into memory
     "softmax(q·kᵀ/√d)·v, and the output projection."
-    q, k, v = ((rows @ w[f'{name}.{part}.weight'].mT).unflatten(-1, (n_heads, -1)).transpose(-2, -3) for part, rows in (('wq', queries), ('wk', keys), ('wv', keys)))
-    seen = torch.cat([torch.softmax(some @ k.mT/q.shape[-1]**.5, -1) @ v for some in q.split(max(1, 2**20//k.shape[-2]), -2)], -2)
-    return seen.transpose(-2, -3).flatten(-2) @ w[f'{name}.wo.weight'].mT
+    q, k, v = (
+        (rows @ w[f"{name}.{part}.weight"].mT).unflatten(-1, (n_heads, -1)).transpose(-2, -3)
+        for part, rows in (("wq", queries), ("wk", keys), ("wv", keys))
+    )
+    seen = torch.cat(
+        [torch.softmax(some @ k.mT / q.shape[-1] ** 0.5, -1) @ v for some in q.split(max(1, 2**20 // k.shape[-2]), -2)],
+        -2,
+    )
+    return seen.transpose(-2, -3).flatten(-2) @ w[f"{name}.wo.weight"].mT
+
 
 def plain_gated(w, name, rows):
     "SwiGLU: down(silu(gate)·up)."
-    return (F.silu(rows @ w[f'{name}.gate_proj.weight'].mT)*(rows @ w[f'{name}.up_proj.weight'].mT)) @ w[f'{name}.down_proj.weight'].mT
+    return (F.silu(rows @ w[f"{name}.gate_proj.weight"].mT) * (rows @ w[f"{name}.up_proj.weight"].mT)) @ w[
+        f"{name}.down_proj.weight"
+    ].mT
 
+# %% ../nbs/06_published.ipynb #f76077d7
 def plain_norm(w, name, rows):
     "Divided by the root mean square."
-    return rows*torch.rsqrt(rows.square().mean(-1, keepdim=True) + 1e-6)*w[f'{name}.weight']
+    return rows * torch.rsqrt(rows.square().mean(-1, keepdim=True) + 1e-6) * w[f"{name}.weight"]
 
 # %% ../nbs/06_published.ipynb #6e65e537
 def plain_encode(
-    w:dict,          # name → tensor, published layout
-    x:torch.Tensor,  # windows `[B, C, L]`
-    n_heads:int,     # attention heads of the blocks
-) -> torch.Tensor:   # `[B, 1 + C + N, D]`; the first is the token
+    w: dict,  # name → tensor, published layout
+    x: torch.Tensor,  # windows `[B, C, L]`
+    n_heads: int,  # attention heads of the blocks
+) -> torch.Tensor:  # `[B, 1 + C + N, D]`; the first is the token
     "The published encoder, in plain operations."
-    def stem_norm(rows, name): return F.gelu(F.layer_norm(rows.mT, rows.shape[1:2], w[f'{name}.weight'], w[f'{name}.bias'], 1e-6), approximate='tanh').mT
+
+    def stem_norm(rows, name):
+        return F.gelu(
+            F.layer_norm(rows.mT, rows.shape[1:2], w[f"{name}.weight"], w[f"{name}.bias"], 1e-6), approximate="tanh"
+        ).mT
+
     z = plain_target(x)
-    rows = stem_norm(F.conv1d(z.flatten(0, 1)[:, None], w['encoder.conv.0.weight'][:, :, 0], padding=12), 'encoder.conv.1')                # [B·C, 32, L']
-    rows = stem_norm(F.conv1d(rows, w['encoder.conv.3.weight'][:, :, 0], stride=w['encoder.conv.3.weight'].shape[-1]), 'encoder.conv.4')  # [B·C, D, N]
-    grid = rows.mT.unflatten(0, z.shape[:2])                                                                                             # [B, C, N, D]
-    grid = grid + w['encoder.pos_embed'][:, :grid.shape[1], :grid.shape[2]]
-    spatial, across = grid + plain_attention(w, 'encoder.spatial_attn', grid, grid, 8), grid.transpose(1, 2)
-    temporal = across + plain_attention(w, 'encoder.temporal_attn', across, across, 8)
-    tokens = torch.cat([w['encoder.cls_token'].expand(len(x), -1, -1), spatial.mean(2), temporal.mean(2)], 1)
-    for i in range(sum('.input_norm.' in name for name in w)):
-        seen = plain_norm(w, f'encoder.block.{i}.input_norm', tokens)
-        tokens = tokens + plain_attention(w, f'encoder.block.{i}.self_attn', seen, seen, n_heads)
-        tokens = tokens + plain_gated(w, f'encoder.block.{i}.mlp', plain_norm(w, f'encoder.block.{i}.post_attention_layernorm', tokens))
+    # [B·C, 32, L']
+    rows = stem_norm(
+        F.conv1d(z.flatten(0, 1)[:, None], w["encoder.conv.0.weight"][:, :, 0], padding=12), "encoder.conv.1"
+    )
+    # [B·C, D, N]
+    rows = stem_norm(
+        F.conv1d(rows, w["encoder.conv.3.weight"][:, :, 0], stride=w["encoder.conv.3.weight"].shape[-1]),
+        "encoder.conv.4",
+    )
+    grid = rows.mT.unflatten(0, z.shape[:2])  # [B, C, N, D]
+    grid = grid + w["encoder.pos_embed"][:, : grid.shape[1], : grid.shape[2]]
+    spatial, across = grid + plain_attention(w, "encoder.spatial_attn", grid, grid, 8), grid.transpose(1, 2)
+    temporal = across + plain_attention(w, "encoder.temporal_attn", across, across, 8)
+    tokens = torch.cat([w["encoder.cls_token"].expand(len(x), -1, -1), spatial.mean(2), temporal.mean(2)], 1)
+    for i in range(sum(".input_norm." in name for name in w)):
+        seen = plain_norm(w, f"encoder.block.{i}.input_norm", tokens)
+        tokens = tokens + plain_attention(w, f"encoder.block.{i}.self_attn", seen, seen, n_heads)
+        tokens = tokens + plain_gated(
+            w, f"encoder.block.{i}.mlp", plain_norm(w, f"encoder.block.{i}.post_attention_layernorm", tokens)
+        )
     return tokens
 
 # %% ../nbs/06_published.ipynb #fcfa6e09
 def plain_draw(
-    w:dict,               # name → tensor, published layout
-    tokens:torch.Tensor,  # `[B, k, D]`: what the decoder may look at; k = 1 for the token alone
-    n_channels:int,       # channels C to draw
-    n_patches:int,        # patches N to draw in each
-    n_heads:int,          # attention heads
-) -> torch.Tensor:        # `[B, C, N·P]`
+    w: dict,  # name → tensor, published layout
+    tokens: torch.Tensor,  # `[B, k, D]`: what the decoder may look at; k = 1 for the token alone
+    n_channels: int,  # channels C to draw
+    n_patches: int,  # patches N to draw in each
+    n_heads: int,  # attention heads
+) -> torch.Tensor:  # `[B, C, N·P]`
     "The published decoder, in plain operations."
-    handed = tokens @ w['decoder.encoder_proj.weight'].mT + w['decoder.encoder_proj.bias']
-    rows = (w['decoder.mask_token'] + w['decoder.pos_embed'][:, :n_channels, :n_patches]).flatten(1, 2).expand(len(tokens), -1, -1)  # [B, C·N, E]
-    for i in range(sum('.norm_1.' in name for name in w)):
-        rows = rows + plain_attention(w, f'decoder.block.{i}.cross_attn', plain_norm(w, f'decoder.block.{i}.norm_1', rows), handed, n_heads)
-        seen = plain_norm(w, f'decoder.block.{i}.norm_2', rows)
-        rows = rows + plain_attention(w, f'decoder.block.{i}.self_attn', seen, seen, n_heads)
-        rows = rows + plain_gated(w, f'decoder.block.{i}.mlp', plain_norm(w, f'decoder.block.{i}.norm_3', rows))
-    drawn = plain_norm(w, 'decoder.norm', rows) @ w['decoder.decoder_proj.weight'].mT + w['decoder.decoder_proj.bias']
+    handed = tokens @ w["decoder.encoder_proj.weight"].mT + w["decoder.encoder_proj.bias"]
+    # [B, C·N, E]
+    rows = (
+        (w["decoder.mask_token"] + w["decoder.pos_embed"][:, :n_channels, :n_patches])
+        .flatten(1, 2)
+        .expand(len(tokens), -1, -1)
+    )
+    for i in range(sum(".norm_1." in name for name in w)):
+        rows = rows + plain_attention(
+            w, f"decoder.block.{i}.cross_attn", plain_norm(w, f"decoder.block.{i}.norm_1", rows), handed, n_heads
+        )
+        seen = plain_norm(w, f"decoder.block.{i}.norm_2", rows)
+        rows = rows + plain_attention(w, f"decoder.block.{i}.self_attn", seen, seen, n_heads)
+        rows = rows + plain_gated(w, f"decoder.block.{i}.mlp", plain_norm(w, f"decoder.block.{i}.norm_3", rows))
+    drawn = plain_norm(w, "decoder.norm", rows) @ w["decoder.decoder_proj.weight"].mT + w["decoder.decoder_proj.bias"]
     return drawn.reshape(len(tokens), n_channels, -1)
 
 # %% ../nbs/06_published.ipynb #4b3732e6
 def random_published(
-    config:SpotrConfig,  # sizes of the model
-    seed:int=0,          # of the numbers
-) -> dict:               # name → tensor
+    config: SpotrConfig,  # sizes of the model
+    seed: int = 0,  # of the numbers
+) -> dict:  # name → tensor
     "Random weights in the published layout."
     draw = torch.Generator().manual_seed(seed)
-    return {name: torch.randn(shape, generator=draw)/(shape[-1]**.5 if len(shape) == 2 else 3) for name, shape in published_layout(config).items()}
+    return {
+        name: torch.randn(shape, generator=draw) / (shape[-1] ** 0.5 if len(shape) == 2 else 3)
+        for name, shape in published_layout(config).items()
+    }
 
 # %% ../nbs/06_published.ipynb #fb510f86
 PARITY_WINDOWS = (2, 12, 1000), (2, 1, 1950), (1, 19, 1210), (3, 3, 110), (1, 64, 600)
 
+# %% ../nbs/06_published.ipynb #33811f27
 def measure_parity(
-    model:SPOTR,           # what `load_published` made of `state`
-    state:dict,            # name → tensor, published layout
-    shapes=PARITY_WINDOWS, # of the windows, `[B, C, L]`
-    seed:int=0,            # of the windows
-) -> list[dict]:           # for each shape: relative error of token and one-token drawing
+    model: SPOTR,  # what `load_published` made of `state`
+    state: dict,  # name → tensor, published layout
+    shapes=PARITY_WINDOWS,  # of the windows, `[B, C, L]`
+    seed: int = 0,  # of the windows
+) -> list[dict]:  # for each shape: relative error of token and one-token drawing
     "Distance of a model from the plain transcription of its weights, on random windows."
     n_heads, patch, draw = model.config.n_heads, model.config.patch, torch.Generator().manual_seed(seed)
-    whole = random_published(model.config) | state                # weights without effect may be missing: any will do
+    whole = random_published(model.config) | state  # weights without effect may be missing: any will do
     exact, rows = {name: value.double() for name, value in whole.items()}, []
-    distance = lambda found, true: ((found.double() - true).norm()/true.norm()).item()
+    distance = lambda found, true: ((found.double() - true).norm() / true.norm()).item()
     for shape in shapes:
-        x = (torch.randn(shape, generator=draw) + 3*torch.randn((*shape[:2], 1), generator=draw))*10**(9*torch.rand((*shape[:2], 1), generator=draw) - 6)
+        x = (torch.randn(shape, generator=draw) + 3 * torch.randn((*shape[:2], 1), generator=draw)) * 10 ** (
+            9 * torch.rand((*shape[:2], 1), generator=draw) - 6
+        )
         with torch.inference_mode():
             found, token = model(x), plain_encode(exact, x.double(), n_heads)[:, :1]
-            drawn = plain_draw(exact, token, shape[1], -(-shape[2]//200)*200//patch, n_heads)[..., :shape[2]]
-        rows.append(dict(windows=list(shape), token=distance(found.token, token[:, 0]), drawing=distance(found.reconstruction, drawn)))
+            drawn = plain_draw(exact, token, shape[1], -(-shape[2] // 200) * 200 // patch, n_heads)[..., : shape[2]]
+        rows.append(
+            dict(
+                windows=list(shape),
+                token=distance(found.token, token[:, 0]),
+                drawing=distance(found.reconstruction, drawn),
+            )
+        )
     return rows
 
 # %% ../nbs/06_published.ipynb #7d3e55bf
 def convert_published(
-    files,                     # the authors' file, or two of them, encoder's and decoder's
-    out:str|os.PathLike,       # folder to make
-    n_heads:int,               # attention heads of the blocks, which the weights do not tell; 8 in the paper
-    sfreq:float=200.,          # Hz
-    license:str='unknown',     # the weights', as their authors say
-    overwrite:bool=False,      # replace a model that is there
-) -> dict:                     # what `card.json` holds
+    files,  # the authors' file, or two of them, encoder's and decoder's
+    out: str | os.PathLike,  # folder to make
+    n_heads: int,  # attention heads of the blocks, which the weights do not tell; 8 in the paper
+    sfreq: float = 200.0,  # Hz
+    license: str = "unknown",  # the weights', as their authors say
+    overwrite: bool = False,  # replace a model that is there
+) -> dict:  # what `card.json` holds
     "Turn published weights into a model folder with a card; written whole or not at all."
     from spotr_nb import __version__
-    files, out = [Path(file) for file in ([files] if isinstance(files, (str, os.PathLike)) else files)], Path(out).resolve()
+
+    files, out = (
+        [Path(file) for file in ([files] if isinstance(files, (str, os.PathLike)) else files)],
+        Path(out).resolve(),
+    )
     check_overwrite(out, overwrite)
     state = read_published(files)
     model = load_published(state, n_heads, sfreq)
     channels, patches = model.config.table
-    reach = patches*model.config.patch//200*200
-    card = dict(made_with=f'spotr-nb {__version__}', license=license, n_heads=n_heads,
-                sources=[dict(file=file.name, bytes=file.stat().st_size, sha256=sha256(file)) for file in files],
-                parameters=sum(p.numel() for p in model.parameters()), sizes=asdict(model.config) | dict(table=[channels, patches]), most_channels=channels, most_samples=reach,
-                parity=measure_parity(model, state, sorted({(B, min(C, channels), min(L, reach)) for B, C, L in PARITY_WINDOWS})))
-    worst = max(max(row['token'], row['drawing']) for row in card['parity'])
-    if not worst < 1e-3: raise ValueError(f"nothing was written: the converted model is {worst:.1e} from the plain transcription of {', '.join(file.name for file in files)}, where 1e-5 is usual; please report this")
+    reach = patches * model.config.patch // 200 * 200
+    card = dict(
+        made_with=f"spotr-nb {__version__}",
+        license=license,
+        n_heads=n_heads,
+        sources=[dict(file=file.name, bytes=file.stat().st_size, sha256=sha256(file)) for file in files],
+        parameters=sum(p.numel() for p in model.parameters()),
+        sizes=asdict(model.config) | dict(table=[channels, patches]),
+        most_channels=channels,
+        most_samples=reach,
+        parity=measure_parity(
+            model, state, sorted({(B, min(C, channels), min(L, reach)) for B, C, L in PARITY_WINDOWS})
+        ),
+    )
+    worst = max(max(row["token"], row["drawing"]) for row in card["parity"])
+    if not worst < 1e-3:
+        raise ValueError(
+            f"nothing was written: the converted model is {worst:.1e} from the plain transcription of {', '.join(file.name for file in files)}, where 1e-5 is usual; please report this"
+        )
     with writing_folder(out, CONVERTED) as new:
-        new.mkdir(); model.save_pretrained(new); write_json(new/'card.json', card)
-        (new/'README.md').write_text(describe_conversion(card, out.name), encoding='utf-8')
+        new.mkdir()
+        model.save_pretrained(new)
+        write_json(new / "card.json", card)
+        (new / "README.md").write_text(describe_conversion(card, out.name), encoding="utf-8")
     return card
 
 # %% ../nbs/06_published.ipynb #5cc214a4
-CONVERTED = {'model.safetensors', 'config.json', 'card.json', 'README.md'}
+CONVERTED = {"model.safetensors", "config.json", "card.json", "README.md"}
+
 
 def check_overwrite(
-    out:Path,        # folder that is to be made
-    overwrite:bool): # replace a model that is there
+    out: Path,  # folder that is to be made
+    overwrite: bool,  # replace a model that is there
+):
     "An error unless there is nothing at `out`, or a model that may go."
     check_replaceable(out, CONVERTED)
-    if out.exists() and any(out.iterdir()) and not overwrite: raise FileExistsError(f"{out} holds a model; choose another folder, or have it replaced (overwrite=True)")
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise FileExistsError(f"{out} holds a model; choose another folder, or have it replaced (overwrite=True)")
 
 # %% ../nbs/06_published.ipynb #a00cee52
 def describe_conversion(
-    card:dict, # what `convert_published` measured
-    name:str,  # of the folder
-) -> str:      # Markdown, with the front matter that model hubs read
+    card: dict,  # what `convert_published` measured
+    name: str,  # of the folder
+) -> str:  # Markdown, with the front matter that model hubs read
     "The README of a converted model."
-    sizes, row = card['sizes'], lambda *cells: '| ' + ' | '.join(map(str, cells)) + ' |'
-    seconds = card['most_samples']/sizes['sfreq']
-    return '\n'.join([
-        '---', 'library_name: spotr-nb', 'pipeline_tag: feature-extraction', f"license: {json.dumps(card['license'])}", 'tags: [spotr, biosignals, eeg, ieeg, ecg, ppg]', '---', '', f'# {name}', '',
-        f"SPOTR (Gui et al., IJCAI 2026, arXiv 2606.21973): one token of {sizes['dim']} numbers from a window of EEG, iEEG, ECG or PPG. {card['parameters']/1e6:.1f} M parameters, {sizes['n_blocks']} + {sizes['n_render_blocks']} blocks, {card['n_heads']} heads.",
-        "The weights are the authors'; the files below were converted to the modules of spotr-nb, which leaves out what has no effect when one token is drawn from.", '',
-        '```python', 'from spotr_nb import SPOTR', '', f'model = SPOTR.from_pretrained("{name}")', f"token = model.embed(x)   # x [n, C, L] at {sizes['sfreq']:g} Hz → [n, {sizes['dim']}]", '```', '',
-        f"Positions come from a table: at most {card['most_channels']} channels and {card['most_samples']} samples ({seconds:g} s) a window. The drawing is made from the token alone; the published decoder looks at every state of the encoder.", '',
-        '## Made from', '', row('file', 'bytes', 'sha256'), row('---', '---:', '---'), *(row(source['file'], source['bytes'], f"`{source['sha256']}`") for source in card['sources']), '',
-        '## How close', '', 'Relative distance from a plain transcription of the published formulation in double precision, same weights, random windows:', '',
-        row('windows [n, C, L]', 'token', 'drawing'), row('---', '---:', '---:'), *(row(found['windows'], f"{found['token']:.1e}", f"{found['drawing']:.1e}") for found in card['parity']), '',
-        f"Converted with {card['made_with']}. Numbers for machines: `card.json`.", ''])
+    sizes, row = card["sizes"], lambda *cells: "| " + " | ".join(map(str, cells)) + " |"
+    seconds = card["most_samples"] / sizes["sfreq"]
+    return "\n".join(
+        [
+            "---",
+            "library_name: spotr-nb",
+            "pipeline_tag: feature-extraction",
+            f"license: {json.dumps(card['license'])}",
+            "tags: [spotr, biosignals, eeg, ieeg, ecg, ppg]",
+            "---",
+            "",
+            f"# {name}",
+            "",
+            f"SPOTR (Gui et al., IJCAI 2026, arXiv 2606.21973): one token of {sizes['dim']} numbers from a window of EEG, iEEG, ECG or PPG. {card['parameters'] / 1e6:.1f} M parameters, {sizes['n_blocks']} + {sizes['n_render_blocks']} blocks, {card['n_heads']} heads.",
+            "The weights are the authors'; the files below were converted to the modules of spotr-nb, which leaves out what has no effect when one token is drawn from.",
+            "",
+            "```python",
+            "from spotr_nb import SPOTR",
+            "",
+            f'model = SPOTR.from_pretrained("{name}")',
+            f"token = model.embed(x)   # x [n, C, L] at {sizes['sfreq']:g} Hz → [n, {sizes['dim']}]",
+            "```",
+            "",
+            f"Positions come from a table: at most {card['most_channels']} channels and {card['most_samples']} samples ({seconds:g} s) a window. The drawing is made from the token alone; the published decoder looks at every state of the encoder.",
+            "",
+            "## Made from",
+            "",
+            row("file", "bytes", "sha256"),
+            row("---", "---:", "---"),
+            *(row(source["file"], source["bytes"], f"`{source['sha256']}`") for source in card["sources"]),
+            "",
+            "## How close",
+            "",
+            "Relative distance from a plain transcription of the published formulation in double precision, same weights, random windows:",
+            "",
+            row("windows [n, C, L]", "token", "drawing"),
+            row("---", "---:", "---:"),
+            *(row(found["windows"], f"{found['token']:.1e}", f"{found['drawing']:.1e}") for found in card["parity"]),
+            "",
+            f"Converted with {card['made_with']}. Numbers for machines: `card.json`.",
+            "",
+        ]
+    )

@@ -17,131 +17,180 @@ from .decoder import RenderBlock
 
 # %% ../nbs/04_statistics.ipynb #b489942d
 def band_weights(
-    n:int,          # samples of a stretch
-    sfreq:float,    # Hz
-    n_bands:int=40,
-    low:float=.5,   # centre of the first band, Hz
-    high:float=80., # and of the last, if the sampling rate reaches so far
+    n: int,  # samples of a stretch
+    sfreq: float,  # Hz
+    n_bands: int = 40,
+    low: float = 0.5,  # centre of the first band, Hz
+    high: float = 80.0,  # and of the last, if the sampling rate reaches so far
 ) -> torch.Tensor:  # `[n_bands, n//2 + 1]`, each row sums to 1
     "Triangular bands, spaced geometrically, over the bins of a real Fourier transform."
-    bins = torch.fft.rfftfreq(n, 1/sfreq)
-    centres = torch.logspace(math.log10(low), math.log10(min(high, .45*sfreq)), n_bands)
-    reach = torch.maximum(.1*centres, bins[1])
-    weights = (1 - (bins - centres[:, None]).abs()/reach[:, None]).clamp(min=0)
-    return weights/weights.sum(1, keepdim=True)
+    bins = torch.fft.rfftfreq(n, 1 / sfreq)
+    centres = torch.logspace(math.log10(low), math.log10(min(high, 0.45 * sfreq)), n_bands)
+    reach = torch.maximum(0.1 * centres, bins[1])
+    weights = (1 - (bins - centres[:, None]).abs() / reach[:, None]).clamp(min=0)
+    return weights / weights.sum(1, keepdim=True)
 
+# %% ../nbs/04_statistics.ipynb #d21aa637
 def log_spectrum(
-    z:torch.Tensor,      # z-scored windows `[B, C, L]`
-    sfreq:float,         # Hz
-    seconds:float=2.56,  # length of a stretch; half of it overlaps with the next
-    n_bands:int=40,
-) -> torch.Tensor:       # `[B, C, stretches, n_bands]`, natural logarithm
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    sfreq: float,  # Hz
+    seconds: float = 2.56,  # length of a stretch; half of it overlaps with the next
+    n_bands: int = 40,
+) -> torch.Tensor:  # `[B, C, stretches, n_bands]`, natural logarithm
     "Log power in bands, for each stretch of each channel; a window shorter than a stretch is filled with zeros."
-    waves, bands = (part.to(z) for part in _tapered_waves(round(seconds*sfreq), sfreq, n_bands))
+    waves, bands = (part.to(z) for part in _tapered_waves(round(seconds * sfreq), sfreq, n_bands))
     n = waves.shape[-1]
-    parts = F.conv1d(F.pad(z, (0, torch.sym_max(0, n - z.shape[-1]))).flatten(0, 1)[:, None], waves, stride=n//2).square()      # a Fourier transform that ONNX knows
+    # a Fourier transform that ONNX knows
+    parts = F.conv1d(
+        F.pad(z, (0, torch.sym_max(0, n - z.shape[-1]))).flatten(0, 1)[:, None], waves, stride=n // 2
+    ).square()
     power = parts.unflatten(1, (2, -1)).sum(1).transpose(1, 2).unflatten(0, z.shape[:2])
     return torch.log(power @ bands + 1e-3)
 
-@torch.compiler.assume_constant_result
-def _tapered_waves(n, sfreq, n_bands): return _tapered_waves_of(n, sfreq, n_bands)        # a constant in exported graphs
 
+@torch.compiler.assume_constant_result
+def _tapered_waves(n, sfreq, n_bands):
+    return _tapered_waves_of(n, sfreq, n_bands)  # a constant in exported graphs
+
+# %% ../nbs/04_statistics.ipynb #994e1c3c
 @lru_cache
-def _tapered_waves_of(n, sfreq, n_bands): # cosines and sines of every frequency that a band reaches, `[2·bins, 1, n]`; weights of the bands `[bins, n_bands]`
+def _tapered_waves_of(n, sfreq, n_bands):
+    "Cosines and sines of every frequency that a band reaches, `[2·bins, 1, n]`; weights of the bands `[bins, n_bands]`."
     weights, taper = band_weights(n, sfreq, n_bands), torch.hann_window(n, dtype=torch.float64)
     reached = weights.any(0).nonzero()[:, 0]
-    turns = 2*math.pi/n*(reached[:, None]*torch.arange(n) % n).double()
-    return (torch.cat([turns.cos(), turns.sin()])*taper/taper.square().sum().sqrt())[:, None].float(), weights[:, reached].T.contiguous()
+    turns = 2 * math.pi / n * (reached[:, None] * torch.arange(n) % n).double()
+    return (torch.cat([turns.cos(), turns.sin()]) * taper / taper.square().sum().sqrt())[:, None].float(), weights[
+        :, reached
+    ].T.contiguous()
 
 # %% ../nbs/04_statistics.ipynb #362b4b45
 def rhythm(
-    z:torch.Tensor,    # z-scored windows `[B, C, L]`
-    sfreq:float,       # Hz
-    seconds:float=2.,  # longest interval
-    rate:float=40.,    # of the intervals, a second
-) -> torch.Tensor:     # `[B, C, seconds·rate]`
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    sfreq: float,  # Hz
+    seconds: float = 2.0,  # longest interval
+    rate: float = 40.0,  # of the intervals, a second
+) -> torch.Tensor:  # `[B, C, seconds·rate]`
     "Autocorrelation of each channel's steepness at intervals of 1/rate to `seconds`; 0 where nothing moves."
-    steep = F.avg_pool1d(torch.diff(z).abs().flatten(0, 1)[:, None], max(1, round(sfreq/rate)))[:, 0]
+    steep = F.avg_pool1d(torch.diff(z).abs().flatten(0, 1)[:, None], max(1, round(sfreq / rate)))[:, 0]
     steep = steep - steep.mean(-1, keepdim=True)
-    n_lags, n = round(seconds*rate), steep.shape[-1]
+    n_lags, n = round(seconds * rate), steep.shape[-1]
     later = F.pad(steep, (0, n_lags))
-    lags = torch.stack([(steep*later[:, lag:lag + n]).sum(-1) for lag in range(n_lags + 1)], -1)
-    return (lags[:, 1:]/(lags[:, :1] + 1e-6)).unflatten(0, z.shape[:2])
+    lags = torch.stack([(steep * later[:, lag : lag + n]).sum(-1) for lag in range(n_lags + 1)], -1)
+    return (lags[:, 1:] / (lags[:, :1] + 1e-6)).unflatten(0, z.shape[:2])
 
 # %% ../nbs/04_statistics.ipynb #70e2d075
-QUANTILES = (.01, .05, .1, .25, .5, .75, .9, .95, .99)
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+
 
 def quantiles(
-    x:torch.Tensor, # `[…, n]`
+    x: torch.Tensor,  # `[…, n]`
 ) -> torch.Tensor:  # `[…, 9]`, at `QUANTILES`, interpolated
     "As `torch.quantile`, of which ONNX knows nothing."
-    ordered, place = x.sort(-1).values, torch.tensor(QUANTILES, device=x.device)*(x.shape[-1] - 1)
+    ordered, place = x.sort(-1).values, torch.tensor(QUANTILES, device=x.device) * (x.shape[-1] - 1)
     below = place.floor().long()
     lower, upper = ordered[..., below], ordered[..., place.ceil().long()]
-    return lower + (place - below).to(x)*(upper - lower)
+    return lower + (place - below).to(x) * (upper - lower)
 
+# %% ../nbs/04_statistics.ipynb #941c5a7a
 def window_statistics(
-    z:torch.Tensor,     # z-scored windows `[B, C, L]`
-    sfreq:float=200.,   # Hz
-) -> torch.Tensor:      # `[B, C, K]`, K = 40 + 40 + 9 + 9 + 80 + 9
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    sfreq: float = 200.0,  # Hz
+) -> torch.Tensor:  # `[B, C, K]`, K = 40 + 40 + 9 + 9 + 80 + 9
     "Statistics of each channel that hardly change when the window moves in time."
-    if torch.is_autocast_enabled(z.device.type):                                # half precision would spoil them
-        with torch.autocast(z.device.type, enabled=False): return window_statistics(z.float(), sfreq)
-    z = F.pad(z, (0, torch.sym_max(0, round(sfreq/10) - z.shape[-1])))          # a tenth of a second, for a rhythm of two steps
+    if torch.is_autocast_enabled(z.device.type):  # half precision would spoil them
+        with torch.autocast(z.device.type, enabled=False):
+            return window_statistics(z.float(), sfreq)
+    # a tenth of a second, for a rhythm of two steps
+    z = F.pad(z, (0, torch.sym_max(0, round(sfreq / 10) - z.shape[-1])))
     spectra = log_spectrum(z, sfreq)
-    values, slopes, intervals = quantiles(z), quantiles(torch.diff(z)*sfreq/200), rhythm(z, sfreq)
-    return torch.cat([spectra.exp().mean(2).log(), 3.5*spectra.std(2, correction=0), 4*values, 4*(10*slopes).asinh(), 8*intervals, 8*quantiles(intervals[..., 12:])], -1)
+    values, slopes, intervals = quantiles(z), quantiles(torch.diff(z) * sfreq / 200), rhythm(z, sfreq)
+    return torch.cat(
+        [
+            spectra.exp().mean(2).log(),
+            3.5 * spectra.std(2, correction=0),
+            4 * values,
+            4 * (10 * slopes).asinh(),
+            8 * intervals,
+            8 * quantiles(intervals[..., 12:]),
+        ],
+        -1,
+    )
+
 
 N_STATISTICS = window_statistics(torch.zeros(1, 1, 1)).shape[-1]
 
 # %% ../nbs/04_statistics.ipynb #3a76e4b5
 class StatisticsStem(nn.Module):
     "Each channel's statistics `[B, C, K]` as an embedding `[B, C, D]`."
-    def __init__(self,
-        dim:int): # width D
+
+    def __init__(
+        self,
+        dim: int,  # width D
+    ):
         super().__init__()
         self.norm, self.project = nn.LayerNorm(N_STATISTICS), nn.Linear(N_STATISTICS, dim)
-    def forward(self, statistics): return self.project(self.norm(statistics.to(self.norm.weight.dtype)))
+
+    def forward(self, statistics):
+        return self.project(self.norm(statistics.to(self.norm.weight.dtype)))
 
 # %% ../nbs/04_statistics.ipynb #eb278d59
 class StatisticsStart(nn.Module):
     "Where the token begins: all channels' statistics, each bound to its channel's place."
-    def __init__(self,
-        dim:int): # width D
+
+    def __init__(
+        self,
+        dim: int,  # width D
+    ):
         super().__init__()
         self.measured, self.weigh = StatisticsStem(dim), nn.Linear(dim, dim, bias=False)
-    def forward(self,
-        statistics,   # `[B, C, K]`
-        place,        # `[C, D]` or `[B, C, D]`, of `Positions.channels`
-        valid=None,   # `[B, C]` bool, channels that were measured; None: all
-    ):                # `[B, D]`
-        bound = (1 + self.weigh(place))*self.measured(statistics)
-        if valid is None: return bound.sum(1)/bound.shape[1]**.5
-        return (bound*valid[..., None]).sum(1)/valid.sum(1, keepdim=True).clamp(min=1)**.5
+
+    def forward(
+        self,
+        statistics,  # `[B, C, K]`
+        place,  # `[C, D]` or `[B, C, D]`, of `Positions.channels`
+        valid=None,  # `[B, C]` bool, channels that were measured; None: all
+    ):  # `[B, D]`
+        bound = (1 + self.weigh(place)) * self.measured(statistics)
+        if valid is None:
+            return bound.sum(1) / bound.shape[1] ** 0.5
+        return (bound * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1) ** 0.5
 
 # %% ../nbs/04_statistics.ipynb #2ed89d05
 class SummaryDecoder(nn.Module):
     "Say from one token `[B, D]` what each channel holds: `[B, C, K]`."
-    def __init__(self,
-        token_dim:int,         # width D of the token
-        dim:int,               # width E inside
-        ratio:float=4,         # SwiGLU's hidden width over E
-        places:bool=False):    # know channels by their places where there are any
+
+    def __init__(
+        self,
+        token_dim: int,  # width D of the token
+        dim: int,  # width E inside
+        ratio: float = 4,  # SwiGLU's hidden width over E
+        places: bool = False,  # know channels by their places where there are any
+    ):
         super().__init__()
-        self.project, self.positions, self.weigh = nn.Linear(token_dim, dim), Positions(dim, 1., places), nn.Linear(dim, dim, bias=False)
+        self.project, self.positions, self.weigh = (
+            nn.Linear(token_dim, dim),
+            Positions(dim, 1.0, places),
+            nn.Linear(dim, dim, bias=False),
+        )
         del self.positions.of_time
-        self.block, self.norm, self.draw = RenderBlock(dim, ratio), nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, N_STATISTICS)
-    def forward(self, token, n_channels, places=None): # places `[C, 3]` or `[B, C, 3]`
+        self.block, self.norm, self.draw = (
+            RenderBlock(dim, ratio),
+            nn.RMSNorm(dim, eps=1e-6),
+            nn.Linear(dim, N_STATISTICS),
+        )
+
+    def forward(self, token, n_channels, places=None):
+        "Places `[C, 3]` or `[B, C, 3]`."
         place, token = self.positions.channels(n_channels, places), self.project(token)[:, None]
-        return self.draw(self.norm(self.block(place + token + self.weigh(place)*token)))
+        return self.draw(self.norm(self.block(place + token + self.weigh(place) * token)))
 
 # %% ../nbs/04_statistics.ipynb #935c4763
 def summary_loss(
-    said:torch.Tensor,    # `[B, C, K]`, of a `SummaryDecoder`
-    wanted:torch.Tensor,  # `[B, C, K]`, of `window_statistics`
-    z:torch.Tensor,       # z-scored windows `[B, C, L]`
-    valid:torch.Tensor,   # `[B, C, L]` bool
-) -> torch.Tensor:        # scalar
+    said: torch.Tensor,  # `[B, C, K]`, of a `SummaryDecoder`
+    wanted: torch.Tensor,  # `[B, C, K]`, of `window_statistics`
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    valid: torch.Tensor,  # `[B, C, L]` bool
+) -> torch.Tensor:  # scalar
     "Mean squared error of the statistics, over channels that are measured for nine tenths of the window and move; 0 if there are none."
-    counts = (valid.float().mean(-1) >= .9) & (z.abs().amax(-1) > 0)
-    return ((said - wanted).square().mean(-1)*counts).sum()/counts.sum().clamp(min=1)
+    counts = (valid.float().mean(-1) >= 0.9) & (z.abs().amax(-1) > 0)
+    return ((said - wanted).square().mean(-1) * counts).sum() / counts.sum().clamp(min=1)

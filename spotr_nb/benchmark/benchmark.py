@@ -22,129 +22,242 @@ from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, poo
 from .tasks import TASKS, load_task, pretraining_groups, pretraining_signals
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #7575963e
-WHOLE = dict(summary=1., statistics=True, amplitude=True)
-SPOTR_ROWS = {'SPOTR': WHOLE, 'SPOTR, no statistics': WHOLE | dict(statistics=False), 'SPOTR, drawing only': {}}
-ABLATIONS = {'SPOTR, no amplitude': WHOLE | dict(amplitude=False), 'SPOTR, no summary': WHOLE | dict(summary=0.), 'SPOTR, summary × 0.3': WHOLE | dict(summary=.3), 'SPOTR, summary × 3': WHOLE | dict(summary=3.),
-             'SPOTR, patches of 50': WHOLE | dict(patch=50), 'SPOTR, four blocks': WHOLE | dict(n_blocks=4), 'SPOTR, width 256': WHOLE | dict(dim=256)}
-BASELINES = dict(MAE='MAE', LSM='LSM', SimCLR='SimCLR', Apple='Apple', AppleM='Apple-M', MSN='MSN', DINO='DINO', CrissCross='criss-cross')
-ONLY = dict(DualMasked=('dual masking', 'ecg'), xMAE=('xMAE', 'ppg'))       # systems of one modality
-CONTROLS = {f'{shown}, with statistics': system for system, shown in BASELINES.items() if system in ('MAE', 'SimCLR', 'DINO')}   # given what SPOTR is given
-RANDOM = {'random initialisation': 'SPOTR', 'random initialisation, no statistics': 'SPOTR, no statistics'}   # as they begin
-FLOORS = *RANDOM, 'principal components', 'window statistics', 'handcrafted features', 'catch22', 'HRV and morphology'
-SUPERVISED = 'SPOTR, supervised', 'residual network, supervised', 'SPOTR, fine-tuned'   # trained on labels, fold by fold
-EVERYONE = [*SPOTR_ROWS, *ABLATIONS, *BASELINES.values(), *CONTROLS, *(shown for shown, _ in ONLY.values()), *FLOORS, *SUPERVISED]   # in the order of tables
-SHOTS = 1, 5, 10                                                            # labelled windows of a class
+WHOLE = dict(summary=1.0, statistics=True, amplitude=True)
+SPOTR_ROWS = {"SPOTR": WHOLE, "SPOTR, no statistics": WHOLE | dict(statistics=False), "SPOTR, drawing only": {}}
+ABLATIONS = {
+    "SPOTR, no amplitude": WHOLE | dict(amplitude=False),
+    "SPOTR, no summary": WHOLE | dict(summary=0.0),
+    "SPOTR, summary × 0.3": WHOLE | dict(summary=0.3),
+    "SPOTR, summary × 3": WHOLE | dict(summary=3.0),
+    "SPOTR, patches of 50": WHOLE | dict(patch=50),
+    "SPOTR, four blocks": WHOLE | dict(n_blocks=4),
+    "SPOTR, width 256": WHOLE | dict(dim=256),
+}
+BASELINES = dict(
+    MAE="MAE",
+    LSM="LSM",
+    SimCLR="SimCLR",
+    Apple="Apple",
+    AppleM="Apple-M",
+    MSN="MSN",
+    DINO="DINO",
+    CrissCross="criss-cross",
+)
+ONLY = dict(DualMasked=("dual masking", "ecg"), xMAE=("xMAE", "ppg"))  # systems of one modality
+# given what SPOTR is given
+CONTROLS = {
+    f"{shown}, with statistics": system for system, shown in BASELINES.items() if system in ("MAE", "SimCLR", "DINO")
+}
+# as they begin
+RANDOM = {"random initialisation": "SPOTR", "random initialisation, no statistics": "SPOTR, no statistics"}
+FLOORS = *RANDOM, "principal components", "window statistics", "handcrafted features", "catch22", "HRV and morphology"
+# trained on labels, fold by fold
+SUPERVISED = "SPOTR, supervised", "residual network, supervised", "SPOTR, fine-tuned"
+# in the order of tables
+EVERYONE = [
+    *SPOTR_ROWS,
+    *ABLATIONS,
+    *BASELINES.values(),
+    *CONTROLS,
+    *(shown for shown, _ in ONLY.values()),
+    *FLOORS,
+    *SUPERVISED,
+]
+SHOTS = 1, 5, 10  # labelled windows of a class
 
+# %% ../../nbs/benchmark/01_benchmark.ipynb #509db659
 def entrants(
-    modality:str,
-) -> list[str]: # names, those that learn first
+    modality: str,
+) -> list[str]:  # names, those that learn first
     "Who takes part in a modality."
-    return [*SPOTR_ROWS, *BASELINES.values(), *(shown for shown, where in ONLY.values() if where == modality), *(name for name in FLOORS if name != 'HRV and morphology' or modality in ('ecg', 'ppg'))]
+    return [
+        *SPOTR_ROWS,
+        *BASELINES.values(),
+        *(shown for shown, where in ONLY.values() if where == modality),
+        *(name for name in FLOORS if name != "HRV and morphology" or modality in ("ecg", "ppg")),
+    ]
 
+# %% ../../nbs/benchmark/01_benchmark.ipynb #ab41123c
 def configuration(
-    name:str,        # of `entrants`, one that learns
-    n_channels:int,  # of the windows it will see
-):                   # the configuration, and changes to the recipe
+    name: str,  # of `entrants`, one that learns
+    n_channels: int,  # of the windows it will see
+):  # the configuration, and changes to the recipe
     "What is pretrained under a name."
     from spotr_nb.model import SIZES
     from spotr_nb.systems.interface import named_config
-    if name in SPOTR_ROWS | ABLATIONS: return replace(SIZES['tiny'], **(SPOTR_ROWS | ABLATIONS)[name]), {}
-    system = CONTROLS.get(name) or next((key for key, shown in (BASELINES | {key: shown for key, (shown, _) in ONLY.items()}).items() if shown == name), None)
-    if system is None: raise ValueError(f"nobody called {name!r} takes part; there are {', '.join(EVERYONE)}")
+
+    if name in SPOTR_ROWS | ABLATIONS:
+        return replace(SIZES["tiny"], **(SPOTR_ROWS | ABLATIONS)[name]), {}
+    system = CONTROLS.get(name) or next(
+        (key for key, shown in (BASELINES | {key: shown for key, (shown, _) in ONLY.items()}).items() if shown == name),
+        None,
+    )
+    if system is None:
+        raise ValueError(f"nobody called {name!r} takes part; there are {', '.join(EVERYONE)}")
     config = named_config(system)
-    if name in CONTROLS: config = replace(config, statistics=True)
-    if n_channels > 4 and getattr(config, 'patch', 200) < 200: config = replace(config, patch=200)
+    if name in CONTROLS:
+        config = replace(config, statistics=True)
+    if n_channels > 4 and getattr(config, "patch", 200) < 200:
+        config = replace(config, patch=200)
     return config, dict(matrix_lr=None, lr=1e-3)
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #9c9004f5
 def candidates(
-    modality:str,
-) -> list[str]: # names: `entrants`, `ABLATIONS`, `CONTROLS`, `SUPERVISED`
+    modality: str,
+) -> list[str]:  # names: `entrants`, `ABLATIONS`, `CONTROLS`, `SUPERVISED`
     "Who may be asked for by name in a modality."
     return [*entrants(modality), *ABLATIONS, *CONTROLS, *SUPERVISED]
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #f4dd6c9e
 def benchmark_corpus(
-    modality:str,
-    root:str|os.PathLike,  # holds a folder for each dataset
-    out:str|os.PathLike,   # of the benchmark
+    modality: str,
+    root: str | os.PathLike,  # holds a folder for each dataset
+    out: str | os.PathLike,  # of the benchmark
     tasks=TASKS,
-    window_seconds:float=10.,
-    pairs:bool=False,      # of ECG and PPG, for xMAE
+    window_seconds: float = 10.0,
+    pairs: bool = False,  # of ECG and PPG, for xMAE
 ) -> Corpus:
     "The unlabelled recordings of a modality; built once."
-    folder = Path(out)/'corpora'/(modality + '-pairs'*pairs)
-    if (folder/'manifest.json').is_file(): return Corpus(folder)
+    folder = Path(out) / "corpora" / (modality + "-pairs" * pairs)
+    if (folder / "manifest.json").is_file():
+        return Corpus(folder)
     if pairs:
         from spotr_nb.systems.pairs import paired_recordings
         from spotr_nb.benchmark.tasks import dataset_folder, groups_of
-        every = list(paired_recordings('troika', dataset_folder(root, 'troika'), 200.))
-        seen = pretraining_groups('troika', groups_of('troika', 'ppg', root))
+
+        every = list(paired_recordings("troika", dataset_folder(root, "troika"), 200.0))
+        seen = pretraining_groups("troika", groups_of("troika", "ppg", root))
         signals = dict(troika=[signal for signal in every if str(signal.subject) in seen])
-    else: signals = pretraining_signals(modality, root, tasks)
-    return Corpus.build(signals, folder, window_seconds=window_seconds, holdout=.1, progress=False)
+    else:
+        signals = pretraining_signals(modality, root, tasks)
+    return Corpus.build(signals, folder, window_seconds=window_seconds, holdout=0.1, progress=False)
 
+# %% ../../nbs/benchmark/01_benchmark.ipynb #fc744727
 def learned_from(
-    corpus:Corpus,
-    dataset:str,
-) -> list[str]: # subjects, or recordings without one
+    corpus: Corpus,
+    dataset: str,
+) -> list[str]:  # subjects, or recordings without one
     "Whom a corpus holds of a dataset."
-    return sorted({str(entry['subject'] or entry['recording']) for entry in corpus.recordings if entry['dataset'] == dataset})
+    return sorted(
+        {str(entry["subject"] or entry["recording"]) for entry in corpus.recordings if entry["dataset"] == dataset}
+    )
 
+# %% ../../nbs/benchmark/01_benchmark.ipynb #ce9b2718
 def pretrained(
-    name:str, modality:str, seed:int, corpus:Corpus, out, # of the benchmark
-    steps:int,
-    batch_size:int=32,
+    name: str,
+    modality: str,
+    seed: int,
+    corpus: Corpus,
+    out,  # of the benchmark
+    steps: int,
+    batch_size: int = 32,
     progress=False,
-): # the model, in evaluation mode; and seconds of training
+):  # the model, in evaluation mode; and seconds of training
     "A system pretrained for the benchmark; found again if it was."
     from spotr_nb.training.optimizers import Recipe
     from spotr_nb.training.pretraining import pretrain
-    config, changes = configuration(name, max(shard['n_channels'] for shard in corpus.shards('train')))
-    run = pretrain(config, corpus, Path(out)/'runs'/modality/f'{name}-{seed}', Recipe(**dict(steps=steps, batch_size=batch_size, seed=seed) | changes), log_every=max(1, steps//20), checkpoint_every=max(1, steps//2), progress=progress)
-    if not run.finished: raise KeyboardInterrupt
-    return run.model.eval(), run.metrics['seconds'][-1] if len(run.metrics['seconds']) else float('nan')
+
+    config, changes = configuration(name, max(shard["n_channels"] for shard in corpus.shards("train")))
+    run = pretrain(
+        config,
+        corpus,
+        Path(out) / "runs" / modality / f"{name}-{seed}",
+        Recipe(**dict(steps=steps, batch_size=batch_size, seed=seed) | changes),
+        log_every=max(1, steps // 20),
+        checkpoint_every=max(1, steps // 2),
+        progress=progress,
+    )
+    if not run.finished:
+        raise KeyboardInterrupt
+    return run.model.eval(), run.metrics["seconds"][-1] if len(run.metrics["seconds"]) else float("nan")
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #09e984d7
 def floor(
-    name:str,   # of `FLOORS`
-    modality:str, seed:int,
-    labelled,   # of the task
-    may_test,   # `[n]` bool
-):              # an embedder
+    name: str,  # of `FLOORS`
+    modality: str,
+    seed: int,
+    labelled,  # of the task
+    may_test,  # `[n]` bool
+):  # an embedder
     "What nobody had to learn, or next to nothing."
-    if name == 'handcrafted features': return Handcrafted(modality, labelled.windows.sfreq)
-    if name == 'window statistics': return WindowStatistics(labelled.windows.sfreq)
-    if name == 'catch22': return Catch22()
-    if name == 'HRV and morphology': return HrvMorphology(modality, labelled.windows.sfreq)
-    if name == 'principal components': return WaveformPCA(64).fit(labelled.windows.x[~may_test], labelled.windows.valid[~may_test])
+    if name == "handcrafted features":
+        return Handcrafted(modality, labelled.windows.sfreq)
+    if name == "window statistics":
+        return WindowStatistics(labelled.windows.sfreq)
+    if name == "catch22":
+        return Catch22()
+    if name == "HRV and morphology":
+        return HrvMorphology(modality, labelled.windows.sfreq)
+    if name == "principal components":
+        return WaveformPCA(64).fit(labelled.windows.x[~may_test], labelled.windows.valid[~may_test])
     import torch
     from spotr_nb.model import SPOTR
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return SPOTR(configuration(RANDOM[name], labelled.windows.n_channels)[0]).eval()
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #cc005ad2
-def result_path(out, task, name, seed, protocol='linear'): return Path(out)/'results'/_filed(task.name)/f"{_filed(name)}-{seed}{'' if protocol == 'linear' else '.' + protocol}.npz"
-def _filed(name): return ''.join(c if c.isalnum() else '_' for c in name)
+def result_path(out, task, name, seed, protocol="linear"):
+    return (
+        Path(out)
+        / "results"
+        / _filed(task.name)
+        / f"{_filed(name)}-{seed}{'' if protocol == 'linear' else '.' + protocol}.npz"
+    )
 
-def save_result(path, result, **facts): # a ProbeResult and what else is known, in one file without pickle
-    described = dict(auroc=result.auroc, low=result.low, high=result.high, n_train=int(result.n_train), n_test=int(result.n_test), how=result.how, metrics=result.metrics, **facts)
+
+def _filed(name):
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+# %% ../../nbs/benchmark/01_benchmark.ipynb #8738964b
+def save_result(path, result, **facts):
+    "A ProbeResult and what else is known, in one file without pickle."
+    described = dict(
+        auroc=result.auroc,
+        low=result.low,
+        high=result.high,
+        n_train=int(result.n_train),
+        n_test=int(result.n_test),
+        how=result.how,
+        metrics=result.metrics,
+        **facts,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path) as new, open(new, 'wb') as file: np.savez(file, described=np.array(json.dumps(described)), scores=result.scores, labels=result.labels, groups=np.asarray(result.groups).astype(str), folds=result.folds, **({} if result.classes is None else dict(classes=result.classes)))
+    with writing(path) as new, open(new, "wb") as file:
+        np.savez(
+            file,
+            described=np.array(json.dumps(described)),
+            scores=result.scores,
+            labels=result.labels,
+            groups=np.asarray(result.groups).astype(str),
+            folds=result.folds,
+            **({} if result.classes is None else dict(classes=result.classes)),
+        )
 
-def read_result(path): # the ProbeResult, and the other facts
+# %% ../../nbs/benchmark/01_benchmark.ipynb #6c70b499
+def read_result(path):
+    "The ProbeResult, and the other facts."
     with np.load(path, allow_pickle=False) as found:
-        described, arrays = json.loads(str(found['described'])), {name: found[name] for name in found.files if name != 'described'}
-    known = {name: described.pop(name) for name in ('auroc', 'low', 'high', 'n_train', 'n_test', 'how')}
-    return ProbeResult(**known, metrics={name: tuple(value) for name, value in described.pop('metrics').items()}, **dict(classes=None) | arrays), described
+        described, arrays = (
+            json.loads(str(found["described"])),
+            {name: found[name] for name in found.files if name != "described"},
+        )
+    known = {name: described.pop(name) for name in ("auroc", "low", "high", "n_train", "n_test", "how")}
+    return ProbeResult(
+        **known,
+        metrics={name: tuple(value) for name, value in described.pop("metrics").items()},
+        **dict(classes=None) | arrays,
+    ), described
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #6613ca10
 def answer(
-    task, labelled, may_test,  # of `load_task`
+    task,
+    labelled,
+    may_test,  # of `load_task`
     embedder,
-    protocols=('linear',),     # of 'linear', 'nearest', 'few'
-): # {protocol: ProbeResult}, 'few' as 'few1', 'few5', …; and milliseconds a window
+    protocols=("linear",),  # of 'linear', 'nearest', 'few'
+):  # {protocol: ProbeResult}, 'few' as 'few1', 'few5', …; and milliseconds a window
     "An embedder's answer to a task."
     w, groups = labelled.windows, np.asarray(labelled.groups).astype(str)
     start = time.perf_counter()
@@ -152,149 +265,288 @@ def answer(
     seconds = time.perf_counter() - start
     how, found = dict(groups=groups, may_test=may_test), {}
     for protocol in protocols:
-        if protocol not in PROTOCOLS: raise ValueError(f"a protocol must be {', '.join(PROTOCOLS)}, found {protocol!r}")
-        if task.regression and protocol != 'linear': raise ValueError(f"{task.name} asks for a number: {protocol} is for classes")
-        if protocol == 'linear': found[protocol] = linear_probe(features, labelled.labels, regression=task.regression, **how)
-        if protocol == 'nearest': found[protocol] = nearest(features, labelled.labels, **how)
-        if protocol == 'few': found |= {f'few{shots}': result for shots, result in few_shot(features, labelled.labels, shots=SHOTS, **how).items()}
-    return found, 1e3*seconds/len(w)
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"a protocol must be {', '.join(PROTOCOLS)}, found {protocol!r}")
+        if task.regression and protocol != "linear":
+            raise ValueError(f"{task.name} asks for a number: {protocol} is for classes")
+        if protocol == "linear":
+            found[protocol] = linear_probe(features, labelled.labels, regression=task.regression, **how)
+        if protocol == "nearest":
+            found[protocol] = nearest(features, labelled.labels, **how)
+        if protocol == "few":
+            found |= {
+                f"few{shots}": result
+                for shots, result in few_shot(features, labelled.labels, shots=SHOTS, **how).items()
+            }
+    return found, 1e3 * seconds / len(w)
 
-PROTOCOLS = 'linear', 'nearest', 'few'
 
-def answered(protocols): # under which names their results stand: 'few' is one for each of `SHOTS`
-    return [each for protocol in protocols for each in ([f'few{shots}' for shots in SHOTS] if protocol == 'few' else [protocol])]
+PROTOCOLS = "linear", "nearest", "few"
 
-def missing_protocols(out, task, name, seed, protocols): # those without a result; all but the linear probe for main tasks only
-    return [protocol for protocol in protocols if (protocol == 'linear' or task.main) and not all(result_path(out, task, name, seed, file).is_file() for file in answered([protocol]))]
+# %% ../../nbs/benchmark/01_benchmark.ipynb #d6c96358
+def answered(protocols):
+    "Under which names their results stand: 'few' is one for each of `SHOTS`."
+    return [
+        each
+        for protocol in protocols
+        for each in ([f"few{shots}" for shots in SHOTS] if protocol == "few" else [protocol])
+    ]
+
+
+def missing_protocols(out, task, name, seed, protocols):
+    "Those without a result; all but the linear probe for main tasks only."
+    return [
+        protocol
+        for protocol in protocols
+        if (protocol == "linear" or task.main)
+        and not all(result_path(out, task, name, seed, file).is_file() for file in answered([protocol]))
+    ]
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #16823e91
 def supervised(
-    name:str,            # of `SUPERVISED`
-    labelled, may_test,  # of `load_task`
-    seed:int=0,
-    model=None,          # the pretrained one, for fine-tuning
-    epochs:int=8,
-): # ProbeResult
+    name: str,  # of `SUPERVISED`
+    labelled,
+    may_test,  # of `load_task`
+    seed: int = 0,
+    model=None,  # the pretrained one, for fine-tuning
+    epochs: int = 8,
+):  # ProbeResult
     "Train on the labels of each fold's training part."
     from spotr_nb.systems.supervised import SupervisedClassifier
-    if name not in SUPERVISED: raise ValueError(f"name must be one of {', '.join(SUPERVISED)}, found {name!r}")
-    encoder = {'SPOTR, supervised': configuration('SPOTR', labelled.windows.n_channels)[0], 'residual network, supervised': 'PopNet', 'SPOTR, fine-tuned': model}[name]
+
+    if name not in SUPERVISED:
+        raise ValueError(f"name must be one of {', '.join(SUPERVISED)}, found {name!r}")
+    encoder = {
+        "SPOTR, supervised": configuration("SPOTR", labelled.windows.n_channels)[0],
+        "residual network, supervised": "PopNet",
+        "SPOTR, fine-tuned": model,
+    }[name]
     w = labelled.windows
-    return fine_tune(lambda: SupervisedClassifier(encoder, epochs=epochs, seed=seed), w.x, labelled.labels, groups=np.asarray(labelled.groups).astype(str), valid=w.valid, may_test=may_test)
+    return fine_tune(
+        lambda: SupervisedClassifier(encoder, epochs=epochs, seed=seed),
+        w.x,
+        labelled.labels,
+        groups=np.asarray(labelled.groups).astype(str),
+        valid=w.valid,
+        may_test=may_test,
+    )
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #2cb70cfb
 def run_benchmark(
-    root:str|os.PathLike,      # holds a folder for each dataset, see `dataset_folder`
-    out:str|os.PathLike,       # everything lies here; called again, what is missing is done
-    modalities=('ecg', 'ppg', 'ieeg', 'eeg'),
-    names=None,                # of `candidates`; None: `entrants`
-    seeds:int=3,
-    steps:int=300,             # of 32 windows, or of fewer with more channels
+    root: str | os.PathLike,  # holds a folder for each dataset, see `dataset_folder`
+    out: str | os.PathLike,  # everything lies here; called again, what is missing is done
+    modalities=("ecg", "ppg", "ieeg", "eeg"),
+    names=None,  # of `candidates`; None: `entrants`
+    seeds: int = 3,
+    steps: int = 300,  # of 32 windows, or of fewer with more channels
     tasks=TASKS,
-    protocols=('linear',),     # of 'linear', 'nearest', 'few'; all but the first on main tasks only
-    progress:bool|str=True,
-) -> Path:                     # out
+    protocols=("linear",),  # of 'linear', 'nearest', 'few'; all but the first on main tasks only
+    progress: bool | str = True,
+) -> Path:  # out
     "Pretrain and probe whatever is missing."
     out, tasks = Path(out), [task for task in tasks if task.modality in modalities]
     _same_settings(out, dict(steps=steps))
     loaded = {task.name: load_task(task, root) for task in tasks}
-    todo = [(seed, modality, name) for seed in range(seeds) for modality in modalities for name in (entrants(modality) if names is None else [name for name in candidates(modality) if name in names])]
-    if any(name == 'catch22' for *_, name in todo):
-        try: Catch22()
-        except ImportError as missing: # told before the hours, not after them
+    todo = [
+        (seed, modality, name)
+        for seed in range(seeds)
+        for modality in modalities
+        for name in (entrants(modality) if names is None else [name for name in candidates(modality) if name in names])
+    ]
+    if any(name == "catch22" for *_, name in todo):
+        try:
+            Catch22()
+        except ImportError as missing:  # told before the hours, not after them
             warnings.warn(f"catch22 is left out: {missing}", stacklevel=2)
-            todo = [entry for entry in todo if entry[-1] != 'catch22']
-    bar = progress_bar(progress, todo, desc='benchmark', unit='system')
+            todo = [entry for entry in todo if entry[-1] != "catch22"]
+    bar = progress_bar(progress, todo, desc="benchmark", unit="system")
     for seed, modality, name in bar:
         mine = [task for task in tasks if task.modality == modality]
-        missing = {task.name: found for task in mine if (found := missing_protocols(out, task, name, seed, ['linear'] if name in SUPERVISED else protocols)) and (name not in SUPERVISED or task.main)}
-        if not missing or seed and name in (*FLOORS[len(RANDOM):], *SUPERVISED): continue
+        missing = {
+            task.name: found
+            for task in mine
+            if (found := missing_protocols(out, task, name, seed, ["linear"] if name in SUPERVISED else protocols))
+            and (name not in SUPERVISED or task.main)
+        }
+        if not missing or seed and name in (*FLOORS[len(RANDOM) :], *SUPERVISED):
+            continue
         model, corpus, facts = None, None, {}
-        if name not in (*FLOORS, *SUPERVISED[:2]): corpus = benchmark_corpus(modality, root, out, tasks, pairs=name == 'xMAE')
-        if name == 'SPOTR, fine-tuned': model, _ = pretrained('SPOTR', modality, seed, corpus, out, steps)
+        if name not in (*FLOORS, *SUPERVISED[:2]):
+            corpus = benchmark_corpus(modality, root, out, tasks, pairs=name == "xMAE")
+        if name == "SPOTR, fine-tuned":
+            model, _ = pretrained("SPOTR", modality, seed, corpus, out, steps)
         elif corpus is not None:
             model, seconds = pretrained(name, modality, seed, corpus, out, steps)
-            facts = dict(pretraining_seconds=seconds, n_parameters=sum(p.numel() for p in model.parameters()), n_trained=sum(p.numel() for p in model.parameters() if p.requires_grad), steps=steps)
+            facts = dict(
+                pretraining_seconds=seconds,
+                n_parameters=sum(p.numel() for p in model.parameters()),
+                n_trained=sum(p.numel() for p in model.parameters() if p.requires_grad),
+                steps=steps,
+            )
         for task in mine:
-            if task.name not in missing: continue
+            if task.name not in missing:
+                continue
             labelled, may_test = loaded[task.name]
-            if corpus is not None: check_not_pretrained(np.asarray(labelled.groups)[may_test].astype(str), learned_from(corpus, task.dataset))
-            results, latency = ({'linear': supervised(name, labelled, may_test, seed, model)}, float('nan')) if name in SUPERVISED else answer(task, labelled, may_test, model or floor(name, modality, seed, labelled, may_test), missing[task.name])
-            for protocol, result in results.items(): save_result(result_path(out, task, name, seed, protocol), result, task=task.name, modality=modality, system=name, seed=seed, protocol=protocol, milliseconds=latency, **facts)
+            if corpus is not None:
+                check_not_pretrained(
+                    np.asarray(labelled.groups)[may_test].astype(str), learned_from(corpus, task.dataset)
+                )
+            results, latency = (
+                ({"linear": supervised(name, labelled, may_test, seed, model)}, float("nan"))
+                if name in SUPERVISED
+                else answer(
+                    task,
+                    labelled,
+                    may_test,
+                    model or floor(name, modality, seed, labelled, may_test),
+                    missing[task.name],
+                )
+            )
+            for protocol, result in results.items():
+                save_result(
+                    result_path(out, task, name, seed, protocol),
+                    result,
+                    task=task.name,
+                    modality=modality,
+                    system=name,
+                    seed=seed,
+                    protocol=protocol,
+                    milliseconds=latency,
+                    **facts,
+                )
     return out
 
-def _same_settings(out, settings): # what was done before was done alike
-    path = out/'benchmark.json'
-    found = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else settings
+# %% ../../nbs/benchmark/01_benchmark.ipynb #a6a2a7fa
+def _same_settings(out, settings):
+    "What was done before was done alike."
+    path = out / "benchmark.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else settings
     differ = [f"{name} was {found[name]}, now {value}" for name, value in settings.items() if found.get(name) != value]
-    if differ: raise ValueError(f"{out} holds a benchmark with other settings ({'; '.join(differ)}): choose another folder")
+    if differ:
+        raise ValueError(f"{out} holds a benchmark with other settings ({'; '.join(differ)}): choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, settings)
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #77589df0
 def benchmark_table(
-    out:str|os.PathLike,    # of `run_benchmark`
-    reference:str='SPOTR',  # whom the others are compared with
+    out: str | os.PathLike,  # of `run_benchmark`
+    reference: str = "SPOTR",  # whom the others are compared with
     tasks=TASKS,
-    protocol:str='linear',  # or 'nearest', 'few1', 'few5', 'few10'
-):                          # DataFrame
+    protocol: str = "linear",  # or 'nearest', 'few1', 'few5', 'few10'
+):  # DataFrame
     "Every result so far, pooled over seeds."
     import pandas
+
     rows = []
     for task in tasks:
         found = {}
-        for path in sorted((Path(out)/'results'/_filed(task.name)).glob('*.npz')):
-            if (path.suffixes[0][1:] if len(path.suffixes) > 1 else 'linear') != protocol: continue
+        for path in sorted((Path(out) / "results" / _filed(task.name)).glob("*.npz")):
+            if (path.suffixes[0][1:] if len(path.suffixes) > 1 else "linear") != protocol:
+                continue
             result, facts = read_result(path)
-            found.setdefault(facts['system'], []).append((facts['seed'], result, facts))
-        pooled = {name: pool([result for _, result, _ in sorted(several, key=lambda entry: entry[0])]) for name, several in found.items()}
-        against = {name: compare(pooled[reference], result) for name, result in pooled.items() if name != reference} if reference in pooled else {}
+            found.setdefault(facts["system"], []).append((facts["seed"], result, facts))
+        pooled = {
+            name: pool([result for _, result, _ in sorted(several, key=lambda entry: entry[0])])
+            for name, several in found.items()
+        }
+        against = (
+            {name: compare(pooled[reference], result) for name, result in pooled.items() if name != reference}
+            if reference in pooled
+            else {}
+        )
         p = dict(zip(against, holm([comparison.p for comparison in against.values()]))) if against else {}
         for name, result in pooled.items():
             facts, versus = [facts for *_, facts in found[name]], against.get(name)
-            rows.append(dict(task=task.name, modality=task.modality, main=task.main, system=name, seeds=len(facts), **{f'{metric}{end}': value for metric, values in result.metrics.items() for end, value in zip(('', '_low', '_high'), values)},
-                tested=result.n_test, groups=len(np.unique(result.groups[result.folds >= 0])), how=result.how, milliseconds=np.median([fact['milliseconds'] for fact in facts]), pretraining_seconds=np.mean([fact.get('pretraining_seconds', np.nan) for fact in facts]),
-                n_parameters=facts[0].get('n_parameters'), behind=versus.difference if versus else np.nan, behind_low=versus.low if versus else np.nan, behind_high=versus.high if versus else np.nan, p=p.get(name, np.nan)))
-    if not rows: raise FileNotFoundError(f"no results in {Path(out)/'results'}: run_benchmark makes them")
+            rows.append(
+                dict(
+                    task=task.name,
+                    modality=task.modality,
+                    main=task.main,
+                    system=name,
+                    seeds=len(facts),
+                    **{
+                        f"{metric}{end}": value
+                        for metric, values in result.metrics.items()
+                        for end, value in zip(("", "_low", "_high"), values)
+                    },
+                    tested=result.n_test,
+                    groups=len(np.unique(result.groups[result.folds >= 0])),
+                    how=result.how,
+                    milliseconds=np.median([fact["milliseconds"] for fact in facts]),
+                    pretraining_seconds=np.mean([fact.get("pretraining_seconds", np.nan) for fact in facts]),
+                    n_parameters=facts[0].get("n_parameters"),
+                    behind=versus.difference if versus else np.nan,
+                    behind_low=versus.low if versus else np.nan,
+                    behind_high=versus.high if versus else np.nan,
+                    p=p.get(name, np.nan),
+                )
+            )
+    if not rows:
+        raise FileNotFoundError(f"no results in {Path(out) / 'results'}: run_benchmark makes them")
     return pandas.DataFrame(rows)
 
+# %% ../../nbs/benchmark/01_benchmark.ipynb #b3c8718a
 def every_table(
-    out:str|os.PathLike,       # of `run_benchmark`
-    protocols=('linear',),     # as there
+    out: str | os.PathLike,  # of `run_benchmark`
+    protocols=("linear",),  # as there
     tasks=TASKS,
-):                             # DataFrame, with a column `protocol`
+):  # DataFrame, with a column `protocol`
     "The tables of several protocols, one below the other."
     import pandas
-    return pandas.concat([benchmark_table(out, tasks=tasks, protocol=protocol).assign(protocol=protocol) for protocol in answered(protocols)], ignore_index=True)
+
+    return pandas.concat(
+        [
+            benchmark_table(out, tasks=tasks, protocol=protocol).assign(protocol=protocol)
+            for protocol in answered(protocols)
+        ],
+        ignore_index=True,
+    )
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #19828776
 def wide_table(
-    table,           # of `benchmark_table`
-    metric='auroc',
-):                   # DataFrame of text: a row for each system, a column for each task
+    table,  # of `benchmark_table`
+    metric="auroc",
+):  # DataFrame of text: a row for each system, a column for each task
     "Scores with their intervals, best learned or not in bold."
     import pandas
+
     part = table[table[metric].notna()] if metric in table else table.iloc[:0]
     order = {name: k for k, name in enumerate(dict.fromkeys([*EVERYONE, *table.system]))}
     columns = {}
-    for task, rows in part.groupby('task', sort=False):
-        best = rows[metric].max() if metric != 'mae' else rows[metric].min()
-        columns[task] = {row.system: ('**{}**' if getattr(row, metric) == best else '{}').format(f"{getattr(row, metric):.3f} [{getattr(row, metric + '_low'):.3f}, {getattr(row, metric + '_high'):.3f}]") for row in rows.itertuples()}
-    return pandas.DataFrame(columns).reindex(sorted({name for column in columns.values() for name in column}, key=order.get)).fillna('–')
+    for task, rows in part.groupby("task", sort=False):
+        best = rows[metric].max() if metric != "mae" else rows[metric].min()
+        columns[task] = {
+            row.system: ("**{}**" if getattr(row, metric) == best else "{}").format(
+                f"{getattr(row, metric):.3f} [{getattr(row, metric + '_low'):.3f}, {getattr(row, metric + '_high'):.3f}]"
+            )
+            for row in rows.itertuples()
+        }
+    return (
+        pandas.DataFrame(columns)
+        .reindex(sorted({name for column in columns.values() for name in column}, key=order.get))
+        .fillna("–")
+    )
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #4c2c4ffe
 def mean_ranks(
-    table,           # of `benchmark_table`
-    metric='auroc',
-):                   # Series, best first
+    table,  # of `benchmark_table`
+    metric="auroc",
+):  # Series, best first
     "Each system's rank among those that answered every task of its kind, averaged over tasks."
-    part = table[table[metric].notna()].pivot_table(index='task', columns='system', values=metric).dropna(axis=1)
-    return part.rank(axis=1, ascending=metric == 'mae').mean().sort_values()
+    part = table[table[metric].notna()].pivot_table(index="task", columns="system", values=metric).dropna(axis=1)
+    return part.rank(axis=1, ascending=metric == "mae").mean().sort_values()
+
 
 def critical_difference(
-    n_systems:int, n_tasks:int, # compared, and on how many tasks
-    alpha:float=.05,
+    n_systems: int,
+    n_tasks: int,  # compared, and on how many tasks
+    alpha: float = 0.05,
 ) -> float:
     "By how much two mean ranks must differ (Nemenyi's test; Demšar, JMLR 2006)."
     from scipy.stats import studentized_range
-    return float(studentized_range.ppf(1 - alpha, n_systems, np.inf)/np.sqrt(2)*np.sqrt(n_systems*(n_systems + 1)/(6*n_tasks)))
+
+    return float(
+        studentized_range.ppf(1 - alpha, n_systems, np.inf)
+        / np.sqrt(2)
+        * np.sqrt(n_systems * (n_systems + 1) / (6 * n_tasks))
+    )

@@ -12,28 +12,57 @@ from .benchmark import wide_table
 from ..files import writing
 
 # %% ../../nbs/benchmark/02_tables.ipynb #7e802999
-def as_latex(cells): # a line of a table; **bold** is as in Markdown
-    line = re.sub(r'([&%$#_{}])', r'\\\1', '\0'.join(cells)).replace('\0', ' & ').replace('–', '--')
-    return re.sub(r'\*\*(.*?)\*\*', r'\\textbf{\1}', line) + r' \\'
+def as_latex(cells):
+    "A line of a table; **bold** is as in Markdown."
+    line = re.sub(r"([&%$#_{}])", r"\\\1", "\0".join(cells)).replace("\0", " & ").replace("–", "--")
+    return re.sub(r"\*\*(.*?)\*\*", r"\\textbf{\1}", line) + r" \\"
 
 # %% ../../nbs/benchmark/02_tables.ipynb #81f9c68e
-METRICS = dict(auroc='area under the ROC curve', r2='explained variance R²')
+METRICS = dict(auroc="area under the ROC curve", r2="explained variance R²")
 
+# %% ../../nbs/benchmark/02_tables.ipynb #d050bb53
 def write_tables(
     table,  # of `benchmark_table`, with a column `protocol`
-    folder, # gets table.parquet (everything), table.md and table.tex (scores)
-):          # the Markdown
+    folder,  # gets table.parquet (everything), table.md and table.tex (scores)
+):  # the Markdown
     "A benchmark's table in three formats."
-    folder, pages = Path(folder), ['# Benchmark', "Mean over seeds [95 % interval over people]; the best of a task in bold. Everything else, such as differences from SPOTR and their p-values: table.parquet."]
-    latex = ['% needs booktabs']
-    for (protocol, modality), rows in table.groupby(['protocol', 'modality'], sort=False):
+    folder, pages = (
+        Path(folder),
+        [
+            "# Benchmark",
+            "Mean over seeds [95 % interval over people]; the best of a task in bold. Everything else, such as differences from SPOTR and their p-values: table.parquet.",
+        ],
+    )
+    latex = ["% needs booktabs"]
+    for (protocol, modality), rows in table.groupby(["protocol", "modality"], sort=False):
         for metric, words in METRICS.items():
             scores = wide_table(rows, metric)
-            if not scores.size: continue
-            title, head, lines = f'{modality}, {protocol}: {words}', ['system', *scores.columns], [[name, *row] for name, row in zip(scores.index, scores.to_numpy())]
-            pages += [f'## {title}', '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in (head, ['---'] + ['---:']*scores.shape[1], *lines))]
-            latex += [f'\n% {title}', rf"\begin{{tabular}}{{l{'r'*scores.shape[1]}}}", r'\toprule', as_latex(head), r'\midrule', *map(as_latex, lines), r'\bottomrule', r'\end{tabular}']
-    for name, text in ('table.md', '\n\n'.join(pages)), ('table.tex', '\n'.join(latex)):
-        with writing(folder/name) as new: new.write_text(text + '\n', encoding='utf-8')
-    with writing(folder/'table.parquet') as new: table.to_parquet(new, index=False)
-    return '\n\n'.join(pages)
+            if not scores.size:
+                continue
+            title, head, lines = (
+                f"{modality}, {protocol}: {words}",
+                ["system", *scores.columns],
+                [[name, *row] for name, row in zip(scores.index, scores.to_numpy())],
+            )
+            pages += [
+                f"## {title}",
+                "\n".join(
+                    "| " + " | ".join(cells) + " |" for cells in (head, ["---"] + ["---:"] * scores.shape[1], *lines)
+                ),
+            ]
+            latex += [
+                f"\n% {title}",
+                rf"\begin{{tabular}}{{l{'r' * scores.shape[1]}}}",
+                r"\toprule",
+                as_latex(head),
+                r"\midrule",
+                *map(as_latex, lines),
+                r"\bottomrule",
+                r"\end{tabular}",
+            ]
+    for name, text in ("table.md", "\n\n".join(pages)), ("table.tex", "\n".join(latex)):
+        with writing(folder / name) as new:
+            new.write_text(text + "\n", encoding="utf-8")
+    with writing(folder / "table.parquet") as new:
+        table.to_parquet(new, index=False)
+    return "\n\n".join(pages)

@@ -14,77 +14,160 @@ import numpy as np
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #421e2f3a
 def pretraining_groups(
-    dataset:str,      # name of an entry of the catalogue
-    groups,           # names of its groups (subjects; recordings where subjects are not known), repeated or not
-    share:float=.5,
+    dataset: str,  # name of an entry of the catalogue
+    groups,  # names of its groups (subjects; recordings where subjects are not known), repeated or not
+    share: float = 0.5,
 ) -> set:
     "The groups that are seen in pretraining and never tested."
-    order = sorted({str(group) for group in groups}, key=lambda group: hashlib.sha256(f'{dataset}/{group}'.encode()).hexdigest())
-    return set(order[:round(share*len(order))])
+    order = sorted(
+        {str(group) for group in groups}, key=lambda group: hashlib.sha256(f"{dataset}/{group}".encode()).hexdigest()
+    )
+    return set(order[: round(share * len(order))])
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #360b59fb
 @dataclass(frozen=True)
 class BenchmarkTask:
     "A question put to an embedding."
-    name:str
-    dataset:str              # entry of the catalogue
-    task:str                 # one of its tasks
-    modality:str
-    max_windows:int = None   # of one recording
-    channels:tuple = None    # None: those of the task
-    regression:bool = False
-    main:bool = False        # the modality's main task
-    note:str = ''            # what a score means, and what not
 
-EIGHT = ('F3', 'F4', 'C3', 'C4', 'P3', 'P4', 'O1', 'O2')
+    name: str
+    dataset: str  # entry of the catalogue
+    task: str  # one of its tasks
+    modality: str
+    max_windows: int = None  # of one recording
+    channels: tuple = None  # None: those of the task
+    regression: bool = False
+    main: bool = False  # the modality's main task
+    note: str = ""  # what a score means, and what not
+
+
+EIGHT = ("F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2")
 
 TASKS = (
-    BenchmarkTask('EEG: rest or arithmetic', 'eegmat', 'rest or arithmetic', 'eeg', channels=EIGHT, main=True, note='Rest was always recorded first: drift helps. Eight of nineteen electrodes, to hold the cost.'),
-    BenchmarkTask('EEG: eyes open or closed', 'bonn', 'eyes open or closed', 'eeg', note='Five people, ids not published: folds of recordings, and pretraining has seen other recordings of the same five. Optimistic.'),
-    BenchmarkTask('iEEG: zone or seizure', 'bonn', 'interictal or seizure', 'ieeg', main=True, note='Five patients, ids not published: as above.'),
-    BenchmarkTask('ECG: rhythm', 'cinc2017', 'rhythm', 'ecg', max_windows=1, main=True, note='Ten seconds from the middle of a record; people are not published, one record each is assumed.'),
-    BenchmarkTask('PPG: six rhythms', 'ppg_arrhythmia', 'six rhythms', 'ppg', max_windows=100, main=True, note='28 people, segments scaled to 0..1 by the publisher.'),
-    BenchmarkTask('PPG: hypertension, 2 s', 'ppg_bp', 'hypertension', 'ppg', note='One processed segment a person; too short to pretrain on.'),
-    BenchmarkTask('PPG: hypertension, 10 s', 'ppg56', 'hypertension', 'ppg', note='56 people: wide intervals.'),
-    BenchmarkTask('PPG: heart rate while running', 'troika', 'heart rate', 'ppg', max_windows=60, regression=True, note='Wrist, treadmill: motion dominates.'))
+    BenchmarkTask(
+        "EEG: rest or arithmetic",
+        "eegmat",
+        "rest or arithmetic",
+        "eeg",
+        channels=EIGHT,
+        main=True,
+        note="Rest was always recorded first: drift helps. Eight of nineteen electrodes, to hold the cost.",
+    ),
+    BenchmarkTask(
+        "EEG: eyes open or closed",
+        "bonn",
+        "eyes open or closed",
+        "eeg",
+        note="Five people, ids not published: folds of recordings, and pretraining has seen other recordings of the same five. Optimistic.",
+    ),
+    BenchmarkTask(
+        "iEEG: zone or seizure",
+        "bonn",
+        "interictal or seizure",
+        "ieeg",
+        main=True,
+        note="Five patients, ids not published: as above.",
+    ),
+    BenchmarkTask(
+        "ECG: rhythm",
+        "cinc2017",
+        "rhythm",
+        "ecg",
+        max_windows=1,
+        main=True,
+        note="Ten seconds from the middle of a record; people are not published, one record each is assumed.",
+    ),
+    BenchmarkTask(
+        "PPG: six rhythms",
+        "ppg_arrhythmia",
+        "six rhythms",
+        "ppg",
+        max_windows=100,
+        main=True,
+        note="28 people, segments scaled to 0..1 by the publisher.",
+    ),
+    BenchmarkTask(
+        "PPG: hypertension, 2 s",
+        "ppg_bp",
+        "hypertension",
+        "ppg",
+        note="One processed segment a person; too short to pretrain on.",
+    ),
+    BenchmarkTask("PPG: hypertension, 10 s", "ppg56", "hypertension", "ppg", note="56 people: wide intervals."),
+    BenchmarkTask(
+        "PPG: heart rate while running",
+        "troika",
+        "heart rate",
+        "ppg",
+        max_windows=60,
+        regression=True,
+        note="Wrist, treadmill: motion dominates.",
+    ),
+)
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #13bc1444
 def dataset_folder(
-    root:str|os.PathLike, # holds a folder for each dataset
-    dataset:str,          # name in the catalogue
+    root: str | os.PathLike,  # holds a folder for each dataset
+    dataset: str,  # name in the catalogue
 ) -> Path:
     "The folder of a dataset, or an error that says what was looked for."
     root = Path(root)
-    found = sorted(path for path in root.iterdir() if path.is_dir() and (path.name == dataset or path.name.startswith((f'{dataset}_', f'{dataset}-')))) if root.is_dir() else []
-    if not found: raise FileNotFoundError(f"no folder {root/dataset} (or {dataset}_…): `spotr datasets {dataset}` says how to get it")
+    found = (
+        sorted(
+            path
+            for path in root.iterdir()
+            if path.is_dir() and (path.name == dataset or path.name.startswith((f"{dataset}_", f"{dataset}-")))
+        )
+        if root.is_dir()
+        else []
+    )
+    if not found:
+        raise FileNotFoundError(
+            f"no folder {root / dataset} (or {dataset}_…): `spotr datasets {dataset}` says how to get it"
+        )
     return found[0]
 
+# %% ../../nbs/benchmark/00_tasks.ipynb #4ee7f477
 def load_task(
-    task:BenchmarkTask,
-    root:str|os.PathLike, # see `dataset_folder`
-    progress:bool|str=False,
-):                        # a LabelledSet, and which of its windows may be tested `[n]` bool
+    task: BenchmarkTask,
+    root: str | os.PathLike,  # see `dataset_folder`
+    progress: bool | str = False,
+):  # a LabelledSet, and which of its windows may be tested `[n]` bool
     "Windows, labels and groups of a task, and who was not seen in pretraining."
     from spotr_nb.datasets.catalogue import dataset
-    labelled = dataset(task.dataset).labelled(dataset_folder(root, task.dataset), task.task, channels=task.channels, max_windows=task.max_windows, progress=progress)
+
+    labelled = dataset(task.dataset).labelled(
+        dataset_folder(root, task.dataset),
+        task.task,
+        channels=task.channels,
+        max_windows=task.max_windows,
+        progress=progress,
+    )
     groups = np.asarray(labelled.groups).astype(str)
     seen = pretraining_groups(task.dataset, groups_of(task.dataset, task.modality, root))
     may_test = np.array([group not in seen for group in groups])
-    if not may_test.any(): raise ValueError(f"{task.name}: all {len(set(groups))} groups are for pretraining, none is left to test")
+    if not may_test.any():
+        raise ValueError(f"{task.name}: all {len(set(groups))} groups are for pretraining, none is left to test")
     return labelled, may_test
 
-def groups_of(dataset_name, modality, root): # every group of a dataset, whether it has a label or not
+# %% ../../nbs/benchmark/00_tasks.ipynb #e2a7684c
+def groups_of(dataset_name, modality, root):
+    "Every group of a dataset, whether it has a label or not."
     from spotr_nb.datasets.catalogue import dataset
-    return [str(recording.group) for recording in dataset(dataset_name).recordings(dataset_folder(root, dataset_name), modality)]
+
+    return [
+        str(recording.group)
+        for recording in dataset(dataset_name).recordings(dataset_folder(root, dataset_name), modality)
+    ]
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #263e8bee
 def pretraining_signals(
-    modality:str,
-    root:str|os.PathLike, # see `dataset_folder`
-    tasks=TASKS,          # their datasets are taken
-) -> dict:                # {dataset: [Signal, …]}
+    modality: str,
+    root: str | os.PathLike,  # see `dataset_folder`
+    tasks=TASKS,  # their datasets are taken
+) -> dict:  # {dataset: [Signal, …]}
     "Unlabelled recordings for `Corpus.build`."
     from spotr_nb.datasets.catalogue import dataset
+
     found = {}
     for name, channels in {task.dataset: task.channels for task in tasks if task.modality == modality}.items():
         recordings = list(dataset(name).recordings(dataset_folder(root, name), modality))

@@ -13,242 +13,507 @@ import numpy as np
 from ..files import sha256, writing
 from ..signals.signal import Signal
 from .sources import Identity, cause_of, given, listed, recognised, stat
-from .shards import FORMAT, SHARD_FILE, Cut, covered, prepared_run, shard_contents, shard_name, shard_runs, stretches_of, write_prepared, write_shard
+from spotr_nb.corpus.shards import (
+    FORMAT,
+    SHARD_FILE,
+    Cut,
+    covered,
+    prepared_run,
+    shard_contents,
+    shard_name,
+    shard_runs,
+    stretches_of,
+    write_prepared,
+    write_shard,
+)
 
 # %% ../../nbs/corpus/02_build.ipynb #79d92dcd
-def _prepare_recording(key, dataset, name, source, cut, folder, reading): # a line of the journal: what was made of one recording, or why nothing was
+def _prepare_recording(key, dataset, name, source, cut, folder, reading):
+    "A line of the journal: what was made of one recording, or why nothing was."
     from spotr_nb.signals.readers import read_signal
+
     line = dict(key=key, dataset=dataset, source=name)
     try:
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter('always', UserWarning)
-            signal = source if isinstance(source, Signal) else given(source) if callable(source) else read_signal(source, **reading)
-        with writing(Path(folder)/key) as new:
-            with open(new, 'wb') as file: parts, events = write_prepared(file, signal, cut)
-            if not parts: raise ValueError(f"no window of {cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included")
-            content, size = hashlib.sha256(f'{sha256(new)}{events}'.encode()).hexdigest(), new.stat().st_size
+            warnings.simplefilter("always", UserWarning)
+            signal = (
+                source
+                if isinstance(source, Signal)
+                else given(source)
+                if callable(source)
+                else read_signal(source, **reading)
+            )
+        with writing(Path(folder) / key) as new:
+            with open(new, "wb") as file:
+                parts, events = write_prepared(file, signal, cut)
+            if not parts:
+                raise ValueError(
+                    f"no window of {cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included"
+                )
+            content, size = hashlib.sha256(f"{sha256(new)}{events}".encode()).hexdigest(), new.stat().st_size
     except Exception as error:
-        if getattr(error, 'errno', None) in FULL: raise                                          # the corpus's disk is to blame, not the recording
+        if getattr(error, "errno", None) in FULL:
+            raise  # the corpus's disk is to blame, not the recording
         return line | cause_of(error, name)
-    facts = dict(dataset=dataset, recording=signal.recording or name, subject=signal.subject, modality=signal.modality, ch_names=list(signal.ch_names), unit=signal.unit, sfreq=signal.sfreq,
-                 seconds=signal.duration, labels=list(map(str, getattr(source, 'labels', ()))), windows={part['split']: part['n_windows'] for part in parts}, n_samples={part['split']: part['n_samples'] for part in parts}, sha256=content)
-    return line | dict(parts=parts, events=events, size=size, remark='; '.join(dict.fromkeys(str(w.message) for w in caught)), facts=facts)
+    facts = dict(
+        dataset=dataset,
+        recording=signal.recording or name,
+        subject=signal.subject,
+        modality=signal.modality,
+        ch_names=list(signal.ch_names),
+        unit=signal.unit,
+        sfreq=signal.sfreq,
+        seconds=signal.duration,
+        labels=list(map(str, getattr(source, "labels", ()))),
+        windows={part["split"]: part["n_windows"] for part in parts},
+        n_samples={part["split"]: part["n_samples"] for part in parts},
+        sha256=content,
+    )
+    return line | dict(
+        parts=parts,
+        events=events,
+        size=size,
+        remark="; ".join(dict.fromkeys(str(w.message) for w in caught)),
+        facts=facts,
+    )
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS) # errors of a disk that takes no more
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # errors of a disk that takes no more
 
 # %% ../../nbs/corpus/02_build.ipynb #e53b962c
 def progress_bar(
-    progress:bool|str, # True: as a widget in notebooks; 'text': plain, for terminals and logs; False: none
-    *args, **settings, # of tqdm
-):                     # a tqdm bar
+    progress: bool | str,  # True: as a widget in notebooks; 'text': plain, for terminals and logs; False: none
+    *args,
+    **settings,  # of tqdm
+):  # a tqdm bar
     "A progress bar that fits where it is shown."
     from tqdm import tqdm
     from tqdm.auto import tqdm as fitting
-    return (tqdm if progress == 'text' else fitting)(*args, disable=not progress, **settings, **(dict(ncols=90, mininterval=2) if progress == 'text' else {}))
+
+    return (tqdm if progress == "text" else fitting)(
+        *args, disable=not progress, **settings, **(dict(ncols=90, mininterval=2) if progress == "text" else {})
+    )
 
 # %% ../../nbs/corpus/02_build.ipynb #e3fbf17d
-def _end_with_parent(): # in a worker, as it starts
+def _end_with_parent():
+    "In a worker, as it starts."
     import multiprocessing, signal, threading
-    signal.signal(signal.SIGINT, signal.SIG_IGN) # an interrupt is the parent's to handle
-    def watch(): multiprocessing.parent_process().join(); os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
     threading.Thread(target=watch, daemon=True).start()
 
+# %% ../../nbs/corpus/02_build.ipynb #77fa6556
 def prepare_all(
-    jobs,          # iterable of arguments of `_prepare_recording`
-    n_workers:int, # processes
-): # yields lines of the journal as they come, in any order
+    jobs,  # iterable of arguments of `_prepare_recording`
+    n_workers: int,  # processes
+):  # yields lines of the journal as they come, in any order
     "Prepare recordings, `n_workers` at a time; no more are read ahead."
-    if n_workers == 1: yield from (_prepare_recording(*job) for job in jobs); return
+    if n_workers == 1:
+        yield from (_prepare_recording(*job) for job in jobs)
+        return
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
-    pool, running = ProcessPoolExecutor(n_workers, get_context('spawn'), _end_with_parent), {}
+
+    pool, running = ProcessPoolExecutor(n_workers, get_context("spawn"), _end_with_parent), {}
+
     def finished(most):
         while len(running) > most:
-            for future in wait(running, return_when=FIRST_COMPLETED).done: yield future.result(); running.pop(future)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield future.result()
+                running.pop(future)
+
     try:
         for job in jobs:
             running[pool.submit(_prepare_recording, *job)] = job[2]
             yield from finished(n_workers - 1)
         yield from finished(0)
-    except BrokenProcessPool: raise RuntimeError(f"a worker process ended at once while preparing {' or '.join(running.values())}: out of memory, or a reader that crashed; what is done is kept, build again to go on, or leave that file out. (In a script, n_workers > 1 needs `if __name__ == '__main__':` around the call.)") from None
-    finally: pool.shutdown(cancel_futures=True)
+    except BrokenProcessPool:
+        raise RuntimeError(
+            f"a worker process ended at once while preparing {' or '.join(running.values())}: out of memory, or a reader that crashed; what is done is kept, build again to go on, or leave that file out. (In a script, n_workers > 1 needs `if __name__ == '__main__':` around the call.)"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 # %% ../../nbs/corpus/02_build.ipynb #1ac1e0dd
 class _Journal:
     "What a build has done so far."
+
     def __init__(self, path):
         self.path = Path(path)
-        text = self.path.read_text(encoding='utf-8') if self.path.is_file() else ''
-        self.lines, self.torn = [], bool(text) and not text.endswith('\n')
+        text = self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
+        self.lines, self.torn = [], bool(text) and not text.endswith("\n")
         for line in text.splitlines():
-            try: self.lines.append(json.loads(line))
-            except json.JSONDecodeError: pass
+            try:
+                self.lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                pass
 
     def add(self, line):
         self.lines.append(line)
-        with open(self.path, 'a', encoding='utf-8') as file: file.write('\n'*self.torn + json.dumps(line) + '\n')
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write("\n" * self.torn + json.dumps(line) + "\n")
         self.torn = False
 
 # %% ../../nbs/corpus/02_build.ipynb #64ecd55e
-def _rows(content): # JSON with one entry of each list to a line
-    return '{' + ',\n'.join(json.dumps(key) + ': ' + ('[\n' + ',\n'.join(map(json.dumps, value)) + ']' if isinstance(value, list) and value else json.dumps(value)) for key, value in content.items()) + '}\n'
+def _rows(content):
+    "JSON with one entry of each list to a line."
+    return (
+        "{"
+        + ",\n".join(
+            json.dumps(key)
+            + ": "
+            + (
+                "[\n" + ",\n".join(map(json.dumps, value)) + "]"
+                if isinstance(value, list) and value
+                else json.dumps(value)
+            )
+            for key, value in content.items()
+        )
+        + "}\n"
+    )
 
+# %% ../../nbs/corpus/02_build.ipynb #b762397c
 def _report(lines):
-    text = io.StringIO(newline='')
-    table = csv.writer(text, lineterminator='\n')
-    table.writerow(('dataset', 'source', 'outcome', 'cause_or_remark', 'recording', 'subject', 'modality', 'channels', 'sfreq', 'seconds', 'train', 'heldout'))
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(
+        (
+            "dataset",
+            "source",
+            "outcome",
+            "cause_or_remark",
+            "recording",
+            "subject",
+            "modality",
+            "channels",
+            "sfreq",
+            "seconds",
+            "train",
+            "heldout",
+        )
+    )
     for line in lines:
-        f = line.get('facts')
-        table.writerow((line['dataset'], line['source'], *(('used', line.get('remark'), f['recording'], f['subject'], f['modality'], ' '.join(f['ch_names']), f['sfreq'], f['seconds'], *(f['windows'].get(split, 0) for split in ('train', 'heldout'))) if f else ('skipped', line['cause']))))
+        f = line.get("facts")
+        table.writerow(
+            (
+                line["dataset"],
+                line["source"],
+                *(
+                    (
+                        "used",
+                        line.get("remark"),
+                        f["recording"],
+                        f["subject"],
+                        f["modality"],
+                        " ".join(f["ch_names"]),
+                        f["sfreq"],
+                        f["seconds"],
+                        *(f["windows"].get(split, 0) for split in ("train", "heldout")),
+                    )
+                    if f
+                    else ("skipped", line["cause"])
+                ),
+            )
+        )
     return text.getvalue()
 
+# %% ../../nbs/corpus/02_build.ipynb #3a7c0c3c
 @contextmanager
-def _alone(out): # the folder for work, for one build at a time
-    work = out/'building'
-    try: (work/'prepared').mkdir(parents=True, exist_ok=True)
-    except OSError as error: raise OSError(f"the corpus {out} cannot be made: {error.strerror}") from error
-    with open(work/'lock', 'w') as lock:
-        try: import fcntl; fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError: pass                                                                        # not on Windows
-        except OSError: raise FileExistsError(f"{out} is being written by another build: wait for it, or choose another folder") from None
+def _alone(out):
+    "The folder for work, for one build at a time."
+    work = out / "building"
+    try:
+        (work / "prepared").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"the corpus {out} cannot be made: {error.strerror}") from error
+    with open(work / "lock", "w") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # not on Windows
+        except OSError:
+            raise FileExistsError(
+                f"{out} is being written by another build: wait for it, or choose another folder"
+            ) from None
         yield work
 
 # %% ../../nbs/corpus/02_build.ipynb #200f7806
 class _Found:
     "What is in the folder of a corpus before it is built: what earlier builds finished, and what one that was interrupted did."
+
     def __init__(self, out, cut, overwrite):
-        self.out, self.journal, self.manifest, self.sources = out, _Journal(out/'building'/'journal.jsonl'), None, []
-        if (out/'manifest.json').is_file():
-            if not overwrite: self._open(cut)
-        elif out.exists() and (not out.is_dir() or {*os.listdir(out)} - {'building'} and not self.journal.lines): raise FileExistsError(f"{out} exists and is not a corpus; choose another folder")
-        self.shards, self.stretches = {shard['name']: shard for shard in self._finished() if all((entry := stat(out/file)) and entry.st_size == size for file, size in shard['bytes'].items())}, {}
+        self.out, self.journal, self.manifest, self.sources = (
+            out,
+            _Journal(out / "building" / "journal.jsonl"),
+            None,
+            [],
+        )
+        if (out / "manifest.json").is_file():
+            if not overwrite:
+                self._open(cut)
+        elif out.exists() and (not out.is_dir() or {*os.listdir(out)} - {"building"} and not self.journal.lines):
+            raise FileExistsError(f"{out} exists and is not a corpus; choose another folder")
+        self.shards, self.stretches = (
+            {
+                shard["name"]: shard
+                for shard in self._finished()
+                if all((entry := stat(out / file)) and entry.st_size == size for file, size in shard["bytes"].items())
+            },
+            {},
+        )
         for shard in self.shards.values():
-            for content, run in shard_runs(out, shard): self.stretches.setdefault((content, shard['split']), []).append(run)
-        self.lines = {line['key']: line for line in [*self.sources, *self.journal.lines] if 'key' in line and self._counts(line)}
+            for content, run in shard_runs(out, shard):
+                self.stretches.setdefault((content, shard["split"]), []).append(run)
+        self.lines = {
+            line["key"]: line for line in [*self.sources, *self.journal.lines] if "key" in line and self._counts(line)
+        }
 
-    def _open(self, cut): # manifest and sources, or an error if they are of another kind
-        self.manifest = json.loads((self.out/'manifest.json').read_text(encoding='utf-8'))
-        if self.manifest.get('format') != FORMAT: raise FileExistsError(f"{self.out} holds a corpus in format {self.manifest.get('format', 1)}, this version writes {FORMAT}: choose another folder, or have it replaced (overwrite=True)")
-        differ = [f"{name}={value:g}, it has {self.manifest['cut'][name]:g}" for name, value in vars(cut).items() if self.manifest['cut'][name] != value]
-        if differ: raise FileExistsError(f"{self.out} holds a corpus of other settings ({'; '.join(differ)}); choose another folder, or have it replaced (overwrite=True)")
-        for path in self.out/'sources.json', self.out/'building'/'sources.json':
-            found = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-            if found.get('fingerprint') != self.manifest['fingerprint']: continue
-            self.sources = [line | (dict(facts=self.manifest['recordings'][line['recording']]) if 'recording' in line else {}) for line in found['sources']]
+    def _open(self, cut):
+        "Manifest and sources, or an error if they are of another kind."
+        self.manifest = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
+        if self.manifest.get("format") != FORMAT:
+            raise FileExistsError(
+                f"{self.out} holds a corpus in format {self.manifest.get('format', 1)}, this version writes {FORMAT}: choose another folder, or have it replaced (overwrite=True)"
+            )
+        differ = [
+            f"{name}={value:g}, it has {self.manifest['cut'][name]:g}"
+            for name, value in vars(cut).items()
+            if self.manifest["cut"][name] != value
+        ]
+        if differ:
+            raise FileExistsError(
+                f"{self.out} holds a corpus of other settings ({'; '.join(differ)}); choose another folder, or have it replaced (overwrite=True)"
+            )
+        for path in self.out / "sources.json", self.out / "building" / "sources.json":
+            found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            if found.get("fingerprint") != self.manifest["fingerprint"]:
+                continue
+            self.sources = [
+                line | (dict(facts=self.manifest["recordings"][line["recording"]]) if "recording" in line else {})
+                for line in found["sources"]
+            ]
 
-    def _finished(self): # shards that earlier builds wrote, each with the checksums of what it holds
-        recordings, shards = (self.manifest['recordings'], self.manifest['shards']) if self.manifest else ([], [])
-        return [shard | dict(holds=[[recordings[k]['sha256'], first, last] for k, first, last in shard['recordings']]) for shard in shards] + [line['shard'] for line in self.journal.lines if 'shard' in line]
+    def _finished(self):
+        "Shards that earlier builds wrote, each with the checksums of what it holds."
+        recordings, shards = (self.manifest["recordings"], self.manifest["shards"]) if self.manifest else ([], [])
+        return [
+            shard | dict(holds=[[recordings[k]["sha256"], first, last] for k, first, last in shard["recordings"]])
+            for shard in shards
+        ] + [line["shard"] for line in self.journal.lines if "shard" in line]
 
-    def _counts(self, line): return line['final'] if 'cause' in line else self.runs(line) is not None
+    def _counts(self, line):
+        return line["final"] if "cause" in line else self.runs(line) is not None
 
-    def runs(self, line): # {split: runs} of a recording that was used; None if some of its windows are gone
-        path = self.out/'building'/'prepared'/line['key']
-        if 'parts' in line and (entry := stat(path)) and entry.st_size == line['size']: return {part['split']: [prepared_run(path, part, line['events'])] for part in line['parts']}
-        runs = {split: covered(self.stretches.get((line['facts']['sha256'], split), ()), n) for split, n in line['facts']['windows'].items()}
+    def runs(self, line):
+        "{split: runs} of a recording that was used; None if some of its windows are gone."
+        path = self.out / "building" / "prepared" / line["key"]
+        if "parts" in line and (entry := stat(path)) and entry.st_size == line["size"]:
+            return {part["split"]: [prepared_run(path, part, line["events"])] for part in line["parts"]}
+        runs = {
+            split: covered(self.stretches.get((line["facts"]["sha256"], split), ()), n)
+            for split, n in line["facts"]["windows"].items()
+        }
         return None if None in runs.values() else runs
 
 # %% ../../nbs/corpus/02_build.ipynb #099c276a
-def _distinct(facts): return tuple(str(facts[key]) for key in ('dataset', 'subject', 'recording', 'sha256'))
+def _distinct(facts):
+    return tuple(str(facts[key]) for key in ("dataset", "subject", "recording", "sha256"))
 
-def _in_order(lines): # lines of recordings that are used, each once, in an order that only they themselves decide
-    return [line for _, line in sorted({_distinct(line['facts']): line for line in lines if 'facts' in line}.items())]
+
+def _in_order(lines):
+    "Lines of recordings that are used, each once, in an order that only they themselves decide."
+    return [line for _, line in sorted({_distinct(line["facts"]): line for line in lines if "facts" in line}.items())]
 
 # %% ../../nbs/corpus/02_build.ipynb #97e81bed
-def _put_into_shards(found, work, used, shard_mb, progress): # yields the manifest's entry of each shard
+def _put_into_shards(found, work, used, shard_mb, progress):
+    "Yields the manifest's entry of each shard."
     from spotr_nb.signals.montages import channel_places
+
     @functools.cache
-    def places(ch_names, modality): return [None if np.isnan(place).any() else [round(float(x), 4) for x in place] for place in channel_places(ch_names, modality)]
-    groups, left = {}, {line['key']: sum(part['n_windows'] for part in line['parts']) for line in used if 'parts' in line}
+    def places(ch_names, modality):
+        return [
+            None if np.isnan(place).any() else [round(float(x), 4) for x in place]
+            for place in channel_places(ch_names, modality)
+        ]
+
+    groups, left = (
+        {},
+        {line["key"]: sum(part["n_windows"] for part in line["parts"]) for line in used if "parts" in line},
+    )
     for k, line in enumerate(used):
-        f = line['facts']
-        for split, runs in found.runs(line).items(): groups.setdefault((f['dataset'], f['modality'], tuple(f['ch_names']), split, f['n_samples'][split]), []).extend((k, run) for run in runs)
-    for dataset, modality, ch_names, split, n_samples in progress_bar(progress, sorted(groups), desc='shards', unit='group'):
-        group = dict(dataset=dataset, modality=modality, split=split, n_channels=len(ch_names), n_samples=n_samples, ch_names=list(ch_names), places=places(ch_names, modality))
-        for share in shard_contents(groups[dataset, modality, ch_names, split, n_samples], max(1, int(shard_mb*1e6/(2*len(ch_names)*n_samples)))):
+        f = line["facts"]
+        for split, runs in found.runs(line).items():
+            groups.setdefault(
+                (f["dataset"], f["modality"], tuple(f["ch_names"]), split, f["n_samples"][split]), []
+            ).extend((k, run) for run in runs)
+    for dataset, modality, ch_names, split, n_samples in progress_bar(
+        progress, sorted(groups), desc="shards", unit="group"
+    ):
+        group = dict(
+            dataset=dataset,
+            modality=modality,
+            split=split,
+            n_channels=len(ch_names),
+            n_samples=n_samples,
+            ch_names=list(ch_names),
+            places=places(ch_names, modality),
+        )
+        for share in shard_contents(
+            groups[dataset, modality, ch_names, split, n_samples],
+            max(1, int(shard_mb * 1e6 / (2 * len(ch_names) * n_samples))),
+        ):
             stretches = stretches_of(share)
-            holds = [[used[k]['facts']['sha256'], first, last] for k, first, last in stretches]
+            holds = [[used[k]["facts"]["sha256"], first, last] for k, first, last in stretches]
             name = shard_name(group, holds)
             if name not in found.shards:
                 found.shards[name] = write_shard(work(), found.out, name, share, group)
                 found.journal.add(dict(shard=found.shards[name] | dict(split=split, holds=holds)))
-            for k, first, last in stretches: # what has arrived in shards need not be kept twice
-                if (key := used[k]['key']) in left: left[key] -= last - first
-                if left.get(key) == 0: (work()/'prepared'/key).unlink(missing_ok=True)
-            yield group | dict(recordings=stretches) | {key: found.shards[name][key] for key in ('name', 'n_windows', 'events', 'sha256', 'bytes')}
+            for k, first, last in stretches:  # what has arrived in shards need not be kept twice
+                if (key := used[k]["key"]) in left:
+                    left[key] -= last - first
+                if left.get(key) == 0:
+                    (work() / "prepared" / key).unlink(missing_ok=True)
+            yield (
+                group
+                | dict(recordings=stretches)
+                | {key: found.shards[name][key] for key in ("name", "n_windows", "events", "sha256", "bytes")}
+            )
 
 # %% ../../nbs/corpus/02_build.ipynb #5918af72
-def _finish(found, work, lines, used, shards, cut): # manifest, sources and report; nothing is touched if they are as they were
-    lines, position = sorted(lines, key=lambda line: (line['dataset'], line['source'], line['key'])), {_distinct(line['facts']): k for k, line in enumerate(used)}
-    skipped = [dict(dataset=line['dataset'], recording=line['source'], cause=line['cause']) for line in lines if 'cause' in line]
-    content = dict(format=FORMAT, cut=vars(cut), recordings=[line['facts'] for line in used], shards=shards)
+def _finish(found, work, lines, used, shards, cut):
+    "Manifest, sources and report; nothing is touched if they are as they were."
+    lines, position = (
+        sorted(lines, key=lambda line: (line["dataset"], line["source"], line["key"])),
+        {_distinct(line["facts"]): k for k, line in enumerate(used)},
+    )
+    skipped = [
+        dict(dataset=line["dataset"], recording=line["source"], cause=line["cause"])
+        for line in lines
+        if "cause" in line
+    ]
+    content = dict(format=FORMAT, cut=vars(cut), recordings=[line["facts"] for line in used], shards=shards)
     fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     manifest = dict(fingerprint=fingerprint, skipped=skipped, **content)
-    sources = dict(fingerprint=fingerprint, sources=[{key: line[key] for key in ('key', 'dataset', 'source', 'remark', 'cause', 'final') if key in line} | (dict(recording=position[_distinct(line['facts'])]) if 'facts' in line else {}) for line in lines])
-    texts = {'manifest.json': _rows(manifest), 'sources.json': _rows(sources), 'report.csv': _report(lines)}
-    differ = [file for file, text in texts.items() if not (found.out/file).is_file() or (found.out/file).read_text(encoding='utf-8') != text]
-    if not differ and not (found.out/'building').exists(): return manifest
-    for file in differ: (work()/file).write_text(texts[file], encoding='utf-8', newline='')
-    for file in differ: os.replace(work()/file, found.out/file)
-    mine = {file for shard in shards for file in shard['bytes']}
+    sources = dict(
+        fingerprint=fingerprint,
+        sources=[
+            {key: line[key] for key in ("key", "dataset", "source", "remark", "cause", "final") if key in line}
+            | (dict(recording=position[_distinct(line["facts"])]) if "facts" in line else {})
+            for line in lines
+        ],
+    )
+    texts = {"manifest.json": _rows(manifest), "sources.json": _rows(sources), "report.csv": _report(lines)}
+    differ = [
+        file
+        for file, text in texts.items()
+        if not (found.out / file).is_file() or (found.out / file).read_text(encoding="utf-8") != text
+    ]
+    if not differ and not (found.out / "building").exists():
+        return manifest
+    for file in differ:
+        (work() / file).write_text(texts[file], encoding="utf-8", newline="")
+    for file in differ:
+        os.replace(work() / file, found.out / file)
+    mine = {file for shard in shards for file in shard["bytes"]}
     for file in os.listdir(found.out):
-        if SHARD_FILE.fullmatch(file) and file not in mine: (found.out/file).unlink()
-    work(); shutil.rmtree(found.out/'building')
+        if SHARD_FILE.fullmatch(file) and file not in mine:
+            (found.out / file).unlink()
+    work()
+    shutil.rmtree(found.out / "building")
     return manifest
 
 # %% ../../nbs/corpus/02_build.ipynb #61138007
-def _prepare_new(jobs, number, found, work, cut, reading, n_workers, progress): # {key: line of the journal} of all sources; what was not there is prepared
+def _prepare_new(jobs, number, found, work, cut, reading, n_workers, progress):
+    "{key: line of the journal} of all sources; what was not there is prepared."
     identity, lines = Identity(FORMAT, repr(cut), reading), {}
-    bar = progress_bar(progress, jobs, total=number, desc='recordings', unit='recording')
+    bar = progress_bar(progress, jobs, total=number, desc="recordings", unit="recording")
+
     def to_do():
         for dataset, name, source in bar:
             key, source = recognised(identity, dataset, name, source, must_travel=n_workers > 1)
-            if key in lines: continue                                                               # the same twice
+            if key in lines:
+                continue  # the same twice
             lines[key] = source if isinstance(source, dict) else found.lines.get(key)
-            if lines[key] is None: yield key, dataset, name, source, cut, work()/'prepared', reading
+            if lines[key] is None:
+                yield key, dataset, name, source, cut, work() / "prepared", reading
+
     for line in prepare_all(to_do(), n_workers):
-        lines[line['key']] = line; found.journal.add(line)
-        bar.set_postfix(skipped=sum('cause' in line for line in lines.values() if line), refresh=False)
+        lines[line["key"]] = line
+        found.journal.add(line)
+        bar.set_postfix(skipped=sum("cause" in line for line in lines.values() if line), refresh=False)
     return lines
 
-def _refuse_loss(found, used): # a corpus is only ever added to
-    still = {_distinct(line['facts']) for line in used}
-    gone = [line['source'] for line in found.sources if 'facts' in line and _distinct(line['facts']) not in still]
-    if gone: raise FileExistsError(f"{found.out} holds a corpus of other recordings: {gone[0]}{f' and {len(gone) - 1} more' if len(gone) > 1 else ''} changed or not among the sources; list them too, choose another folder, or have it replaced (overwrite=True)")
+# %% ../../nbs/corpus/02_build.ipynb #bfce831f
+def _refuse_loss(found, used):
+    "A corpus is only ever added to."
+    still = {_distinct(line["facts"]) for line in used}
+    gone = [line["source"] for line in found.sources if "facts" in line and _distinct(line["facts"]) not in still]
+    if gone:
+        raise FileExistsError(
+            f"{found.out} holds a corpus of other recordings: {gone[0]}{f' and {len(gone) - 1} more' if len(gone) > 1 else ''} changed or not among the sources; list them too, choose another folder, or have it replaced (overwrite=True)"
+        )
 
-def _refuse_nothing(out, lines): # and nothing of the attempt is left
-    shutil.rmtree(out/'building', ignore_errors=True)
-    if out.is_dir() and not any(out.iterdir()): out.rmdir()
-    raise ValueError("no recording could be used: " + ('; '.join(f"{line['source']}: {line['cause']}" for line in [*lines.values()][:3]) or 'none was given') + (f'; and {len(lines) - 3} more' if len(lines) > 3 else ''))
+
+def _refuse_nothing(out, lines):
+    "And nothing of the attempt is left."
+    shutil.rmtree(out / "building", ignore_errors=True)
+    if out.is_dir() and not any(out.iterdir()):
+        out.rmdir()
+    raise ValueError(
+        "no recording could be used: "
+        + ("; ".join(f"{line['source']}: {line['cause']}" for line in [*lines.values()][:3]) or "none was given")
+        + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+    )
 
 # %% ../../nbs/corpus/02_build.ipynb #5bba6141
 def build_corpus(
-    sources,                   # recordings (`Signal`s, paths or functions that give a `Signal`), or {dataset: recordings}
-    out:str|os.PathLike,       # the folder to make, or to add to
-    modality:str|None=None,    # of the files, where they do not say or hold several; see `read_signal`
-    line_freq:float|None=None, # mains frequency of the files, Hz, where they do not say; unknown: no notch
-    n_workers:int=1,           # processes that prepare at the same time, with one recording in memory each
-    overwrite:bool=False,      # make anew what is there; without, a corpus is only ever added to
-    shard_mb:float=256.,       # size of a shard, at most, MB
-    progress:bool|str=True,    # see `progress_bar`
-    **cut,                     # `window_seconds`, `holdout`, `sfreq` of `Cut`
-) -> dict:                     # the manifest
+    sources,  # recordings (`Signal`s, paths or functions that give a `Signal`), or {dataset: recordings}
+    out: str | os.PathLike,  # the folder to make, or to add to
+    modality: str | None = None,  # of the files, where they do not say or hold several; see `read_signal`
+    line_freq: float | None = None,  # mains frequency of the files, Hz, where they do not say; unknown: no notch
+    n_workers: int = 1,  # processes that prepare at the same time, with one recording in memory each
+    overwrite: bool = False,  # make anew what is there; without, a corpus is only ever added to
+    shard_mb: float = 256.0,  # size of a shard, at most, MB
+    progress: bool | str = True,  # see `progress_bar`
+    **cut,  # `window_seconds`, `holdout`, `sfreq` of `Cut`
+) -> dict:  # the manifest
     "Prepare recordings and put their windows into shards; skip and list those that cannot be used."
     out, cut = Path(out), Cut(**cut)
-    if not (isinstance(n_workers, int) and n_workers >= 1): raise ValueError(f"n_workers must be a whole number from 1, found {n_workers!r}")
-    if not shard_mb > 0: raise ValueError(f"shard_mb must be positive, found {shard_mb}")
+    if not (isinstance(n_workers, int) and n_workers >= 1):
+        raise ValueError(f"n_workers must be a whole number from 1, found {n_workers!r}")
+    if not shard_mb > 0:
+        raise ValueError(f"shard_mb must be positive, found {shard_mb}")
     (jobs, number), found = listed(sources), _Found(out, cut, overwrite)
     with ExitStack() as stack:
-        work = functools.cache(lambda: stack.enter_context(_alone(out)))                             # nothing is touched before there is something to do
+        # nothing is touched before there is something to do
+        work = functools.cache(lambda: stack.enter_context(_alone(out)))
         try:
-            lines = _prepare_new(jobs, number, found, work, cut, dict(modality=modality, line_freq=line_freq), n_workers, progress)
+            lines = _prepare_new(
+                jobs, number, found, work, cut, dict(modality=modality, line_freq=line_freq), n_workers, progress
+            )
             used = _in_order(lines.values())
             _refuse_loss(found, used)
-            if not used: _refuse_nothing(out, lines)
-            remarks = [line['remark'] for line in lines.values() if line.get('remark')]
-            if remarks: warnings.warn(f"{len(remarks)} of {len(lines)} recordings were read with a warning, the first: {remarks[0]}; all are in {out/'report.csv'}")
-            return _finish(found, work, lines.values(), used, list(_put_into_shards(found, work, used, shard_mb, progress)), cut)
+            if not used:
+                _refuse_nothing(out, lines)
+            remarks = [line["remark"] for line in lines.values() if line.get("remark")]
+            if remarks:
+                warnings.warn(
+                    f"{len(remarks)} of {len(lines)} recordings were read with a warning, the first: {remarks[0]}; all are in {out / 'report.csv'}"
+                )
+            return _finish(
+                found, work, lines.values(), used, list(_put_into_shards(found, work, used, shard_mb, progress)), cut
+            )
         except OSError as error:
-            if error.errno in FULL: raise OSError(f"the corpus {out} cannot be written: {error.strerror}; what is done is kept: make room and build again to go on") from error
+            if error.errno in FULL:
+                raise OSError(
+                    f"the corpus {out} cannot be written: {error.strerror}; what is done is kept: make room and build again to go on"
+                ) from error
             raise

@@ -16,82 +16,113 @@ from ..files import sha256
 from ..signals.signal import Event, Signal
 
 # %% ../../nbs/corpus/01_shards.ipynb #c0247ac8
-FORMAT = 3 # of what is stored; a new number where preparing gives something else for the same recording
+FORMAT = 3  # of what is stored; a new number where preparing gives something else for the same recording
 MISSING = np.int16(-32768)
 
+
 def to_int16(
-    x:np.ndarray,     # windows `[n, C, L]` float
-    valid:np.ndarray, # `[n, C, L]` bool
-) -> tuple[np.ndarray, np.ndarray]: # int16 `[n, C, L]`, scale `[n, C]` float32
+    x: np.ndarray,  # windows `[n, C, L]` float
+    valid: np.ndarray,  # `[n, C, L]` bool
+) -> tuple[np.ndarray, np.ndarray]:  # int16 `[n, C, L]`, scale `[n, C]` float32
     "Windows as integers, one scale a channel and window; −32768 where not valid."
     x = np.where(valid, x, 0)
-    scale = (np.abs(x).max(-1)/32767).astype(np.float32)
-    whole = np.rint(x/np.where(scale > 0, scale, 1)[..., None]).clip(-32767, 32767).astype(np.int16)
+    scale = (np.abs(x).max(-1) / 32767).astype(np.float32)
+    whole = np.rint(x / np.where(scale > 0, scale, 1)[..., None]).clip(-32767, 32767).astype(np.int16)
     return np.where(valid, whole, MISSING), scale
 
+# %% ../../nbs/corpus/01_shards.ipynb #e14360a5
 def from_int16(
-    whole:np.ndarray,    # int16 `[n, C, L]`
-    scale:np.ndarray,    # `[n, C]`
-    complete:bool=False, # known to be valid throughout: nothing to look for
-) -> tuple[np.ndarray, np.ndarray]: # float32 windows with 0 where not valid, and the mask
+    whole: np.ndarray,  # int16 `[n, C, L]`
+    scale: np.ndarray,  # `[n, C]`
+    complete: bool = False,  # known to be valid throughout: nothing to look for
+) -> tuple[np.ndarray, np.ndarray]:  # float32 windows with 0 where not valid, and the mask
     "The windows back, and which of their samples are real."
-    x = whole.astype(np.float32); x *= scale[..., None]
-    if complete: return x, np.ones(x.shape, bool)
+    x = whole.astype(np.float32)
+    x *= scale[..., None]
+    if complete:
+        return x, np.ones(x.shape, bool)
     valid = whole != MISSING
-    if not valid.all(): np.copyto(x, 0, where=~valid)
+    if not valid.all():
+        np.copyto(x, 0, where=~valid)
     return x, valid
 
 # %% ../../nbs/corpus/01_shards.ipynb #8ba01bde
 @dataclass(frozen=True)
 class Cut:
     "How recordings become training windows and held-out windows."
-    window_seconds:float=3.   # what the model will see
-    holdout:float=.25         # last part of each recording that is never trained on, as a fraction
-    sfreq:float=200.          # Hz
+
+    window_seconds: float = 3.0  # what the model will see
+    holdout: float = 0.25  # last part of each recording that is never trained on, as a fraction
+    sfreq: float = 200.0  # Hz
 
     def __post_init__(self):
-        if not self.window_seconds > 0: raise ValueError(f"window_seconds must be positive, found {self.window_seconds}")
-        if not 0 <= self.holdout < 1: raise ValueError(f"holdout must be in [0, 1), found {self.holdout}")
-        if not self.sfreq > 0: raise ValueError(f"sfreq must be positive, found {self.sfreq}")
-        for field in fields(self): object.__setattr__(self, field.name, float(getattr(self, field.name)))   # 3 and 3.0 are the same cut
+        if not self.window_seconds > 0:
+            raise ValueError(f"window_seconds must be positive, found {self.window_seconds}")
+        if not 0 <= self.holdout < 1:
+            raise ValueError(f"holdout must be in [0, 1), found {self.holdout}")
+        if not self.sfreq > 0:
+            raise ValueError(f"sfreq must be positive, found {self.sfreq}")
+        # 3 and 3.0 are the same cut
+        for field in fields(self):
+            object.__setattr__(self, field.name, float(getattr(self, field.name)))
 
 # %% ../../nbs/corpus/01_shards.ipynb #af0f42cd
 def in_parts(
-    signal:Signal,
-    cut:Cut,
-): # yields ('train' or 'heldout', an iterator of blocks of `Windows`); a part too short for one window, or without a sample, is left out
+    signal: Signal,
+    cut: Cut,
+):  # yields ('train' or 'heldout', an iterator of blocks of `Windows`); a part too short for one window, or without a sample, is left out
     "Cut in time first, filter and window each part by itself."
     from spotr_nb.signals.preprocessing import prepare_in_blocks
-    border, measured = round(signal.duration*(1 - cut.holdout)*signal.sfreq)/signal.sfreq, lambda part: any(np.isfinite(x).any() for x in part.x)
+
+    border, measured = (
+        round(signal.duration * (1 - cut.holdout) * signal.sfreq) / signal.sfreq,
+        lambda part: any(np.isfinite(x).any() for x in part.x),
+    )
     if border >= cut.window_seconds and measured(early := signal.crop(0, border)):
-        length = cut.window_seconds*(2 if border >= 2*cut.window_seconds else 1)
-        yield 'train', prepare_in_blocks(early, length, length/2, cut.sfreq)
+        length = cut.window_seconds * (2 if border >= 2 * cut.window_seconds else 1)
+        yield "train", prepare_in_blocks(early, length, length / 2, cut.sfreq)
     if signal.duration - border >= cut.window_seconds and measured(late := signal.crop(border)):
-        yield 'heldout', (replace(windows, t0=windows.t0 + border) for windows in prepare_in_blocks(late, cut.window_seconds, sfreq=cut.sfreq, drop_last=True))
+        yield (
+            "heldout",
+            (
+                replace(windows, t0=windows.t0 + border)
+                for windows in prepare_in_blocks(late, cut.window_seconds, sfreq=cut.sfreq, drop_last=True)
+            ),
+        )
 
 # %% ../../nbs/corpus/01_shards.ipynb #fca8e9c8
-COLUMNS = dict(x='<i2', scale='<f4', t0='<f8', quality='<f4', label='<i4')   # of each window, as stored
-QUALITY = ('flat', 'clipped', 'missing', 'invalid')                          # share of its channels; of its samples, as recorded, and as stored
+COLUMNS = dict(x="<i2", scale="<f4", t0="<f8", quality="<f4", label="<i4")  # of each window, as stored
+# share of its channels; of its samples, as recorded, and as stored
+QUALITY = ("flat", "clipped", "missing", "invalid")
+
 
 def column_shape(
-    column:str, # a key of `COLUMNS`
-    n_channels:int, n_samples:int,
+    column: str,  # a key of `COLUMNS`
+    n_channels: int,
+    n_samples: int,
 ) -> tuple:
     "Shape of a column's entry for one window."
     return dict(x=(n_channels, n_samples), scale=(n_channels,), quality=(len(QUALITY),)).get(column, ())
 
-def _happening(events, names, centres): # for each time (sorted): index of the name of the event that covers it and began last; -1: none
+
+def _happening(events, names, centres):
+    "For each time (sorted): index of the name of the event that covers it and began last; -1: none."
     label = np.full(len(centres), -1, np.int32)
-    for event in events: # sorted by onset
-        if event.duration > 0: label[slice(*np.searchsorted(centres, (event.onset, event.onset + event.duration)))] = names.index(event.label)
+    for event in events:  # sorted by onset
+        if event.duration > 0:
+            label[slice(*np.searchsorted(centres, (event.onset, event.onset + event.duration)))] = names.index(
+                event.label
+            )
     return label
 
 # %% ../../nbs/corpus/01_shards.ipynb #29754b3f
 def write_prepared(
-    file,           # open for writing
-    signal:Signal,
-    cut:Cut,
-) -> tuple[list, list]: # a part for each split: how many windows, of which shape, and at which byte each column begins; names of events
+    file,  # open for writing
+    signal: Signal,
+    cut: Cut,
+) -> tuple[
+    list, list
+]:  # a part for each split: how many windows, of which shape, and at which byte each column begins; names of events
     "Write the windows of one recording."
     parts, names = [], sorted({event.label for event in signal.events if event.duration > 0})
     for split, blocks in in_parts(signal, cut):
@@ -99,118 +130,179 @@ def write_prepared(
         for windows in blocks:
             whole, scale = to_int16(windows.x, windows.valid)
             keep = (whole != MISSING).any((1, 2))
-            file.write(np.ascontiguousarray(whole[keep], COLUMNS['x']))
-            part |= dict(n_windows=part['n_windows'] + int(keep.sum()), n_channels=whole.shape[1], n_samples=whole.shape[2])
-            quality = np.stack([*(getattr(windows, name).mean(1) for name in QUALITY[:3]), (whole == MISSING).mean((1, 2))], axis=1)
-            label = _happening(signal.events, names, windows.t0 + windows.seconds/2)
-            for name, values in dict(scale=scale, t0=windows.t0, quality=quality, label=label).items(): columns.setdefault(name, []).append(values[keep])
-        for name, values in columns.items(): part['at'][name] = file.tell(); file.write(np.ascontiguousarray(np.concatenate(values), COLUMNS[name]))
-        if part['n_windows']: parts.append(part)
+            file.write(np.ascontiguousarray(whole[keep], COLUMNS["x"]))
+            part |= dict(
+                n_windows=part["n_windows"] + int(keep.sum()), n_channels=whole.shape[1], n_samples=whole.shape[2]
+            )
+            quality = np.stack(
+                [*(getattr(windows, name).mean(1) for name in QUALITY[:3]), (whole == MISSING).mean((1, 2))], axis=1
+            )
+            label = _happening(signal.events, names, windows.t0 + windows.seconds / 2)
+            for name, values in dict(scale=scale, t0=windows.t0, quality=quality, label=label).items():
+                columns.setdefault(name, []).append(values[keep])
+        for name, values in columns.items():
+            part["at"][name] = file.tell()
+            file.write(np.ascontiguousarray(np.concatenate(values), COLUMNS[name]))
+        if part["n_windows"]:
+            parts.append(part)
     return parts, names
 
 # %% ../../nbs/corpus/01_shards.ipynb #64d568e3
 @dataclass(frozen=True)
 class Run:
     "Windows that lie in a row somewhere."
-    first:int      # number of the first one within its part of the recording
-    n_windows:int
-    read:Callable  # (column, first, last) within the run -> array
-    events:list    # names that the column `label` counts
+
+    first: int  # number of the first one within its part of the recording
+    n_windows: int
+    read: Callable  # (column, first, last) within the run -> array
+    events: list  # names that the column `label` counts
+
 
 def prepared_run(
-    path,        # of a file of `write_prepared`
-    part:dict,   # one of the parts that it gave
-    events:list, # and its names of events
+    path,  # of a file of `write_prepared`
+    part: dict,  # one of the parts that it gave
+    events: list,  # and its names of events
 ) -> Run:
     "The windows of one recording as they were prepared."
-    def read(column, first, last):
-        tail = column_shape(column, part['n_channels'], part['n_samples'])
-        size = np.dtype(COLUMNS[column]).itemsize*int(np.prod(tail, dtype=int))
-        return np.memmap(path, COLUMNS[column], 'r', part['at'][column] + first*size, (last - first, *tail))
-    return Run(0, part['n_windows'], read, events)
 
+    def read(column, first, last):
+        tail = column_shape(column, part["n_channels"], part["n_samples"])
+        size = np.dtype(COLUMNS[column]).itemsize * int(np.prod(tail, dtype=int))
+        return np.memmap(path, COLUMNS[column], "r", part["at"][column] + first * size, (last - first, *tail))
+
+    return Run(0, part["n_windows"], read, events)
+
+# %% ../../nbs/corpus/01_shards.ipynb #815f1476
 def shard_runs(
-    folder,     # of the corpus
-    shard:dict, # its entry in the manifest, with `holds`: [[checksum of a recording, first window, last]]
-): # yields (checksum, run)
+    folder,  # of the corpus
+    shard: dict,  # its entry in the manifest, with `holds`: [[checksum of a recording, first window, last]]
+):  # yields (checksum, run)
     "The windows of each recording in a shard."
+
     @functools.cache
     def whole(column):
-        file = folder/f"{shard['name']}.{column}.npy"
-        if sha256(file) != shard['sha256'][file.name]: raise ValueError(f"{file} is damaged: build the corpus again with overwrite=True")
-        return np.load(file, mmap_mode='r', allow_pickle=False)
+        file = folder / f"{shard['name']}.{column}.npy"
+        if sha256(file) != shard["sha256"][file.name]:
+            raise ValueError(f"{file} is damaged: build the corpus again with overwrite=True")
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+
     row = 0
-    for content, first, last in shard['holds']:
-        yield content, Run(first, last - first, lambda column, a, b, row=row: whole(column)[row + a:row + b], shard['events'])
+    for content, first, last in shard["holds"]:
+        yield (
+            content,
+            Run(first, last - first, lambda column, a, b, row=row: whole(column)[row + a : row + b], shard["events"]),
+        )
         row += last - first
 
+# %% ../../nbs/corpus/01_shards.ipynb #67e1f3e1
 def covered(
-    runs,          # of one part of a recording, wherever they lie
-    n_windows:int, # of that part
-) -> list[Run]:    # None if some windows are nowhere
+    runs,  # of one part of a recording, wherever they lie
+    n_windows: int,  # of that part
+) -> list[Run]:  # None if some windows are nowhere
     "Runs that together are all windows of a part."
     cover, at = [], 0
     while at < n_windows:
         run = next((run for run in runs if run.first <= at < run.first + run.n_windows), None)
-        if run is None: return None
+        if run is None:
+            return None
         skip = at - run.first
-        cover.append(replace(run, first=at, n_windows=run.n_windows - skip, read=lambda column, a, b, run=run, skip=skip: run.read(column, a + skip, b + skip)))
+        cover.append(
+            replace(
+                run,
+                first=at,
+                n_windows=run.n_windows - skip,
+                read=lambda column, a, b, run=run, skip=skip: run.read(column, a + skip, b + skip),
+            )
+        )
         at = run.first + run.n_windows
     return cover
 
 # %% ../../nbs/corpus/01_shards.ipynb #1be2fb7a
 def shard_contents(
-    runs,          # [(recording, run)] in order
-    n_windows:int, # of a full shard
-): # yields [(recording, run, first, last)]
+    runs,  # [(recording, run)] in order
+    n_windows: int,  # of a full shard
+):  # yields [(recording, run, first, last)]
     "What goes into each shard."
     share, room = [], n_windows
     for recording, run in runs:
         first = 0
         while first < run.n_windows:
             last = min(run.n_windows, first + room)
-            share.append((recording, run, first, last)); room -= last - first; first = last
-            if not room: yield share; share, room = [], n_windows
-    if share: yield share
+            share.append((recording, run, first, last))
+            room -= last - first
+            first = last
+            if not room:
+                yield share
+                share, room = [], n_windows
+    if share:
+        yield share
 
+# %% ../../nbs/corpus/01_shards.ipynb #2cae37f7
 def stretches_of(
-    share, # one that `shard_contents` gave
-) -> list: # [[recording, first window, last]], those that touch joined
+    share,  # one that `shard_contents` gave
+) -> list:  # [[recording, first window, last]], those that touch joined
     "Which windows of which recordings a shard holds."
     found = []
     for recording, run, first, last in share:
-        if found and found[-1][0] == recording and found[-1][2] == run.first + first: found[-1][2] = run.first + last
-        else: found.append([recording, run.first + first, run.first + last])
+        if found and found[-1][0] == recording and found[-1][2] == run.first + first:
+            found[-1][2] = run.first + last
+        else:
+            found.append([recording, run.first + first, run.first + last])
     return found
 
 # %% ../../nbs/corpus/01_shards.ipynb #7c16a1c3
 def shard_name(
-    group:dict, # what all its windows share
-    holds:list, # [[checksum of a recording, first window, last]]
+    group: dict,  # what all its windows share
+    holds: list,  # [[checksum of a recording, first window, last]]
 ) -> str:
     "A name that says what is in a shard."
     content = hashlib.sha256(json.dumps([FORMAT, group, holds]).encode()).hexdigest()
     return f"{re.sub('[^A-Za-z0-9_]+', '_', group['dataset'])[:40]}-{group['split']}-{content[:12]}"
 
-SHARD_FILE = re.compile(r'\w+-(train|heldout)-[0-9a-f]{12}\.\w+\.npy')
 
+SHARD_FILE = re.compile(r"\w+-(train|heldout)-[0-9a-f]{12}\.\w+\.npy")
+
+# %% ../../nbs/corpus/01_shards.ipynb #2a4a9b78
 def write_shard(
-    work, out,  # folders: to write in, and to move to when all is written
-    name:str,   # see `shard_name`
-    share,      # see `shard_contents`
-    group:dict, # what all its windows share: `ch_names`, `n_samples`
-) -> dict:      # name, n_windows, events, sha256 and bytes of each file
+    work,
+    out,  # folders: to write in, and to move to when all is written
+    name: str,  # see `shard_name`
+    share,  # see `shard_contents`
+    group: dict,  # what all its windows share: `ch_names`, `n_samples`
+) -> dict:  # name, n_windows, events, sha256 and bytes of each file
     "Write a file for each column."
-    lengths, events = [last - first for _, _, first, last in share], sorted({event for _, run, _, _ in share for event in run.events})
-    owners = np.repeat(np.arange(len(stretches_of(share)), dtype=np.int32), [last - first for _, first, last in stretches_of(share)])
-    files = {column: f'{name}.{column}.npy' for column in (*COLUMNS, 'recording')}
+    lengths, events = (
+        [last - first for _, _, first, last in share],
+        sorted({event for _, run, _, _ in share for event in run.events}),
+    )
+    owners = np.repeat(
+        np.arange(len(stretches_of(share)), dtype=np.int32), [last - first for _, first, last in stretches_of(share)]
+    )
+    files = {column: f"{name}.{column}.npy" for column in (*COLUMNS, "recording")}
     for column, file in files.items():
-        with open(work/file, 'wb') as opened:
-            np.lib.format.write_array_header_1_0(opened, dict(descr=COLUMNS.get(column, '<i4'), fortran_order=False, shape=(sum(lengths), *column_shape(column, len(group['ch_names']), group['n_samples']))))
-            for _, run, first, last in share if column != 'recording' else ():
+        with open(work / file, "wb") as opened:
+            np.lib.format.write_array_header_1_0(
+                opened,
+                dict(
+                    descr=COLUMNS.get(column, "<i4"),
+                    fortran_order=False,
+                    shape=(sum(lengths), *column_shape(column, len(group["ch_names"]), group["n_samples"])),
+                ),
+            )
+            for _, run, first, last in share if column != "recording" else ():
                 values = run.read(column, first, last)
-                opened.write(values if column != 'label' else np.array([*map(events.index, run.events), -1], np.int32)[values])
-            if column == 'recording': opened.write(owners)
-    entry = dict(name=name, n_windows=sum(lengths), events=events, sha256={file: sha256(work/file) for file in files.values()}, bytes={file: (work/file).stat().st_size for file in files.values()})
-    for file in files.values(): os.replace(work/file, out/file)
+                opened.write(
+                    values if column != "label" else np.array([*map(events.index, run.events), -1], np.int32)[values]
+                )
+            if column == "recording":
+                opened.write(owners)
+    entry = dict(
+        name=name,
+        n_windows=sum(lengths),
+        events=events,
+        sha256={file: sha256(work / file) for file in files.values()},
+        bytes={file: (work / file).stat().st_size for file in files.values()},
+    )
+    for file in files.values():
+        os.replace(work / file, out / file)
     return entry

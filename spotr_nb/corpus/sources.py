@@ -15,112 +15,187 @@ from ..signals.signal import Signal
 
 # %% ../../nbs/corpus/00_sources.ipynb #b2717f81
 def listed(
-    sources, # a list of recordings, or {dataset: list}
-): # an iterator of (dataset, name for messages, source), and how many there are: None if that is not known
+    sources,  # a list of recordings, or {dataset: list}
+):  # an iterator of (dataset, name for messages, source), and how many there are: None if that is not known
     "Recordings one by one."
     one = lambda thing: isinstance(thing, (str, os.PathLike, Signal)) or callable(thing)
-    if one(sources): raise TypeError(f"sources must be a list of recordings or {{dataset: list}}, found {sources!r:.60}: put it in a list")
-    datasets = sources if isinstance(sources, dict) else {'recordings': sources}
+    if one(sources):
+        raise TypeError(
+            f"sources must be a list of recordings or {{dataset: list}}, found {sources!r:.60}: put it in a list"
+        )
+    datasets = sources if isinstance(sources, dict) else {"recordings": sources}
     for dataset, recordings in datasets.items():
-        if one(recordings): raise TypeError(f"the recordings of dataset {dataset!r} must be a list, found {recordings!r:.60}: put it in a list")
-    number = sum(map(len, datasets.values())) if all(hasattr(recordings, '__len__') for recordings in datasets.values()) else None
-    return ((str(dataset), _name(source, f'{dataset}-{k}'), source) for dataset, recordings in datasets.items() for k, source in enumerate(recordings)), number
+        if one(recordings):
+            raise TypeError(
+                f"the recordings of dataset {dataset!r} must be a list, found {recordings!r:.60}: put it in a list"
+            )
+    number = (
+        sum(map(len, datasets.values()))
+        if all(hasattr(recordings, "__len__") for recordings in datasets.values())
+        else None
+    )
+    return (
+        (str(dataset), _name(source, f"{dataset}-{k}"), source)
+        for dataset, recordings in datasets.items()
+        for k, source in enumerate(recordings)
+    ), number
 
+# %% ../../nbs/corpus/00_sources.ipynb #4b3518ae
 def _name(source, otherwise):
-    if isinstance(source, functools.partial): return next((str(arg) for arg in source.args if isinstance(arg, (str, os.PathLike))), otherwise)
-    if isinstance(source, (str, os.PathLike)): return str(source)
-    return str(getattr(source, 'recording' if isinstance(source, Signal) else 'name', None) or otherwise)
+    if isinstance(source, functools.partial):
+        return next((str(arg) for arg in source.args if isinstance(arg, (str, os.PathLike))), otherwise)
+    if isinstance(source, (str, os.PathLike)):
+        return str(source)
+    return str(getattr(source, "recording" if isinstance(source, Signal) else "name", None) or otherwise)
 
 # %% ../../nbs/corpus/00_sources.ipynb #541936ec
 def given(
-    source, # a function without arguments
+    source,  # a function without arguments
 ) -> Signal:
     "The signal that a function gives."
     signal = source()
-    if not isinstance(signal, Signal): raise TypeError(f"a recording must be a Signal, a path or a function that gives a Signal; this one gave {signal!r:.60}")
+    if not isinstance(signal, Signal):
+        raise TypeError(
+            f"a recording must be a Signal, a path or a function that gives a Signal; this one gave {signal!r:.60}"
+        )
     return signal
 
+
 def cause_of(
-    error:Exception,
-    name:str, # of the source
-) -> dict:    # `cause`, and `final`: True if the recording itself is to blame, so that reading it again would not help
+    error: Exception,
+    name: str,  # of the source
+) -> dict:  # `cause`, and `final`: True if the recording itself is to blame, so that reading it again would not help
     "Why a recording is left out."
-    cause = f'{error}' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: {error}'.rstrip(': ')
-    return dict(cause=cause.removeprefix(f'{Path(name).name}: '), final=isinstance(error, ValueError))
+    cause = f"{error}" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}".rstrip(": ")
+    return dict(cause=cause.removeprefix(f"{Path(name).name}: "), final=isinstance(error, ValueError))
 
 # %% ../../nbs/corpus/00_sources.ipynb #fcbf6b9b
 def signal_digest(
-    signal:Signal,
-) -> str: # 64 hexadecimal digits
+    signal: Signal,
+) -> str:  # 64 hexadecimal digits
     "A checksum of a signal's samples and of all that is known of it."
-    digest = hashlib.sha256(repr([getattr(signal, field.name) for field in fields(signal) if field.name != 'x']).encode())
+    digest = hashlib.sha256(
+        repr([getattr(signal, field.name) for field in fields(signal) if field.name != "x"]).encode()
+    )
     digest.update(np.ascontiguousarray(signal.x))
     return digest.hexdigest()
+
 
 class Opaque(Exception):
     "A source that does not say what it will give."
 
+# %% ../../nbs/corpus/00_sources.ipynb #03da894a
 class Identity:
     "Names what sources are, by looking at files but not into them."
-    def __init__(self, *context): self.context, self.folders = list(context), {}  # context: what else the windows depend on, as JSON
 
-    def key(self, dataset, source): "32 hexadecimal digits; `Opaque` if the source cannot be looked into."; return hashlib.sha256(json.dumps([self.context, dataset, self.of(source)]).encode()).hexdigest()[:32]
+    def __init__(self, *context):
+        self.context, self.folders = list(context), {}  # context: what else the windows depend on, as JSON
+
+    def key(self, dataset, source):
+        "32 hexadecimal digits; `Opaque` if the source cannot be looked into."
+        return hashlib.sha256(json.dumps([self.context, dataset, self.of(source)]).encode()).hexdigest()[:32]
 
     def of(self, thing):
         "What a source, or a part of one, is: as JSON."
-        if thing is None or isinstance(thing, (bool, int, float, np.number)): return repr(thing)
-        if isinstance(thing, (str, os.PathLike)): return self.path(os.path.abspath(thing)) or str(thing)
-        if isinstance(thing, Signal): return signal_digest(thing)
-        if isinstance(thing, np.ndarray) and thing.dtype != object: return [str(thing.dtype), thing.shape, hashlib.sha256(np.ascontiguousarray(thing)).hexdigest()]
-        if isinstance(thing, (list, tuple)): return [self.of(part) for part in thing]
-        if isinstance(thing, dict): return [[self.of(part) for part in pair] for pair in thing.items()]
-        if isinstance(thing, functools.partial): return [self.of(thing.func), self.of(thing.args), self.of(thing.keywords)]
-        if isinstance(thing, types.FunctionType) and thing.__module__ != '__main__' and '<' not in thing.__qualname__: return f'{thing.__module__}.{thing.__qualname__}'
-        if is_dataclass(thing) and not isinstance(thing, type): return [type(thing).__qualname__, {field.name: self.of(getattr(thing, field.name)) for field in fields(thing)}]
+        if thing is None or isinstance(thing, (bool, int, float, np.number)):
+            return repr(thing)
+        if isinstance(thing, (str, os.PathLike)):
+            return self.path(os.path.abspath(thing)) or str(thing)
+        if isinstance(thing, Signal):
+            return signal_digest(thing)
+        if isinstance(thing, np.ndarray) and thing.dtype != object:
+            return [str(thing.dtype), thing.shape, hashlib.sha256(np.ascontiguousarray(thing)).hexdigest()]
+        if isinstance(thing, (list, tuple)):
+            return [self.of(part) for part in thing]
+        if isinstance(thing, dict):
+            return [[self.of(part) for part in pair] for pair in thing.items()]
+        if isinstance(thing, functools.partial):
+            return [self.of(thing.func), self.of(thing.args), self.of(thing.keywords)]
+        if isinstance(thing, types.FunctionType) and thing.__module__ != "__main__" and "<" not in thing.__qualname__:
+            return f"{thing.__module__}.{thing.__qualname__}"
+        if is_dataclass(thing) and not isinstance(thing, type):
+            return [
+                type(thing).__qualname__,
+                {field.name: self.of(getattr(thing, field.name)) for field in fields(thing)},
+            ]
         raise Opaque
 
     def path(self, path):
         "Name, size and time of a file and of those that belong to it; nothing if there is none."
         folder, name = os.path.split(path)
         names, stem = self.names(folder), os.path.splitext(name)[0]
-        mine = {other for other in names[bisect_left(names, stem):bisect_left(names, stem + '\U0010ffff')] if other == stem or not other[len(stem)].isalnum()}
-        if not mine: return []
-        mine |= {f"{stem.rpartition('_')[0]}_{kind}.tsv" for kind in ('channels', 'events')}
-        if stem + '.hea' in mine: mine |= set(_named_by_header(os.path.join(folder, stem + '.hea')))
-        return [path, *([other, entry.st_size, entry.st_mtime_ns] for other in sorted(mine) if (entry := stat(os.path.join(folder, other))))]
+        mine = {
+            other
+            for other in names[bisect_left(names, stem) : bisect_left(names, stem + "\U0010ffff")]
+            if other == stem or not other[len(stem)].isalnum()
+        }
+        if not mine:
+            return []
+        mine |= {f"{stem.rpartition('_')[0]}_{kind}.tsv" for kind in ("channels", "events")}
+        if stem + ".hea" in mine:
+            mine |= set(_named_by_header(os.path.join(folder, stem + ".hea")))
+        return [
+            path,
+            *(
+                [other, entry.st_size, entry.st_mtime_ns]
+                for other in sorted(mine)
+                if (entry := stat(os.path.join(folder, other)))
+            ),
+        ]
 
     def names(self, folder):
         "Names of the files in a folder, sorted; it is looked at once, however many of them are asked for."
         if folder not in self.folders:
-            try: self.folders[folder] = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-            except OSError: self.folders[folder] = []
+            try:
+                self.folders[folder] = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+            except OSError:
+                self.folders[folder] = []
         return self.folders[folder]
 
-def stat(path): # -> os.stat_result
+# %% ../../nbs/corpus/00_sources.ipynb #56695648
+def stat(path):  # -> os.stat_result
     "What the system knows of a file; None if there is none."
-    try: return os.stat(path)
-    except OSError: return None
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
-def _named_by_header(path): # files that a WFDB header names, and those of the segments of a long record
-    with open(path, encoding='utf-8', errors='replace') as file: words = [line.split()[0] for line in file if line.strip() and not line.startswith('#')]
-    return [word + ending for word in words if word != '~' for ending in ('', '.hea', '.dat')]
+
+def _named_by_header(path):
+    "Files that a WFDB header names, and those of the segments of a long record."
+    with open(path, encoding="utf-8", errors="replace") as file:
+        words = [line.split()[0] for line in file if line.strip() and not line.startswith("#")]
+    return [word + ending for word in words if word != "~" for ending in ("", ".hea", ".dat")]
 
 # %% ../../nbs/corpus/00_sources.ipynb #7983275d
-def _travels(source): # whether it can be sent to another process
+def _travels(source):
+    "Whether it can be sent to another process."
     import pickle
-    try: return bool(pickle.dumps(source))
-    except Exception: return False
 
+    try:
+        return bool(pickle.dumps(source))
+    except Exception:
+        return False
+
+# %% ../../nbs/corpus/00_sources.ipynb #a738fea5
 def recognised(
-    identity:Identity,
-    dataset:str, name:str, source, # as from `listed`
-    must_travel:bool,              # to another process
-): # its key, and the source; what was read here: its signal, or {key, dataset, source, cause, final} that says why there is none
+    identity: Identity,
+    dataset: str,
+    name: str,
+    source,  # as from `listed`
+    must_travel: bool,  # to another process
+):  # its key, and the source; what was read here: its signal, or {key, dataset, source, cause, final} that says why there is none
     "Which recording a source is."
     try:
         key = identity.key(dataset, source)
-        if isinstance(source, Signal) or not must_travel or _travels(source): return key, source
-    except Opaque: pass
-    try: signal = given(source)
-    except Exception as error: return (key := identity.key(dataset, ['not read', name])), dict(key=key, dataset=dataset, source=name, **cause_of(error, name))
+        if isinstance(source, Signal) or not must_travel or _travels(source):
+            return key, source
+    except Opaque:
+        pass
+    try:
+        signal = given(source)
+    except Exception as error:
+        return (key := identity.key(dataset, ["not read", name])), dict(
+            key=key, dataset=dataset, source=name, **cause_of(error, name)
+        )
     return identity.key(dataset, signal), signal

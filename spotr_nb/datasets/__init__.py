@@ -14,6 +14,8 @@ class _CallablePackage(ModuleType):
     def __call__(self, *args, **kwargs):
         "The public datasets: see `spotr_nb.datasets.catalogue.datasets`."
         from spotr_nb.datasets.catalogue import datasets
+
         return datasets(*args, **kwargs)
+
 
 sys.modules[__name__].__class__ = _CallablePackage

@@ -27,48 +27,64 @@ from ..signals.samples import Labelled, SampleTable
 class DatasetError(ValueError):
     "A dataset that is unknown, not there, or not laid out as expected: the message says what to do."
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #da071ac1
 @dataclass(frozen=True, eq=False)
 class Recording:
     "One recording of a dataset: what is known of it, and how to read it."
-    dataset: str          # name in the catalogue
-    name: str             # unique within the dataset
-    read: Callable        # without arguments, gives a `Signal`
-    subject: str = None   # whose; None where the publisher does not say
-    split: str = None     # 'train', 'val' or 'test' where there is a split, else None
-    labels: tuple = ()    # of the whole recording; labels in time are the signal's events
-    facts: dict = None    # further knowledge: age, sex, blood pressure, …
-    line_freq: float = None # mains frequency where it was made, Hz; for files that do not say
 
-    def load(self): "The `Signal`."; signal = self.read(); return replace(signal, subject=self.subject, recording=self.name, line_freq=signal.line_freq or self.line_freq)
-    def __call__(self): return self.load()
+    dataset: str  # name in the catalogue
+    name: str  # unique within the dataset
+    read: Callable  # without arguments, gives a `Signal`
+    subject: str = None  # whose; None where the publisher does not say
+    split: str = None  # 'train', 'val' or 'test' where there is a split, else None
+    labels: tuple = ()  # of the whole recording; labels in time are the signal's events
+    facts: dict = None  # further knowledge: age, sex, blood pressure, …
+    line_freq: float = None  # mains frequency where it was made, Hz; for files that do not say
+
+    def load(self):
+        "The `Signal`."
+        signal = self.read()
+        return replace(signal, subject=self.subject, recording=self.name, line_freq=signal.line_freq or self.line_freq)
+
+    def __call__(self):
+        return self.load()
+
     @property
-    def group(self): "What must stay on one side of a split: the subject or, where unknown, the recording."; return self.subject or self.name
-    def __repr__(self): return f"Recording({', '.join(filter(None, (f'{self.dataset} / {self.name}', self.subject and f'subject {self.subject}', self.split, ' + '.join(self.labels))))})"
+    def group(self):
+        "What must stay on one side of a split: the subject or, where unknown, the recording."
+        return self.subject or self.name
+
+    def __repr__(self):
+        return f"Recording({', '.join(filter(None, (f'{self.dataset} / {self.name}', self.subject and f'subject {self.subject}', self.split, ' + '.join(self.labels))))})"
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #d018f421
 @dataclass(frozen=True, eq=False)
 class Task:
     "A question that a probe can answer."
+
     name: str
-    classes: dict = None          # {label in the recordings: class}; '*' is any other label
-    per: str = "recording"        # whose label: 'recording' or 'event'
-    window_seconds: float = 10.
-    target: str = None            # a number instead of a class: a key of `facts`, or the first word of events such as 'bpm 71.5'
-    modality: str = None          # of the channels to read; the dataset's first if None
-    channels: tuple = None        # that every window must have; those of the first recording if None
-    several: bool = False         # a recording may belong to several classes: labels are [n, K] bool
+    classes: dict = None  # {label in the recordings: class}; '*' is any other label
+    per: str = "recording"  # whose label: 'recording' or 'event'
+    window_seconds: float = 10.0
+    target: str = None  # a number instead of a class: a key of `facts`, or the first word of events such as 'bpm 71.5'
+    modality: str = None  # of the channels to read; the dataset's first if None
+    channels: tuple = None  # that every window must have; those of the first recording if None
+    several: bool = False  # a recording may belong to several classes: labels are [n, K] bool
     note: str = ""
 
-    def of(self, labels:tuple): # of one recording or event
+    def of(self, labels: tuple):  # of one recording or event
         "The class of these labels; None if it is not unique, or none."
         hits = {self.classes[label] for label in labels if label in self.classes}
-        if not hits and "*" in self.classes: hits = {self.classes["*"]}
+        if not hits and "*" in self.classes:
+            hits = {self.classes["*"]}
         return hits if self.several else hits.pop() if len(hits) == 1 else None
 
     def value(self, recording, event=None):
         "The class or number of a recording or of one of its events; None if it has none."
-        if self.target is None: return self.of(recording.labels if event is None else (event.label,)) or None
-        if event is None: return (recording.facts or {}).get(self.target)
+        if self.target is None:
+            return self.of(recording.labels if event is None else (event.label,)) or None
+        if event is None:
+            return (recording.facts or {}).get(self.target)
         word, _, number = event.label.partition(" ")
         return float(number) if word == self.target else None
 
@@ -76,64 +92,125 @@ class Task:
 @dataclass(frozen=True, eq=False)
 class Layout:
     "One way in which a dataset lies on disk."
-    name: str          # 'as published', 'npz', …
-    pattern: str       # glob of files by which it is recognised, at any depth
-    load: Callable     # (dataset, root, files, modality) -> recordings
-    tested: str = "written layout" # or 'real files', 'not yet'
-    about: str = ""    # where the pattern alone does not tell
 
-TESTED = ("real files", "written layout", "not yet") # best first
+    name: str  # 'as published', 'npz', …
+    pattern: str  # glob of files by which it is recognised, at any depth
+    load: Callable  # (dataset, root, files, modality) -> recordings
+    tested: str = "written layout"  # or 'real files', 'not yet'
+    about: str = ""  # where the pattern alone does not tell
+
+
+TESTED = ("real files", "written layout", "not yet")  # best first
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #835dd610
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     "An entry of the catalogue; it reads a copy on your disk."
-    name: str                  # in this catalogue
-    title: str                 # its own
-    modalities: tuple          # eeg, ieeg, ecg, ppg: the first is what it is used for
-    channels: str              # of that modality, in words
-    sfreq: str                 # native rate or rates, Hz
-    licence: str               # as far as known; what counts is the publisher's page
-    access: str                # open, credentialed or request
-    home: str                  # URL
-    citation: str              # short reference and DOI
-    get: str                   # how to get it by hand
+
+    name: str  # in this catalogue
+    title: str  # its own
+    modalities: tuple  # eeg, ieeg, ecg, ppg: the first is what it is used for
+    channels: str  # of that modality, in words
+    sfreq: str  # native rate or rates, Hz
+    licence: str  # as far as known; what counts is the publisher's page
+    access: str  # open, credentialed or request
+    home: str  # URL
+    citation: str  # short reference and DOI
+    get: str  # how to get it by hand
     n_subjects: int = None
     n_recordings: int = None
     hours: float = None
-    line_freq: float = None    # mains frequency, Hz
-    subject_rule: str = "not published" # how a recording tells its subject
-    split: str = None          # the official or customary split, in words
+    line_freq: float = None  # mains frequency, Hz
+    subject_rule: str = "not published"  # how a recording tells its subject
+    split: str = None  # the official or customary split, in words
     tasks: tuple = ()
     caveats: str = ""
     layouts: tuple = ()
-    wfdb: str = None           # name for `wfdb.dl_database`
-    mne: str = None            # fetcher, as 'mne.datasets.…'
-    huggingface: str = None    # id of a dataset there
-    also: tuple = ()           # further files in the wfdb database, by name
-    checked: str = ""          # what was compared with real files
+    wfdb: str = None  # name for `wfdb.dl_database`
+    mne: str = None  # fetcher, as 'mne.datasets.…'
+    huggingface: str = None  # id of a dataset there
+    also: tuple = ()  # further files in the wfdb database, by name
+    checked: str = ""  # what was compared with real files
 
     @property
-    def tested_on(self): "What the loaders have seen, by layout where there is more than the published one."; return ", ".join(l.tested + (f" ({l.name})" if l.name != "as published" or len(self.layouts) > 1 else "") for l in self.layouts) or "no loader"
-    def recordings(self, root, modality=None, layout=None): "What lies below `root`, as an iterator of `Recording`s."; return _recordings(self, root, modality, layout)
-    def labelled(self, root, task=None, **how): "Windows, labels, groups and split for a probe; see `labelled`."; return labelled(self, root, task, **how)
-    def download(self, root, **which): "Fetch it through wfdb, MNE or Hugging Face where it is open; see `download`."; return download(self, root, **which)
-    def __repr__(self): return "\n".join(f"{heading:12} {text}" for heading, text in _facts(self).items())
-    def _repr_html_(self): return "<table>" + "".join(f"<tr><th style='text-align:left;vertical-align:top'>{k}</th><td style='text-align:left'>{v}</td></tr>" for k, v in _facts(self).items()) + "</table>"
+    def tested_on(self):
+        "What the loaders have seen, by layout where there is more than the published one."
+        return (
+            ", ".join(
+                l.tested + (f" ({l.name})" if l.name != "as published" or len(self.layouts) > 1 else "")
+                for l in self.layouts
+            )
+            or "no loader"
+        )
 
+    def recordings(self, root, modality=None, layout=None):
+        "What lies below `root`, as an iterator of `Recording`s."
+        return _recordings(self, root, modality, layout)
+
+    def labelled(self, root, task=None, **how):
+        "Windows, labels, groups and split for a probe; see `labelled`."
+        return labelled(self, root, task, **how)
+
+    def download(self, root, **which):
+        "Fetch it through wfdb, MNE or Hugging Face where it is open; see `download`."
+        return download(self, root, **which)
+
+    def __repr__(self):
+        return "\n".join(f"{heading:12} {text}" for heading, text in _facts(self).items())
+
+    def _repr_html_(self):
+        return (
+            "<table>"
+            + "".join(
+                f"<tr><th style='text-align:left;vertical-align:top'>{k}</th><td style='text-align:left'>{v}</td></tr>"
+                for k, v in _facts(self).items()
+            )
+            + "</table>"
+        )
+
+# %% ../../nbs/datasets/00_catalogue.ipynb #d116c9ce
 def _facts(d):
     "What a reader wants to know first, as {heading: text}."
-    size = ", ".join(f"{n:,} {what}" for n, what in ((d.n_subjects, "subjects"), (d.n_recordings, "recordings"), (d.hours, "hours")) if n)
-    tasks = "; ".join(f"{t.name} ({', '.join(dict.fromkeys(t.classes.values())) if t.classes else t.target + ', a number'})" for t in d.tasks)
-    fetched = ", ".join(f"{via} ({name})" for via, name in (("wfdb", d.wfdb), ("MNE", d.mne), ("Hugging Face", d.huggingface)) if name)
-    layouts = "; ".join(f"{layout.name}: {layout.pattern}{layout.about and f', {layout.about}'} [{layout.tested}]" for layout in d.layouts)
-    facts = {"dataset": f"{d.name}: {d.title}", "signal": f"{' + '.join(d.modalities)}, {d.channels}, {d.sfreq} Hz" + (f", mains {d.line_freq:g} Hz" if d.line_freq else ""), "size": size,
-             "licence": d.licence if "page" in d.licence or "licence" in d.checked else f"{d.licence}; not checked, see its page", "access": d.access + (f", through {fetched}" if fetched else ""), "get": d.get, "home": d.home, "cite": d.citation, "subjects": d.subject_rule, "split": d.split,
-             "tasks": tasks, "caveats": d.caveats, "layouts": layouts or "no loader yet", "checked": d.checked or "nothing: no real files were at hand, all of this is as published"}
+    size = ", ".join(
+        f"{n:,} {what}"
+        for n, what in ((d.n_subjects, "subjects"), (d.n_recordings, "recordings"), (d.hours, "hours"))
+        if n
+    )
+    tasks = "; ".join(
+        f"{t.name} ({', '.join(dict.fromkeys(t.classes.values())) if t.classes else t.target + ', a number'})"
+        for t in d.tasks
+    )
+    fetched = ", ".join(
+        f"{via} ({name})" for via, name in (("wfdb", d.wfdb), ("MNE", d.mne), ("Hugging Face", d.huggingface)) if name
+    )
+    layouts = "; ".join(
+        f"{layout.name}: {layout.pattern}{layout.about and f', {layout.about}'} [{layout.tested}]"
+        for layout in d.layouts
+    )
+    facts = {
+        "dataset": f"{d.name}: {d.title}",
+        "signal": f"{' + '.join(d.modalities)}, {d.channels}, {d.sfreq} Hz"
+        + (f", mains {d.line_freq:g} Hz" if d.line_freq else ""),
+        "size": size,
+        "licence": d.licence
+        if "page" in d.licence or "licence" in d.checked
+        else f"{d.licence}; not checked, see its page",
+        "access": d.access + (f", through {fetched}" if fetched else ""),
+        "get": d.get,
+        "home": d.home,
+        "cite": d.citation,
+        "subjects": d.subject_rule,
+        "split": d.split,
+        "tasks": tasks,
+        "caveats": d.caveats,
+        "layouts": layouts or "no loader yet",
+        "checked": d.checked or "nothing: no real files were at hand, all of this is as published",
+    }
     return {heading: text for heading, text in facts.items() if text}
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #bc4b6e15
 HOMES = ("eeg", "ieeg", "ecg", "ppg")
+
 
 @cache
 def _entries():
@@ -141,165 +218,266 @@ def _entries():
     found = [d for home in HOMES for d in import_module(f"spotr_nb.datasets.{home}").DATASETS]
     return {d.name: d for d in sorted(found, key=lambda d: (MODALITIES.index(d.modalities[0]), d.name))}
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #fa098f07
 class DatasetTable(SampleTable):
     "The catalogue: a list of `Dataset`s that shows itself as a table."
-    number = staticmethod(lambda n: "" if n is None else f"{n:,}")
-    columns = {"name": "name", "signal": lambda d: "+".join(d.modalities), "channels": "channels", "Hz": "sfreq", "subjects": lambda d: DatasetTable.number(d.n_subjects), "recordings": lambda d: DatasetTable.number(d.n_recordings),
-               "access": "access", "licence (see its page)": lambda d: d.licence.split(";")[0], "tasks": lambda d: ", ".join(t.name for t in d.tasks), "loader tested on": "tested_on", "counted in real files": lambda d: d.checked or "–"}
 
+    number = staticmethod(lambda n: "" if n is None else f"{n:,}")
+    columns = {
+        "name": "name",
+        "signal": lambda d: "+".join(d.modalities),
+        "channels": "channels",
+        "Hz": "sfreq",
+        "subjects": lambda d: DatasetTable.number(d.n_subjects),
+        "recordings": lambda d: DatasetTable.number(d.n_recordings),
+        "access": "access",
+        "licence (see its page)": lambda d: d.licence.split(";")[0],
+        "tasks": lambda d: ", ".join(t.name for t in d.tasks),
+        "loader tested on": "tested_on",
+        "counted in real files": lambda d: d.checked or "–",
+    }
+
+# %% ../../nbs/datasets/00_catalogue.ipynb #a7d9f0eb
 def datasets(
-    modality:str=None, # eeg, ieeg, ecg or ppg, among others or alone
-    access:str=None,   # open, credentialed or request
+    modality: str = None,  # eeg, ieeg, ecg or ppg, among others or alone
+    access: str = None,  # open, credentialed or request
 ) -> DatasetTable:
     "The public datasets that this package knows."
-    return DatasetTable(d for d in _entries().values() if (modality is None or modality in d.modalities) and access in (None, d.access))
+    return DatasetTable(
+        d for d in _entries().values() if (modality is None or modality in d.modalities) and access in (None, d.access)
+    )
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #8ab39223
 def dataset(
-    name:str, # as in `datasets()`; case, blanks and dashes do not matter
+    name: str,  # as in `datasets()`; case, blanks and dashes do not matter
 ) -> Dataset:
     "One entry of the catalogue."
     plain = {re.sub(r"[\W_]", "", key.lower()): key for key in _entries()}
     wanted = re.sub(r"[\W_]", "", str(name).lower())
-    if wanted in plain: return _entries()[plain[wanted]]
-    near = [plain[match] for match in get_close_matches(wanted, plain, 3, .5)] or [key for short, key in plain.items() if wanted and wanted in short]
-    raise DatasetError(f"no dataset {name!r}" + (f": did you mean {', '.join(near)}?" if near else f": there are {', '.join(_entries())}"))
+    if wanted in plain:
+        return _entries()[plain[wanted]]
+    near = [plain[match] for match in get_close_matches(wanted, plain, 3, 0.5)] or [
+        key for short, key in plain.items() if wanted and wanted in short
+    ]
+    raise DatasetError(
+        f"no dataset {name!r}"
+        + (f": did you mean {', '.join(near)}?" if near else f": there are {', '.join(_entries())}")
+    )
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #b76d0687
 def _recordings(d, root, modality=None, layout=None):
     "The recordings below `root`, or an error that says what was expected."
     root = Path(root)
-    if modality not in (None, *d.modalities): raise DatasetError(f"{d.name} has no {modality}: it has {' and '.join(d.modalities)}")
-    if not d.layouts: raise DatasetError(f"{d.name} has no loader yet: {d.caveats or 'read its files with read_signal'}. To get it: {d.get}")
-    if not root.is_dir(): raise DatasetError(f"{d.name}: there is no folder {root}. To get it: {d.get}")
+    if modality not in (None, *d.modalities):
+        raise DatasetError(f"{d.name} has no {modality}: it has {' and '.join(d.modalities)}")
+    if not d.layouts:
+        raise DatasetError(
+            f"{d.name} has no loader yet: {d.caveats or 'read its files with read_signal'}. To get it: {d.get}"
+        )
+    if not root.is_dir():
+        raise DatasetError(f"{d.name}: there is no folder {root}. To get it: {d.get}")
     chosen = [l for l in d.layouts if layout in (None, l.name)]
-    if not chosen: raise DatasetError(f"{d.name} has no layout {layout!r}: it has {', '.join(l.name for l in d.layouts)}")
+    if not chosen:
+        raise DatasetError(f"{d.name} has no layout {layout!r}: it has {', '.join(l.name for l in d.layouts)}")
     for l in chosen:
-        if files := sorted(root.rglob(l.pattern)): return _some(d, l, root, files, modality)
+        if files := sorted(root.rglob(l.pattern)):
+            return _some(d, l, root, files, modality)
     looked = " or ".join(f"{l.pattern} ({l.name}{l.about and ', ' + l.about})" for l in chosen)
-    raise DatasetError(f"{d.name}: nothing below {root} looks like it: looked for {looked}. Give its top folder, unpacked. To get it: {d.get}")
+    raise DatasetError(
+        f"{d.name}: nothing below {root} looks like it: looked for {looked}. Give its top folder, unpacked. To get it: {d.get}"
+    )
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #d20f93c1
 def _some(d, layout, root, files, modality):
     "The recordings of a layout, each once; none at all is an error."
     found, again = set(), []
     for recording in layout.load(d, root, files, modality):
-        if recording.name in found: again.append(recording.name); continue
+        if recording.name in found:
+            again.append(recording.name)
+            continue
         found.add(recording.name)
         yield replace(recording, line_freq=d.line_freq)
-    if again: warnings.warn(f"{d.name}: {len(again)} recordings below {root} have the name of an earlier one and are left out, the first: {again[0]}. Are there several copies?")
-    if not found: raise DatasetError(f"{d.name}: {len(files)} files below {root} match {layout.pattern}, but none is a recording{f' of {modality}' if modality else ''} as {layout.name}: is something missing, such as a table of labels? {layout.about}")
+    if again:
+        warnings.warn(
+            f"{d.name}: {len(again)} recordings below {root} have the name of an earlier one and are left out, the first: {again[0]}. Are there several copies?"
+        )
+    if not found:
+        raise DatasetError(
+            f"{d.name}: {len(files)} files below {root} match {layout.pattern}, but none is a recording{f' of {modality}' if modality else ''} as {layout.name}: is something missing, such as a table of labels? {layout.about}"
+        )
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #85047ca9
 def read_file(
-    path,               # of the recording
-    then:Callable=None, # (path, signal) -> signal, where labels lie in another file or must be renamed
-    **read,             # further arguments of `read_signal`
+    path,  # of the recording
+    then: Callable = None,  # (path, signal) -> signal, where labels lie in another file or must be renamed
+    **read,  # further arguments of `read_signal`
 ) -> Signal:
     "A file as a `Signal`, finished with what other files know."
     from spotr_nb.signals.readers import read_signal
+
     signal = read_signal(path, **read)
     return then(path, signal) if then else signal
 
+
 def one_per_file(
-    match:str="",           # regular expression on the path below the root; its groups name: subject, split, label
-    describe:Callable=None, # (path, found groups) -> what is known, as {subject, split, labels, facts, name}; None leaves the file out
-    **read,                 # further arguments of `read_file`; channels may be {modality: names}
+    match: str = "",  # regular expression on the path below the root; its groups name: subject, split, label
+    describe: Callable = None,  # (path, found groups) -> what is known, as {subject, split, labels, facts, name}; None leaves the file out
+    **read,  # further arguments of `read_file`; channels may be {modality: names}
 ) -> Callable:
     "A loader that makes a recording of each file."
     return partial(_of_files, match=match, describe=describe, read=read)
 
+
 SPLITS = {"eval": "test", "dev": "val", "validation": "val", "training": "train"}
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #787548a0
 def _of_files(d, root, files, modality, match, describe, read):
     for path in files:
         found = re.search(match, path.relative_to(root).as_posix())
-        if not found: continue
+        if not found:
+            continue
         known = {key: value for key, value in found.groupdict().items() if value is not None}
-        if describe and (known := describe(path, known)) is None: continue
-        if "label" in known: known["labels"] = (known.pop("label"),)
-        if "split" in known: known["split"] = SPLITS.get(known["split"], known["split"])
-        yield Recording(d.name, known.pop("name", path.stem), partial(read_file, path, **_how(d, modality, read)), **known)
+        if describe and (known := describe(path, known)) is None:
+            continue
+        if "label" in known:
+            known["labels"] = (known.pop("label"),)
+        if "split" in known:
+            known["split"] = SPLITS.get(known["split"], known["split"])
+        yield Recording(
+            d.name, known.pop("name", path.stem), partial(read_file, path, **_how(d, modality, read)), **known
+        )
+
 
 def _how(d, modality, read):
     "Arguments of `read_file` for one modality of a dataset."
     how = dict(modality=modality or d.modalities[0], line_freq=d.line_freq) | read
-    if isinstance(how.get("channels"), dict): how["channels"] = how["channels"].get(how["modality"])
+    if isinstance(how.get("channels"), dict):
+        how["channels"] = how["channels"].get(how["modality"])
     return how
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #6c71cc4f
 def one_per_row(
-    row:Callable,         # (row as dict, folder of the table) -> {file, name, subject, split, labels, facts, read}, or None; read: further arguments for this row
-    **read,               # further arguments of `read_file`, or reader= another function of the file
+    row: Callable,  # (row as dict, folder of the table) -> {file, name, subject, split, labels, facts, read}, or None; read: further arguments for this row
+    **read,  # further arguments of `read_file`, or reader= another function of the file
 ) -> Callable:
     "A loader that makes a recording of each row of a table."
     return partial(_of_rows, row=row, read=read)
 
+
 def _of_rows(d, root, files, modality, row, read):
     for table in files:
         for line in rows(table):
-            if (known := row(line, table.parent)) is None: continue
+            if (known := row(line, table.parent)) is None:
+                continue
             path, how = known.pop("file"), _how(d, modality, read | known.pop("read", {}))
-            yield Recording(d.name, known.pop("name", Path(path).stem), partial(how.pop("reader", read_file), path, **how), **known)
+            yield Recording(
+                d.name, known.pop("name", Path(path).stem), partial(how.pop("reader", read_file), path, **how), **known
+            )
 
-def rows(table): # path of a CSV or TSV file
+# %% ../../nbs/datasets/00_catalogue.ipynb #744097eb
+def rows(table):  # path of a CSV or TSV file
     "The rows of a table as dicts of text."
     with open(table, encoding="utf-8-sig", newline="") as file:
-        first = file.readline(); file.seek(0)
-        yield from csv.DictReader(file, delimiter=next((mark for mark in "\t;" if mark in first), ","), skipinitialspace=True)
+        first = file.readline()
+        file.seek(0)
+        yield from csv.DictReader(
+            file, delimiter=next((mark for mark in "\t;" if mark in first), ","), skipinitialspace=True
+        )
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #47a649f5
 @lru_cache(maxsize=2)
-def arrays(path): # of an .npz file
+def arrays(path):  # of an .npz file
     "All arrays of a file, kept for the next recording in it."
     try:
-        with np.load(path, allow_pickle=False) as file: return {key: file[key] for key in file.files}
-    except (ValueError, EOFError, BadZipFile) as error: raise DatasetError(f"{Path(path).name} is damaged or no npz file: {error}") from error
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, EOFError, BadZipFile) as error:
+        raise DatasetError(f"{Path(path).name} is damaged or no npz file: {error}") from error
+
 
 @lru_cache(maxsize=2)
-def matlab(path): # of a .mat file before version 7.3
+def matlab(path):  # of a .mat file before version 7.3
     "Its variables, structures as dicts; kept for the next recording in it."
     from scipy.io import loadmat
-    path = Path(path)
-    if not path.is_file(): raise DatasetError(f"{path.name} is not in {path.parent}")
-    try: return loadmat(path, simplify_cells=True)
-    except Exception as error: raise DatasetError(f"{path.name} is damaged or no MATLAB file of version 4 to 7: {error}") from error   # it may raise anything, from zlib.error to MemoryError
 
-def optional(module, why): # a package that is not among the requirements, and what needs it
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"{path.name} is not in {path.parent}")
+    try:
+        return loadmat(path, simplify_cells=True)
+    except Exception as error:
+        raise DatasetError(
+            f"{path.name} is damaged or no MATLAB file of version 4 to 7: {error}"
+        ) from error  # it may raise anything, from zlib.error to MemoryError
+
+# %% ../../nbs/datasets/00_catalogue.ipynb #26d8db1c
+def optional(module, why):  # a package that is not among the requirements, and what needs it
     "Import a package, or say how to get it."
-    try: return import_module(module)
-    except ImportError as error: raise DatasetError(f"{why} needs {module}: pip install {module}") from error
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise DatasetError(f"{why} needs {module}: pip install {module}") from error
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #d6a53e4f
-def marked(intervals, duration, label, otherwise): # [(start, end)] s within a recording of `duration` s
+def marked(intervals, duration, label, otherwise):  # [(start, end)] s within a recording of `duration` s
     "Events that cover a recording: `label` within the intervals, `otherwise` between them."
-    events, edge = [], 0.
-    for start, end in [*sorted((min(max(a, 0.), duration), min(b, duration)) for a, b in intervals), (duration, duration)]:
-        if start > edge: events.append((edge, start - edge, otherwise))
-        if end > start: events.append((start, end - start, label))
+    events, edge = [], 0.0
+    for start, end in [
+        *sorted((min(max(a, 0.0), duration), min(b, duration)) for a, b in intervals),
+        (duration, duration),
+    ]:
+        if start > edge:
+            events.append((edge, start - edge, otherwise))
+        if end > start:
+            events.append((start, end - start, label))
         edge = max(edge, end)
     return [(float(a), float(b), c) for a, b, c in events]
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #709ffb3a
 class LabelledSet(Labelled):
     "As the shipped tasks; `split` is None where there is no official one, and then `probe` makes folds of subjects."
-    def __getitem__(self, which): "The chosen windows as the same task."; return LabelledSet(self.name, self.windows[which], self.labels[which], self.label_names, None if self.split is None else self.split[which], self.groups[which], self.note)
+
+    def __getitem__(self, which):
+        "The chosen windows as the same task."
+        return LabelledSet(
+            self.name,
+            self.windows[which],
+            self.labels[which],
+            self.label_names,
+            None if self.split is None else self.split[which],
+            self.groups[which],
+            self.note,
+        )
+
     def counts(self):
         "{split: {label: number of windows}}."
-        parts = {"all": np.full(len(self), True)} if self.split is None else {part: self.split == part for part in ("train", "test")}
+        parts = (
+            {"all": np.full(len(self), True)}
+            if self.split is None
+            else {part: self.split == part for part in ("train", "test")}
+        )
         of = (lambda k: self.labels == k) if self.labels.ndim == 1 else (lambda k: self.labels[:, k])
-        return {part: {name: int((of(k) & chosen).sum()) for k, name in enumerate(self.label_names)} or {"windows": int(chosen.sum())} for part, chosen in parts.items()}
+        return {
+            part: {name: int((of(k) & chosen).sum()) for k, name in enumerate(self.label_names)}
+            or {"windows": int(chosen.sum())}
+            for part, chosen in parts.items()
+        }
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #efea3baa
 def _starts(signal, recording, task, seconds):
     "When windows begin, s, and the class or number of each; by the events of a signal."
     starts, values = [], []
     for event in dict.fromkeys(signal.events):
-        if (value := task.value(recording, event)) is None: continue
+        if (value := task.value(recording, event)) is None:
+            continue
         n = int(event.duration / seconds + 1e-6)
         begin = event.onset + np.arange(n) * seconds if n else [event.onset + (event.duration - seconds) / 2]
-        begin = [t for t in begin if -seconds < t < signal.duration]                          # some archives annotate beyond the end
-        starts += begin; values += [value] * len(begin)
+        begin = [t for t in begin if -seconds < t < signal.duration]  # some archives annotate beyond the end
+        starts += begin
+        values += [value] * len(begin)
     return starts, values
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #5fad5ebc
 def _windows(signal, recording, task, seconds, max_windows):
     "The windows of a recording for a task, and the class or number of each."
     if task.per == "recording":
@@ -307,103 +485,164 @@ def _windows(signal, recording, task, seconds, max_windows):
         values = [task.value(recording)] * len(windows)
     else:
         starts, values = _starts(signal, recording, task, seconds)
-        if not starts: return None, []
+        if not starts:
+            return None, []
         windows = prepare(signal, seconds, starts=starts)
-    kept = np.flatnonzero(windows.valid.mean((1, 2)) >= .5)
-    if max_windows is not None and len(kept) > max_windows: kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
+    kept = np.flatnonzero(windows.valid.mean((1, 2)) >= 0.5)
+    if max_windows is not None and len(kept) > max_windows:
+        kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
     return windows[kept], [values[k] for k in kept]
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #17b6351b
 def labelled(
-    dataset:Dataset,             # an entry
-    root,                        # where it lies
-    task:str=None,               # one of its tasks; the first if None
-    window_seconds:float=None,   # the task's own if None
-    channels:tuple=None,         # names; the task's own, or those of the first recording, if None
-    max_windows:int=None,        # of one recording, evenly spread; all if None
-    max_recordings:int=None,     # of those that have a class, a fixed random choice; all if None
-    layout:str=None,             # one of its layouts; the first that is found if None
-    progress:bool|str=False,     # see `spotr_nb.corpus.corpus.progress_bar`
+    dataset: Dataset,  # an entry
+    root,  # where it lies
+    task: str = None,  # one of its tasks; the first if None
+    window_seconds: float = None,  # the task's own if None
+    channels: tuple = None,  # names; the task's own, or those of the first recording, if None
+    max_windows: int = None,  # of one recording, evenly spread; all if None
+    max_recordings: int = None,  # of those that have a class, a fixed random choice; all if None
+    layout: str = None,  # one of its layouts; the first that is found if None
+    progress: bool | str = False,  # see `spotr_nb.corpus.corpus.progress_bar`
 ) -> LabelledSet:
     "Windows of a dataset with their classes, subjects and split."
     from spotr_nb.corpus.corpus import progress_bar
+
     task, out, pieces = _task(dataset, task), Counter(), []
     seconds, channels = window_seconds or task.window_seconds, channels or task.channels
     everything = list(dataset.recordings(root, task.modality, layout))
     some_split = any(r.split for r in everything)
     usable = []
     for r in everything:
-        if some_split and not r.split: out["on no side of the split"] += 1
-        elif task.per == "recording" and task.value(r) is None: out["without a class"] += 1
-        else: usable.append(r)
+        if some_split and not r.split:
+            out["on no side of the split"] += 1
+        elif task.per == "recording" and task.value(r) is None:
+            out["without a class"] += 1
+        else:
+            usable.append(r)
     chosen = sorted(np.random.default_rng(0).permutation(len(usable))[:max_recordings])
     for r in progress_bar(progress, [usable[k] for k in chosen], desc=dataset.name, unit="recording"):
-        try: signal = r.load()
-        except Exception as error:                                                            # as in building a corpus: a file of somebody else's may do anything
-            out["that cannot be read"] += 1; warnings.warn(f"{dataset.name}: {r.name} is left out: {error if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: {error}'}", stacklevel=2); continue
+        try:
+            signal = r.load()
+        except Exception as error:  # as in building a corpus: a file of somebody else's may do anything
+            out["that cannot be read"] += 1
+            warnings.warn(
+                f"{dataset.name}: {r.name} is left out: {error if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: {error}'}",
+                stacklevel=2,
+            )
+            continue
         channels = channels or signal.ch_names
-        if not set(channels) <= set(signal.ch_names): out["without all channels"] += 1; continue
+        if not set(channels) <= set(signal.ch_names):
+            out["without all channels"] += 1
+            continue
         windows, values = _windows(signal.pick(list(channels)), r, task, seconds, max_windows)
-        if not values: out["without a labelled window"] += 1; continue
+        if not values:
+            out["without a labelled window"] += 1
+            continue
         pieces.append((r, windows, values))
-    if not pieces: raise DatasetError(f"{dataset.name}: no recording below {root} has a window of {seconds:g} s for {task.name!r}; left out: {dict(out) or 'none'}")
+    if not pieces:
+        raise DatasetError(
+            f"{dataset.name}: no recording below {root} has a window of {seconds:g} s for {task.name!r}; left out: {dict(out) or 'none'}"
+        )
     return _join(dataset, task, pieces, some_split, out)
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #6f3a3389
 def _task(d, name):
     "A task of a dataset by its name."
-    if not d.tasks: raise DatasetError(f"{d.name} has no task: {d.caveats or 'it carries no labels'}")
+    if not d.tasks:
+        raise DatasetError(f"{d.name} has no task: {d.caveats or 'it carries no labels'}")
     chosen = [t for t in d.tasks if name in (None, t.name)]
-    if not chosen: raise DatasetError(f"{d.name} has no task {name!r}: it has {', '.join(t.name for t in d.tasks)}")
+    if not chosen:
+        raise DatasetError(f"{d.name} has no task {name!r}: it has {', '.join(t.name for t in d.tasks)}")
     return chosen[0]
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #3d431eb3
 def _encoded(task, values):
     "Labels as numbers, and the name of each."
-    if task.target: return np.array(values, float), ()
+    if task.target:
+        return np.array(values, float), ()
     names = tuple(dict.fromkeys(task.classes.values()))
-    if task.several: return np.array([[name in value for name in names] for value in values]), names
+    if task.several:
+        return np.array([[name in value for name in names] for value in values]), names
     return np.array([names.index(value) for value in values]), names
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #dd80f529
 def _join(d, task, pieces, some_split, out):
     "Windows of several recordings as one labelled set."
     every = [w for _, w, _ in pieces]
-    joined = {f.name: np.concatenate([getattr(w, f.name) for w in every]) for f in fields(Windows) if isinstance(getattr(every[0], f.name), np.ndarray)}
+    joined = {
+        f.name: np.concatenate([getattr(w, f.name) for w in every])
+        for f in fields(Windows)
+        if isinstance(getattr(every[0], f.name), np.ndarray)
+    }
     windows = replace(every[0], **joined, subject=None, recording=None)
     labels, names = _encoded(task, [value for _, _, values in pieces for value in values])
     each = lambda of: np.concatenate([np.full(len(w), of(r)) for r, w, _ in pieces])
     split = each(lambda r: "test" if r.split == "test" else "train") if some_split else None
-    if some_split and len(set(split)) < 2: split = None
+    if some_split and len(set(split)) < 2:
+        split = None
     left = "; left out: " + ", ".join(f"{n} recordings {why}" for why, n in out.items()) if out else ""
-    divided = "none, folds by group" if not some_split else d.split if split is not None else "only one side is here, folds by group"
-    note = " ".join(filter(None, (d.title + ".", task.note, f"Groups: {d.subject_rule}.", f"Split: {divided}.", d.caveats, f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.")))
+    divided = (
+        "none, folds by group"
+        if not some_split
+        else d.split
+        if split is not None
+        else "only one side is here, folds by group"
+    )
+    note = " ".join(
+        filter(
+            None,
+            (
+                d.title + ".",
+                task.note,
+                f"Groups: {d.subject_rule}.",
+                f"Split: {divided}.",
+                d.caveats,
+                f"{len(pieces)} recordings of {len({r.group for r, _, _ in pieces})} groups{left}.",
+            ),
+        )
+    )
     return LabelledSet(f"{d.name}: {task.name}", windows, labels, names, split, each(lambda r: r.group), note)
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #0d6e15b3
 def download(
-    dataset:Dataset,  # an entry
-    root,             # where to
-    **which,          # for MNE: subjects=, runs= or recording= of its fetcher
-) -> Path:            # the root
+    dataset: Dataset,  # an entry
+    root,  # where to
+    **which,  # for MNE: subjects=, runs= or recording= of its fetcher
+) -> Path:  # the root
     "Fetch a dataset into a folder, if it is open to everybody and an archive's library can do it."
     via = [kind for kind in ("wfdb", "mne", "huggingface") if getattr(dataset, kind)]
-    if dataset.access != "open" or not via: raise DatasetError(f"{dataset.name} cannot be downloaded from here (access: {dataset.access}). By hand: {dataset.get} Home: {dataset.home}")
+    if dataset.access != "open" or not via:
+        raise DatasetError(
+            f"{dataset.name} cannot be downloaded from here (access: {dataset.access}). By hand: {dataset.get} Home: {dataset.home}"
+        )
     print(f"{dataset.title}\nlicence: {dataset.licence}; what counts is {dataset.home}\ncite:    {dataset.citation}")
-    root = Path(root); root.mkdir(parents=True, exist_ok=True)
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
     {"wfdb": _from_physionet, "mne": _from_mne, "huggingface": _from_hub}[via[0]](dataset, root, **which)
     return root
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #cdc6d168
 def _from_physionet(d, root):
     import wfdb
+
     records = wfdb.get_record_list(d.wfdb)
-    if all(record.lower().endswith((".edf", ".csv", ".h5")) for record in records): wfdb.dl_files(d.wfdb, str(root), [*records, *d.also])
+    if all(record.lower().endswith((".edf", ".csv", ".h5")) for record in records):
+        wfdb.dl_files(d.wfdb, str(root), [*records, *d.also])
     else:
         wfdb.dl_database(d.wfdb, str(root))
-        if d.also: wfdb.dl_files(d.wfdb, str(root), list(d.also))
+        if d.also:
+            wfdb.dl_files(d.wfdb, str(root), list(d.also))
+
 
 def _from_mne(d, root, **which):
-    if "subjects" not in which: raise DatasetError(f"{d.name} is fetched by subject: say which, for example download(root, subjects=[0, 1])")
+    if "subjects" not in which:
+        raise DatasetError(f"{d.name} is fetched by subject: say which, for example download(root, subjects=[0, 1])")
     module, _, function = d.mne.rpartition(".")
     getattr(import_module(module), function)(path=str(root), **which)
 
+
 def _from_hub(d, root):
-    optional("huggingface_hub", f"downloading {d.name}").snapshot_download(d.huggingface, repo_type="dataset", local_dir=str(root))
+    optional("huggingface_hub", f"downloading {d.name}").snapshot_download(
+        d.huggingface, repo_type="dataset", local_dir=str(root)
+    )

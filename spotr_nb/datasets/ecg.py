@@ -13,187 +13,698 @@ from functools import lru_cache, partial
 from pathlib import Path
 import re
 import numpy as np
-from .catalogue import Dataset, DatasetError, Layout, Recording, Task, arrays, matlab, one_per_file, one_per_row, optional, rows
+from spotr_nb.datasets.catalogue import (
+    Dataset,
+    DatasetError,
+    Layout,
+    Recording,
+    Task,
+    arrays,
+    matlab,
+    one_per_file,
+    one_per_row,
+    optional,
+    rows,
+)
 from ..signals.signal import Signal
 
 # %% ../../nbs/datasets/03_ecg.ipynb #e8a03eb1
-SNOMED = {"426783006": "NSR", "164889003": "AF", "164890007": "AFL", "426177001": "SB", "427084000": "STach", "427393009": "SA", "426761007": "SVT", "713422000": "AT", "233896004": "AVNRT", "233897008": "AVRT", "195101003": "SAAWR",
-          "270492004": "IAVB", "59118001": "RBBB", "713427006": "CRBBB", "713426002": "IRBBB", "164909002": "LBBB", "733534002": "CLBBB", "284470004": "PAC", "427172004": "PVC", "164884008": "VEB", "17338001": "VPB", "429622005": "STD", "164931005": "STE",
-          "164934002": "TAb", "59931005": "TInv", "39732003": "LAD", "47665007": "RAD", "445118002": "LAnFB", "251146004": "LQRSV", "111975006": "LQT", "164947007": "LPR", "164917005": "QAb", "698252002": "NSIVCB", "10370003": "PR", "365413008": "PRWP"}
+SNOMED = {
+    "426783006": "NSR",
+    "164889003": "AF",
+    "164890007": "AFL",
+    "426177001": "SB",
+    "427084000": "STach",
+    "427393009": "SA",
+    "426761007": "SVT",
+    "713422000": "AT",
+    "233896004": "AVNRT",
+    "233897008": "AVRT",
+    "195101003": "SAAWR",
+    "270492004": "IAVB",
+    "59118001": "RBBB",
+    "713427006": "CRBBB",
+    "713426002": "IRBBB",
+    "164909002": "LBBB",
+    "733534002": "CLBBB",
+    "284470004": "PAC",
+    "427172004": "PVC",
+    "164884008": "VEB",
+    "17338001": "VPB",
+    "429622005": "STD",
+    "164931005": "STE",
+    "164934002": "TAb",
+    "59931005": "TInv",
+    "39732003": "LAD",
+    "47665007": "RAD",
+    "445118002": "LAnFB",
+    "251146004": "LQRSV",
+    "111975006": "LQT",
+    "164947007": "LPR",
+    "164917005": "QAb",
+    "698252002": "NSIVCB",
+    "10370003": "PR",
+    "365413008": "PRWP",
+}
 
-def comments(path): # of a WFDB header
+# %% ../../nbs/datasets/03_ecg.ipynb #f65ff7e2
+def comments(path):  # of a WFDB header
     "The comments 'key: value' of a header, as a dict with keys in lower case."
-    lines = [line.lstrip("# ").partition(":") for line in Path(path).read_text(encoding="latin-1").splitlines() if line.startswith("#")]
+    lines = [
+        line.lstrip("# ").partition(":")
+        for line in Path(path).read_text(encoding="latin-1").splitlines()
+        if line.startswith("#")
+    ]
     return {key.strip(" <>").lower(): value.strip() for key, _, value in lines if value.strip()}
+
 
 def _dx(path, known, own_subject=False):
     "Diagnoses, age and sex of a header."
     told = comments(path)
     codes = tuple(SNOMED.get(code.strip(), code.strip()) for code in told.get("dx", "").split(",") if code.strip())
-    return known | dict(labels=codes, facts={key: told[key] for key in ("age", "sex") if key in told}) | (dict(subject=path.stem) if own_subject else {})
+    return (
+        known
+        | dict(labels=codes, facts={key: told[key] for key in ("age", "sex") if key in told})
+        | (dict(subject=path.stem) if own_subject else {})
+    )
 
 # %% ../../nbs/datasets/03_ecg.ipynb #b9e15f07
-CPSC_CLASSES = ("NSR", "AF", "IAVB", "LBBB", "RBBB", "PAC", "VEB", "STD", "STE") # 1 to 9 of the original labels
+CPSC_CLASSES = ("NSR", "AF", "IAVB", "LBBB", "RBBB", "PAC", "VEB", "STD", "STE")  # 1 to 9 of the original labels
+
 
 def _cpsc(row, folder):
     "A row of REFERENCE.csv: record and up to three classes; the record is a MATLAB structure beside it or in TrainingSet1 to 3."
     name = row["Recording"] + ".mat"
-    found = next((p for p in [folder / name, *folder.glob(f"TrainingSet*/{name}"), *folder.parent.glob(f"TrainingSet*/{name}")] if p.is_file()), folder / name)
-    return dict(file=found, labels=tuple(CPSC_CLASSES[int(float(row[key])) - 1] for key in ("First_label", "Second_label", "Third_label") if (row.get(key) or "").strip()))
+    found = next(
+        (
+            p
+            for p in [folder / name, *folder.glob(f"TrainingSet*/{name}"), *folder.parent.glob(f"TrainingSet*/{name}")]
+            if p.is_file()
+        ),
+        folder / name,
+    )
+    return dict(
+        file=found,
+        labels=tuple(
+            CPSC_CLASSES[int(float(row[key])) - 1]
+            for key in ("First_label", "Second_label", "Third_label")
+            if (row.get(key) or "").strip()
+        ),
+    )
+
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-def _cpsc_mat(path, modality, line_freq): return Signal(matlab(path)["ECG"]["data"], 500, LEADS, modality, line_freq=line_freq)
+
+# %% ../../nbs/datasets/03_ecg.ipynb #1552e587
+def _cpsc_mat(path, modality, line_freq):
+    return Signal(matlab(path)["ECG"]["data"], 500, LEADS, modality, line_freq=line_freq)
 
 # %% ../../nbs/datasets/03_ecg.ipynb #a46c1187
 _ecg, _physionet = ("ecg",), dict(modalities=("ecg",), access="open", licence="ODC-By 1.0")
-_rhythms = dict(SB="bradycardia", AF="fibrillation or flutter", AFL="fibrillation or flutter", NSR="sinus", SA="sinus", STach="fast supraventricular", SVT="fast supraventricular", AT="fast supraventricular", AVNRT="fast supraventricular", AVRT="fast supraventricular", SAAWR="fast supraventricular")
+_rhythms = dict(
+    SB="bradycardia",
+    AF="fibrillation or flutter",
+    AFL="fibrillation or flutter",
+    NSR="sinus",
+    SA="sinus",
+    STach="fast supraventricular",
+    SVT="fast supraventricular",
+    AT="fast supraventricular",
+    AVNRT="fast supraventricular",
+    AVRT="fast supraventricular",
+    SAAWR="fast supraventricular",
+)
 _challenge = "https://physionet.org/content/challenge-2020/1.0.2/"
-_nine = tuple(Task(name, {c: c for c in CPSC_CLASSES}, several=several, note=note) for name, several, note in (("nine classes", False, "Recordings with exactly one of the nine."), ("nine classes, several", True, "")))
+_nine = tuple(
+    Task(name, {c: c for c in CPSC_CLASSES}, several=several, note=note)
+    for name, several, note in (
+        ("nine classes", False, "Recordings with exactly one of the nine."),
+        ("nine classes, several", True, ""),
+    )
+)
 HEADERS = (
-    Dataset("cpsc2018", "China Physiological Signal Challenge 2018", channels="12 leads", sfreq="500", **_physionet | dict(licence="CC BY 4.0 (challenge 2020)"), home=_challenge, citation="Liu et al. 2018, J Med Imaging Health Inform 8:1368, doi:10.1166/jmihi.2018.2442",
-            get="wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/cpsc_2018/; the original form is at http://2018.icbeb.org/Challenge.html", n_recordings=6877, line_freq=50, tasks=_nine,
-            caveats="6 to 60 s, rarely longer.", layouts=(Layout("wfdb", "A????.hea", one_per_file(describe=_dx)), Layout("as published", "REFERENCE.csv", one_per_row(_cpsc, reader=_cpsc_mat), about="with A0001.mat … beside it or in TrainingSet1–3"))),
-    Dataset("georgia", "Georgia 12-lead ECG Challenge Database", channels="12 leads", sfreq="500", **_physionet | dict(licence="CC BY 4.0"), home=_challenge, citation="Perez Alday et al. 2020, Physiol Meas 41:124003, doi:10.1088/1361-6579/abc960",
-            get="wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/georgia/", n_recordings=10344, line_freq=60, tasks=(Task("rhythm", dict(NSR="sinus", AF="fibrillation", AFL="flutter", SB="bradycardia", STach="tachycardia")),),
-            layouts=(Layout("wfdb", "E?????.hea", one_per_file(describe=_dx)),)),
-    Dataset("chapman_shaoxing", "A large scale 12-lead ECG database for arrhythmia study (Chapman, Shaoxing, Ningbo)", channels="12 leads", sfreq="500", **_physionet | dict(licence="CC BY 4.0"), home="https://physionet.org/content/ecg-arrhythmia/1.0.0/", citation="Zheng et al. 2020, Sci Rep 10:2898; Sci Data 7:48, doi:10.1038/s41597-020-0386-x; PhysioNet, doi:10.13026/wgex-er52",
-            get="dataset('chapman_shaoxing').download(root), or the zip from the home page.", n_subjects=45152, n_recordings=45152, hours=125.4, line_freq=50, subject_rule="one recording each", tasks=(Task("rhythm", _rhythms, note="Merged as its authors recommend."),), wfdb="ecg-arrhythmia",
-            layouts=(Layout("as published", "JS?????.hea", one_per_file(describe=partial(_dx, own_subject=True))),)),
+    Dataset(
+        "cpsc2018",
+        "China Physiological Signal Challenge 2018",
+        channels="12 leads",
+        sfreq="500",
+        **_physionet | dict(licence="CC BY 4.0 (challenge 2020)"),
+        home=_challenge,
+        citation="Liu et al. 2018, J Med Imaging Health Inform 8:1368, doi:10.1166/jmihi.2018.2442",
+        get="wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/cpsc_2018/; the original form is at http://2018.icbeb.org/Challenge.html",
+        n_recordings=6877,
+        line_freq=50,
+        tasks=_nine,
+        caveats="6 to 60 s, rarely longer.",
+        layouts=(
+            Layout("wfdb", "A????.hea", one_per_file(describe=_dx)),
+            Layout(
+                "as published",
+                "REFERENCE.csv",
+                one_per_row(_cpsc, reader=_cpsc_mat),
+                about="with A0001.mat … beside it or in TrainingSet1–3",
+            ),
+        ),
+    ),
+    Dataset(
+        "georgia",
+        "Georgia 12-lead ECG Challenge Database",
+        channels="12 leads",
+        sfreq="500",
+        **_physionet | dict(licence="CC BY 4.0"),
+        home=_challenge,
+        citation="Perez Alday et al. 2020, Physiol Meas 41:124003, doi:10.1088/1361-6579/abc960",
+        get="wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/georgia/",
+        n_recordings=10344,
+        line_freq=60,
+        tasks=(
+            Task("rhythm", dict(NSR="sinus", AF="fibrillation", AFL="flutter", SB="bradycardia", STach="tachycardia")),
+        ),
+        layouts=(Layout("wfdb", "E?????.hea", one_per_file(describe=_dx)),),
+    ),
+    Dataset(
+        "chapman_shaoxing",
+        "A large scale 12-lead ECG database for arrhythmia study (Chapman, Shaoxing, Ningbo)",
+        channels="12 leads",
+        sfreq="500",
+        **_physionet | dict(licence="CC BY 4.0"),
+        home="https://physionet.org/content/ecg-arrhythmia/1.0.0/",
+        citation="Zheng et al. 2020, Sci Rep 10:2898; Sci Data 7:48, doi:10.1038/s41597-020-0386-x; PhysioNet, doi:10.13026/wgex-er52",
+        get="dataset('chapman_shaoxing').download(root), or the zip from the home page.",
+        n_subjects=45152,
+        n_recordings=45152,
+        hours=125.4,
+        line_freq=50,
+        subject_rule="one recording each",
+        tasks=(Task("rhythm", _rhythms, note="Merged as its authors recommend."),),
+        wfdb="ecg-arrhythmia",
+        layouts=(Layout("as published", "JS?????.hea", one_per_file(describe=partial(_dx, own_subject=True))),),
+    ),
 )
 
 # %% ../../nbs/datasets/03_ecg.ipynb #b2860f2d
 @lru_cache(maxsize=2)
-def _statements(table): return {row[""] if "" in row else next(iter(row.values())): row["diagnostic_class"] for row in rows(table) if row.get("diagnostic") in ("1.0", "1")}
+def _statements(table):
+    return {
+        row[""] if "" in row else next(iter(row.values())): row["diagnostic_class"]
+        for row in rows(table)
+        if row.get("diagnostic") in ("1.0", "1")
+    }
 
+# %% ../../nbs/datasets/03_ecg.ipynb #a800136d
 def _ptb_xl(row, folder):
     "A row of ptbxl_database.csv: the 500 Hz record if it is there; the superclasses of its statements; folds 1–8, 9, 10."
     table = folder / "scp_statements.csv"
-    if not table.is_file(): raise DatasetError(f"ptb_xl: {table.name} is not beside ptbxl_database.csv in {folder}")
-    file, fold = row["filename_hr"] if (folder / "records500").is_dir() else row["filename_lr"], int(float(row["strat_fold"]))
-    classes = dict.fromkeys(_statements(table)[code] for code in literal_eval(row["scp_codes"]) if code in _statements(table))
-    return dict(file=folder / f"{file}.hea", subject=f"{float(row['patient_id']):.0f}", split={9: "val", 10: "test"}.get(fold, "train"), labels=tuple(classes), facts={key: row[key] for key in ("age", "sex", "scp_codes")})
+    if not table.is_file():
+        raise DatasetError(f"ptb_xl: {table.name} is not beside ptbxl_database.csv in {folder}")
+    file, fold = (
+        row["filename_hr"] if (folder / "records500").is_dir() else row["filename_lr"],
+        int(float(row["strat_fold"])),
+    )
+    classes = dict.fromkeys(
+        _statements(table)[code] for code in literal_eval(row["scp_codes"]) if code in _statements(table)
+    )
+    return dict(
+        file=folder / f"{file}.hea",
+        subject=f"{float(row['patient_id']):.0f}",
+        split={9: "val", 10: "test"}.get(fold, "train"),
+        labels=tuple(classes),
+        facts={key: row[key] for key in ("age", "sex", "scp_codes")},
+    )
 
-def _mimic(row, folder): return dict(file=folder / f"{row['path']}.hea", subject=row["subject_id"], facts=dict(ecg_time=row["ecg_time"]))
 
+def _mimic(row, folder):
+    return dict(file=folder / f"{row['path']}.hea", subject=row["subject_id"], facts=dict(ecg_time=row["ecg_time"]))
+
+# %% ../../nbs/datasets/03_ecg.ipynb #9bd165a9
 def _cinc2017(d, root, files, modality):
     "A00001.hea and .mat; REFERENCE-v3.csv or an earlier one in the same folder or above."
-    near = [p for folder in (files[0].parent, *files[0].parent.parents) if folder == root or root in folder.parents for p in (folder / f"REFERENCE{v}.csv" for v in ("-v3", "", "-original")) if p.is_file()]
-    if not near: raise DatasetError(f"cinc2017: no REFERENCE-v3.csv in {files[0].parent} or above: get it from the home page, {d.home}")
+    near = [
+        p
+        for folder in (files[0].parent, *files[0].parent.parents)
+        if folder == root or root in folder.parents
+        for p in (folder / f"REFERENCE{v}.csv" for v in ("-v3", "", "-original"))
+        if p.is_file()
+    ]
+    if not near:
+        raise DatasetError(
+            f"cinc2017: no REFERENCE-v3.csv in {files[0].parent} or above: get it from the home page, {d.home}"
+        )
     label = dict(line.strip().split(",")[:2] for line in near[0].read_text().splitlines() if line.strip())
-    yield from one_per_file(describe=lambda path, known: dict(labels=(label[path.stem],)) if path.stem in label else None)(d, root, files, modality)
+    yield from one_per_file(
+        describe=lambda path, known: dict(labels=(label[path.stem],)) if path.stem in label else None
+    )(d, root, files, modality)
 
+# %% ../../nbs/datasets/03_ecg.ipynb #284e13ed
 def _cinc2017_npz(d, root, files, modality):
     "cinc2017_dev.npz: records one behind the other in x, 1000 steps a mV, from offsets[k] to offsets[k + 1]."
     for path in files:
         held = arrays(path)
-        for k, name in enumerate(held["record"]): yield Recording(d.name, str(name), partial(_cinc2017_row, path, k), labels=(str(held["classes"][held["y"][k]]),))
+        for k, name in enumerate(held["record"]):
+            yield Recording(
+                d.name, str(name), partial(_cinc2017_row, path, k), labels=(str(held["classes"][held["y"][k]]),)
+            )
+
 
 def _cinc2017_row(path, k):
     held = arrays(path)
-    return Signal(held["x"][held["offsets"][k]:held["offsets"][k + 1]] / 1000, held["fs"].item(), ["ECG"], "ecg")
+    return Signal(held["x"][held["offsets"][k] : held["offsets"][k + 1]] / 1000, held["fs"].item(), ["ECG"], "ecg")
 
 # %% ../../nbs/datasets/03_ecg.ipynb #ea56eb68
 _super = dict(NORM="normal", MI="infarction", STTC="ST/T change", CD="conduction", HYP="hypertrophy")
 TABLES = (
-    Dataset("ptb_xl", "PTB-XL", channels="12 leads", sfreq="500 and 100", **_physionet | dict(licence="CC BY 4.0"), home="https://physionet.org/content/ptb-xl/1.0.3/", citation="Wagner et al. 2020, Sci Data 7:154, doi:10.1038/s41597-020-0495-6; PhysioNet, doi:10.13026/kfzx-aw45", get="dataset('ptb_xl').download(root), or the zip from the home page.",
-            n_subjects=18869, n_recordings=21799, hours=60.6, line_freq=50, subject_rule="patient_id", split="folds 1–8 for training, 9 for validation, 10 for testing, as its authors recommend (here 9 counts as training)",
-            tasks=(Task("normal", {"NORM": "normal", "*": "other"}), Task("superclass", _super, note="Records of exactly one superclass."), Task("superclasses", _super, several=True)), wfdb="ptb-xl", also=("ptbxl_database.csv", "scp_statements.csv"), caveats="Statements are counted whatever their likelihood.",
-            layouts=(Layout("as published", "ptbxl_database.csv", one_per_row(_ptb_xl), about="with scp_statements.csv and records500 or records100"),)),
-    Dataset("cinc2017", "PhysioNet/CinC Challenge 2017 (AliveCor)", channels="1", sfreq="300", **_physionet, home="https://physionet.org/content/challenge-2017/1.0.0/", citation="Clifford et al. 2017, Comput Cardiol, doi:10.22489/CinC.2017.065-469", get="Download training2017.zip and REFERENCE-v3.csv from the home page; unpack the one, put the other beside.",
-            n_recordings=8528, tasks=(Task("rhythm", {"N": "normal", "A": "fibrillation", "O": "other", "~": "noisy"}), Task("fibrillation", {"N": "normal", "A": "fibrillation"})), caveats="People are not published: one recording each is assumed. Labels were revised twice; 9 to 61 s; the electrode may be upside down.", checked="8,528 labels; 2,690 records, their rate and length",
-            layouts=(Layout("as published", "A0????.hea", _cinc2017, "real files", "with REFERENCE-v3.csv"), Layout("npz", "cinc2017_dev.npz", _cinc2017_npz, "real files"))),
-    Dataset("mimic_iv_ecg", "MIMIC-IV-ECG: Diagnostic Electrocardiogram Matched Subset", channels="12 leads", sfreq="500", **_physionet | dict(licence="ODbL 1.0"), home="https://physionet.org/content/mimic-iv-ecg/1.0/", citation="Gow et al. 2023, PhysioNet, doi:10.13026/4nqg-sb35", get="wget -r -N -c -np https://physionet.org/files/mimic-iv-ecg/1.0/",
-            line_freq=60, subject_rule="subject_id", caveats="About 800,000 records of 160,000 patients; diagnoses are in MIMIC-IV (credentialed) and in machine reports that are not read.", layouts=(Layout("as published", "record_list.csv", one_per_row(_mimic)),)),
+    Dataset(
+        "ptb_xl",
+        "PTB-XL",
+        channels="12 leads",
+        sfreq="500 and 100",
+        **_physionet | dict(licence="CC BY 4.0"),
+        home="https://physionet.org/content/ptb-xl/1.0.3/",
+        citation="Wagner et al. 2020, Sci Data 7:154, doi:10.1038/s41597-020-0495-6; PhysioNet, doi:10.13026/kfzx-aw45",
+        get="dataset('ptb_xl').download(root), or the zip from the home page.",
+        n_subjects=18869,
+        n_recordings=21799,
+        hours=60.6,
+        line_freq=50,
+        subject_rule="patient_id",
+        split="folds 1–8 for training, 9 for validation, 10 for testing, as its authors recommend (here 9 counts as training)",
+        tasks=(
+            Task("normal", {"NORM": "normal", "*": "other"}),
+            Task("superclass", _super, note="Records of exactly one superclass."),
+            Task("superclasses", _super, several=True),
+        ),
+        wfdb="ptb-xl",
+        also=("ptbxl_database.csv", "scp_statements.csv"),
+        caveats="Statements are counted whatever their likelihood.",
+        layouts=(
+            Layout(
+                "as published",
+                "ptbxl_database.csv",
+                one_per_row(_ptb_xl),
+                about="with scp_statements.csv and records500 or records100",
+            ),
+        ),
+    ),
+    Dataset(
+        "cinc2017",
+        "PhysioNet/CinC Challenge 2017 (AliveCor)",
+        channels="1",
+        sfreq="300",
+        **_physionet,
+        home="https://physionet.org/content/challenge-2017/1.0.0/",
+        citation="Clifford et al. 2017, Comput Cardiol, doi:10.22489/CinC.2017.065-469",
+        get="Download training2017.zip and REFERENCE-v3.csv from the home page; unpack the one, put the other beside.",
+        n_recordings=8528,
+        tasks=(
+            Task("rhythm", {"N": "normal", "A": "fibrillation", "O": "other", "~": "noisy"}),
+            Task("fibrillation", {"N": "normal", "A": "fibrillation"}),
+        ),
+        caveats="People are not published: one recording each is assumed. Labels were revised twice; 9 to 61 s; the electrode may be upside down.",
+        checked="8,528 labels; 2,690 records, their rate and length",
+        layouts=(
+            Layout("as published", "A0????.hea", _cinc2017, "real files", "with REFERENCE-v3.csv"),
+            Layout("npz", "cinc2017_dev.npz", _cinc2017_npz, "real files"),
+        ),
+    ),
+    Dataset(
+        "mimic_iv_ecg",
+        "MIMIC-IV-ECG: Diagnostic Electrocardiogram Matched Subset",
+        channels="12 leads",
+        sfreq="500",
+        **_physionet | dict(licence="ODbL 1.0"),
+        home="https://physionet.org/content/mimic-iv-ecg/1.0/",
+        citation="Gow et al. 2023, PhysioNet, doi:10.13026/4nqg-sb35",
+        get="wget -r -N -c -np https://physionet.org/files/mimic-iv-ecg/1.0/",
+        line_freq=60,
+        subject_rule="subject_id",
+        caveats="About 800,000 records of 160,000 patients; diagnoses are in MIMIC-IV (credentialed) and in machine reports that are not read.",
+        layouts=(Layout("as published", "record_list.csv", one_per_row(_mimic)),),
+    ),
 )
 
 # %% ../../nbs/datasets/03_ecg.ipynb #07f50fe9
-AAMI = {**dict.fromkeys("NLRej", "normal"), **dict.fromkeys("AaJS", "supraventricular"), **dict.fromkeys("VE", "ventricular"), "F": "fusion"}
-beats = Task("beats", AAMI, "event", 3., note="One window a beat, which stands in its middle.")
-DE_CHAZAL = {**dict.fromkeys("101 106 108 109 112 114 115 116 118 119 122 124 203 205 207 208 209 215 220 223 230".split(), "train"),
-             **dict.fromkeys("100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234".split(), "test")}
+AAMI = {
+    **dict.fromkeys("NLRej", "normal"),
+    **dict.fromkeys("AaJS", "supraventricular"),
+    **dict.fromkeys("VE", "ventricular"),
+    "F": "fusion",
+}
+beats = Task("beats", AAMI, "event", 3.0, note="One window a beat, which stands in its middle.")
+DE_CHAZAL = {
+    **dict.fromkeys(
+        "101 106 108 109 112 114 115 116 118 119 122 124 203 205 207 208 209 215 220 223 230".split(), "train"
+    ),
+    **dict.fromkeys(
+        "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234".split(), "test"
+    ),
+}
 
-def _mitdb(path, known): return dict(subject={"201": "201 and 202", "202": "201 and 202"}.get(path.stem, path.stem), split=DE_CHAZAL.get(path.stem))
 
+def _mitdb(path, known):
+    return dict(
+        subject={"201": "201 and 202", "202": "201 and 202"}.get(path.stem, path.stem), split=DE_CHAZAL.get(path.stem)
+    )
+
+# %% ../../nbs/datasets/03_ecg.ipynb #c5bfbb20
 def _with_rhythm(path, signal):
     "Events 'rhythm AFIB', … besides the beats, from the words in the annotations."
     import wfdb
-    notes = wfdb.rdann(str(Path(path).with_suffix("")), "atr")
-    words = [(sample / signal.sfreq, note.strip("\0 ")[1:]) for sample, note in zip(notes.sample, notes.aux_note) if note.startswith("(")]
-    ends = [t for t, _ in words[1:]] + [signal.duration]
-    return replace(signal, events=[*signal.events, *((t, end - t, f"rhythm {word}") for (t, word), end in zip(words, ends))])
 
+    notes = wfdb.rdann(str(Path(path).with_suffix("")), "atr")
+    words = [
+        (sample / signal.sfreq, note.strip("\0 ")[1:])
+        for sample, note in zip(notes.sample, notes.aux_note)
+        if note.startswith("(")
+    ]
+    ends = [t for t, _ in words[1:]] + [signal.duration]
+    return replace(
+        signal, events=[*signal.events, *((t, end - t, f"rhythm {word}") for (t, word), end in zip(words, ends))]
+    )
+
+# %% ../../nbs/datasets/03_ecg.ipynb #90217aa9
 def _apnea(path, signal):
     "A minute each, with or without apnea, from the annotations .apn."
     import wfdb
-    if not Path(path).with_suffix(".apn").is_file(): raise DatasetError(f"apnea_ecg: {Path(path).stem}.apn is not beside {Path(path).name}")
+
+    if not Path(path).with_suffix(".apn").is_file():
+        raise DatasetError(f"apnea_ecg: {Path(path).stem}.apn is not beside {Path(path).name}")
     notes = wfdb.rdann(str(Path(path).with_suffix("")), "apn")
-    return replace(signal, events=[(sample / signal.sfreq, 60., {"A": "apnea", "N": "none"}.get(symbol, symbol)) for sample, symbol in zip(notes.sample, notes.symbol)])
+    return replace(
+        signal,
+        events=[
+            (sample / signal.sfreq, 60.0, {"A": "apnea", "N": "none"}.get(symbol, symbol))
+            for sample, symbol in zip(notes.sample, notes.symbol)
+        ],
+    )
+
 
 def _patient(path, known):
     "The patient that a comment of the header names."
     found = re.search(r"^#.*patient (\d+)", path.read_text(encoding="latin-1"), re.I | re.M)
     return known | (dict(subject=found[1]) if found else {})
 
-def _reason(path, known): return known | dict(labels=tuple(filter(None, [comments(path).get("reason for admission")])))
+
+def _reason(path, known):
+    return known | dict(labels=tuple(filter(None, [comments(path).get("reason for admission")])))
 
 # %% ../../nbs/datasets/03_ecg.ipynb #636e675a
-def _classic(name, title, where, match, citation, sfreq, line_freq, channels="2", then=None, describe=None, pattern="*.hea", tested="written layout", **more):
+def _classic(
+    name,
+    title,
+    where,
+    match,
+    citation,
+    sfreq,
+    line_freq,
+    channels="2",
+    then=None,
+    describe=None,
+    pattern="*.hea",
+    tested="written layout",
+    **more,
+):
     "An entry for a database of the PhysioNet bank, with a layout of records and annotations."
-    return Dataset(name, title, channels=channels, sfreq=sfreq, home=f"https://physionet.org/content/{where}/", citation=citation, get=f"dataset({name!r}).download(root), or the zip from the home page.", line_freq=line_freq, wfdb=where,
-                   layouts=(Layout("as published", pattern, one_per_file(match, describe, then=then), tested),), **_physionet | more)
+    return Dataset(
+        name,
+        title,
+        channels=channels,
+        sfreq=sfreq,
+        home=f"https://physionet.org/content/{where}/",
+        citation=citation,
+        get=f"dataset({name!r}).download(root), or the zip from the home page.",
+        line_freq=line_freq,
+        wfdb=where,
+        layouts=(Layout("as published", pattern, one_per_file(match, describe, then=then), tested),),
+        **_physionet | more,
+    )
+
 
 _own, _pb = "one recording each", "Goldberger et al. 2000, Circulation 101:e215"
 fibrillation = Task("fibrillation", {"rhythm AFIB": "fibrillation", "rhythm N": "sinus"}, "event")
 CLASSICS = (
-    _classic("mitdb", "MIT-BIH Arrhythmia Database", "mitdb", r"(^|/)[12]\d\d\.hea$", tested="real files", citation="Moody & Mark 2001, IEEE Eng Med Biol Mag 20:45, doi:10.1109/51.932724; PhysioNet, doi:10.13026/C2F305", sfreq="360", line_freq=60, describe=_mitdb, then=_with_rhythm, n_subjects=47, n_recordings=48, hours=24.1,
-             subject_rule="the record; 201 and 202 are one man", split="de Chazal et al. 2004 (DS1 and DS2), without 201 and the paced 102, 104, 107, 217", tasks=(replace(beats, channels=("MLII",)),), caveats="Leads differ between records: only MLII is in all that count.", checked="record 100: beats, leads, rate"),
-    _classic("svdb", "MIT-BIH Supraventricular Arrhythmia Database", "svdb", r"(^|/)(?P<subject>8\d\d)\.hea$", "Greenwald 1990, PhD thesis, MIT; " + _pb, "128", 60, n_recordings=78, hours=39., subject_rule=_own, tasks=(beats,)),
-    _classic("afdb", "MIT-BIH Atrial Fibrillation Database", "afdb", r"(^|/)(?P<subject>(?!00735|03665)\d{5})\.hea$", "Moody & Mark 1983, Comput Cardiol 10:227; PhysioNet, doi:10.13026/C2MW2D", "250", 60, then=_with_rhythm, n_subjects=23, n_recordings=23, hours=230., subject_rule=_own, tasks=(fibrillation,), caveats="Records 00735 and 03665 have no samples and are left out."),
-    _classic("ltafdb", "Long Term AF Database", "ltafdb", r"(^|/)(?P<subject>\d{2,3})\.hea$", "Petrutiu, Sahakian & Swiryn 2007, Europace 9:466; " + _pb, "128", None, then=_with_rhythm, n_subjects=84, n_recordings=84, subject_rule=_own, tasks=(fibrillation,), caveats="Mostly 24 to 25 hours each."),
-    _classic("nsrdb", "MIT-BIH Normal Sinus Rhythm Database", "nsrdb", r"(^|/)(?P<subject>\d{5})\.hea$", _pb + "; PhysioNet, doi:10.13026/C2NK5R", "128", 60, n_subjects=18, n_recordings=18, subject_rule=_own, caveats="About a day each, no label besides beats."),
-    _classic("incartdb", "St Petersburg INCART 12-lead Arrhythmia Database", "incartdb", r"(^|/)I\d\d\.hea$", _pb + "; PhysioNet, doi:10.13026/C2V88N", "257", 50, "12 leads", describe=_patient, n_subjects=32, n_recordings=75, hours=37.5, subject_rule="patient in the header", tasks=(beats,)),
-    _classic("ptbdb", "PTB Diagnostic ECG Database", "ptbdb", r"(?P<subject>patient\d{3})/s\w+\.hea$", "Bousseljot, Kreiseler & Schnabel 1995, Biomed Tech 40:317; PhysioNet, doi:10.13026/C28C71", "1000", 50, "12 leads (and 3 Frank leads)", describe=_reason, n_subjects=290, n_recordings=549, subject_rule="the folder", tasks=(Task("infarction", {"Myocardial infarction": "infarction", "Healthy control": "healthy"}),)),
-    _classic("apnea_ecg", "Apnea-ECG Database", "apnea-ecg", r"(^|/)[abcx]\d\d\.hea$", "Penzel et al. 2000, Comput Cardiol 27:255; PhysioNet, doi:10.13026/C23W2R", "100", 50, "1", then=_apnea, n_recordings=70, tasks=(Task("apnea", dict(none="none", apnea="apnea"), "event", 60.),), caveats="Some people were recorded more than once; which, is not published. Minutes are labelled from respiration, which is not in the ECG record."),
-    _classic("ludb", "Lobachevsky University Electrocardiography Database", "ludb", r"data/(?P<subject>\d+)\.hea$", "Kalyakulina et al. 2020, IEEE Access 8:186181, doi:10.1109/ACCESS.2020.3029211; PhysioNet, doi:10.13026/eegm-h675", "500", 50, "12 leads", n_subjects=200, n_recordings=200, subject_rule=_own, caveats="Boundaries of waves are annotated for each lead (.i, .ii, …): not read."),
-    _classic("icentia11k", "Icentia11k", "icentia11k-continuous-ecg", r"(?P<subject>p\d{5})_s\d\d\.hea$", "Tan et al. 2019, arXiv:1910.09570; PhysioNet, doi:10.13026/kk0v-r952", "250", 60, "1", then=_with_rhythm, licence="CC BY-NC-SA 4.0", n_subjects=11000, subject_rule="pNNNNN of the name", tasks=(beats, fibrillation), caveats="Over a terabyte, in pieces of about 70 minutes."),
+    _classic(
+        "mitdb",
+        "MIT-BIH Arrhythmia Database",
+        "mitdb",
+        r"(^|/)[12]\d\d\.hea$",
+        tested="real files",
+        citation="Moody & Mark 2001, IEEE Eng Med Biol Mag 20:45, doi:10.1109/51.932724; PhysioNet, doi:10.13026/C2F305",
+        sfreq="360",
+        line_freq=60,
+        describe=_mitdb,
+        then=_with_rhythm,
+        n_subjects=47,
+        n_recordings=48,
+        hours=24.1,
+        subject_rule="the record; 201 and 202 are one man",
+        split="de Chazal et al. 2004 (DS1 and DS2), without 201 and the paced 102, 104, 107, 217",
+        tasks=(replace(beats, channels=("MLII",)),),
+        caveats="Leads differ between records: only MLII is in all that count.",
+        checked="record 100: beats, leads, rate",
+    ),
+    _classic(
+        "svdb",
+        "MIT-BIH Supraventricular Arrhythmia Database",
+        "svdb",
+        r"(^|/)(?P<subject>8\d\d)\.hea$",
+        "Greenwald 1990, PhD thesis, MIT; " + _pb,
+        "128",
+        60,
+        n_recordings=78,
+        hours=39.0,
+        subject_rule=_own,
+        tasks=(beats,),
+    ),
+    _classic(
+        "afdb",
+        "MIT-BIH Atrial Fibrillation Database",
+        "afdb",
+        r"(^|/)(?P<subject>(?!00735|03665)\d{5})\.hea$",
+        "Moody & Mark 1983, Comput Cardiol 10:227; PhysioNet, doi:10.13026/C2MW2D",
+        "250",
+        60,
+        then=_with_rhythm,
+        n_subjects=23,
+        n_recordings=23,
+        hours=230.0,
+        subject_rule=_own,
+        tasks=(fibrillation,),
+        caveats="Records 00735 and 03665 have no samples and are left out.",
+    ),
+    _classic(
+        "ltafdb",
+        "Long Term AF Database",
+        "ltafdb",
+        r"(^|/)(?P<subject>\d{2,3})\.hea$",
+        "Petrutiu, Sahakian & Swiryn 2007, Europace 9:466; " + _pb,
+        "128",
+        None,
+        then=_with_rhythm,
+        n_subjects=84,
+        n_recordings=84,
+        subject_rule=_own,
+        tasks=(fibrillation,),
+        caveats="Mostly 24 to 25 hours each.",
+    ),
+    _classic(
+        "nsrdb",
+        "MIT-BIH Normal Sinus Rhythm Database",
+        "nsrdb",
+        r"(^|/)(?P<subject>\d{5})\.hea$",
+        _pb + "; PhysioNet, doi:10.13026/C2NK5R",
+        "128",
+        60,
+        n_subjects=18,
+        n_recordings=18,
+        subject_rule=_own,
+        caveats="About a day each, no label besides beats.",
+    ),
+    _classic(
+        "incartdb",
+        "St Petersburg INCART 12-lead Arrhythmia Database",
+        "incartdb",
+        r"(^|/)I\d\d\.hea$",
+        _pb + "; PhysioNet, doi:10.13026/C2V88N",
+        "257",
+        50,
+        "12 leads",
+        describe=_patient,
+        n_subjects=32,
+        n_recordings=75,
+        hours=37.5,
+        subject_rule="patient in the header",
+        tasks=(beats,),
+    ),
+    _classic(
+        "ptbdb",
+        "PTB Diagnostic ECG Database",
+        "ptbdb",
+        r"(?P<subject>patient\d{3})/s\w+\.hea$",
+        "Bousseljot, Kreiseler & Schnabel 1995, Biomed Tech 40:317; PhysioNet, doi:10.13026/C28C71",
+        "1000",
+        50,
+        "12 leads (and 3 Frank leads)",
+        describe=_reason,
+        n_subjects=290,
+        n_recordings=549,
+        subject_rule="the folder",
+        tasks=(Task("infarction", {"Myocardial infarction": "infarction", "Healthy control": "healthy"}),),
+    ),
+    _classic(
+        "apnea_ecg",
+        "Apnea-ECG Database",
+        "apnea-ecg",
+        r"(^|/)[abcx]\d\d\.hea$",
+        "Penzel et al. 2000, Comput Cardiol 27:255; PhysioNet, doi:10.13026/C23W2R",
+        "100",
+        50,
+        "1",
+        then=_apnea,
+        n_recordings=70,
+        tasks=(Task("apnea", dict(none="none", apnea="apnea"), "event", 60.0),),
+        caveats="Some people were recorded more than once; which, is not published. Minutes are labelled from respiration, which is not in the ECG record.",
+    ),
+    _classic(
+        "ludb",
+        "Lobachevsky University Electrocardiography Database",
+        "ludb",
+        r"data/(?P<subject>\d+)\.hea$",
+        "Kalyakulina et al. 2020, IEEE Access 8:186181, doi:10.1109/ACCESS.2020.3029211; PhysioNet, doi:10.13026/eegm-h675",
+        "500",
+        50,
+        "12 leads",
+        n_subjects=200,
+        n_recordings=200,
+        subject_rule=_own,
+        caveats="Boundaries of waves are annotated for each lead (.i, .ii, …): not read.",
+    ),
+    _classic(
+        "icentia11k",
+        "Icentia11k",
+        "icentia11k-continuous-ecg",
+        r"(?P<subject>p\d{5})_s\d\d\.hea$",
+        "Tan et al. 2019, arXiv:1910.09570; PhysioNet, doi:10.13026/kk0v-r952",
+        "250",
+        60,
+        "1",
+        then=_with_rhythm,
+        licence="CC BY-NC-SA 4.0",
+        n_subjects=11000,
+        subject_rule="pNNNNN of the name",
+        tasks=(beats, fibrillation),
+        caveats="Over a terabyte, in pieces of about 70 minutes.",
+    ),
 )
 
 # %% ../../nbs/datasets/03_ecg.ipynb #910067e3
 CODE_CLASSES = ("1dAVb", "RBBB", "LBBB", "SB", "ST", "AF")
 
+
 def _code15(row, folder):
     "A row of exams.csv: the file that holds the exam, its patient, and which of six abnormalities it shows."
-    if not (row.get("trace_file") or "").strip(): return None
+    if not (row.get("trace_file") or "").strip():
+        return None
     labels = tuple(name for name in (*CODE_CLASSES, "normal_ecg") if str(row.get(name)).lower() in ("true", "1", "1.0"))
-    return dict(file=folder / row["trace_file"].strip(), name=row["exam_id"], subject=row["patient_id"], labels=labels, facts={key: row.get(key) for key in ("age", "is_male")}, read=dict(exam=int(row["exam_id"])))
+    return dict(
+        file=folder / row["trace_file"].strip(),
+        name=row["exam_id"],
+        subject=row["patient_id"],
+        labels=labels,
+        facts={key: row.get(key) for key in ("age", "is_male")},
+        read=dict(exam=int(row["exam_id"])),
+    )
+
 
 @lru_cache(maxsize=32)
 def _exams(path):
-    with optional("h5py", "reading CODE-15").File(path) as file: return file["exam_id"][:]
+    with optional("h5py", "reading CODE-15").File(path) as file:
+        return file["exam_id"][:]
 
+# %% ../../nbs/datasets/03_ecg.ipynb #4b69adba
 def _code15_exam(path, exam, modality, line_freq):
-    if not Path(path).is_file(): raise DatasetError(f"code15: {Path(path).name}, which exams.csv names, is not in {Path(path).parent}: download and unpack it, or keep the rows of the files you have")
+    if not Path(path).is_file():
+        raise DatasetError(
+            f"code15: {Path(path).name}, which exams.csv names, is not in {Path(path).parent}: download and unpack it, or keep the rows of the files you have"
+        )
     row = np.flatnonzero(_exams(path) == exam)
-    if not len(row): raise DatasetError(f"code15: exam {exam} is not in {Path(path).name}, although exams.csv says so")
-    with optional("h5py", "reading CODE-15").File(path) as file: x = file["tracings"][int(row[0])].T
+    if not len(row):
+        raise DatasetError(f"code15: exam {exam} is not in {Path(path).name}, although exams.csv says so")
+    with optional("h5py", "reading CODE-15").File(path) as file:
+        x = file["tracings"][int(row[0])].T
     real = np.flatnonzero((x != 0).any(0))
-    if not len(real): raise DatasetError(f"code15: exam {exam} is all zeros")
-    return Signal(x[:, real[0]:real[-1] + 1], 400, LEADS, modality, line_freq=line_freq)
+    if not len(real):
+        raise DatasetError(f"code15: exam {exam} is all zeros")
+    return Signal(x[:, real[0] : real[-1] + 1], 400, LEADS, modality, line_freq=line_freq)
 
+# %% ../../nbs/datasets/03_ecg.ipynb #f5ac115b
 def _sph(row, folder):
     codes = tuple(code.split("+")[0] for code in row["AHA_Code"].split(";"))
-    return dict(file=folder / "records" / f"{row['ECG_ID']}.h5", name=row["ECG_ID"], subject=row["Patient_ID"], labels=codes, facts={key: row.get(key) for key in ("Age", "Sex")})
+    return dict(
+        file=folder / "records" / f"{row['ECG_ID']}.h5",
+        name=row["ECG_ID"],
+        subject=row["Patient_ID"],
+        labels=codes,
+        facts={key: row.get(key) for key in ("Age", "Sex")},
+    )
+
 
 def _sph_record(path, modality, line_freq):
-    if not Path(path).is_file(): raise DatasetError(f"sph: {Path(path).name}, which metadata.csv names, is not in {Path(path).parent}")
-    with optional("h5py", "reading SPH").File(path) as file: return Signal(file["ecg"][:].astype(np.float32), 500, LEADS, modality, line_freq=line_freq)
+    if not Path(path).is_file():
+        raise DatasetError(f"sph: {Path(path).name}, which metadata.csv names, is not in {Path(path).parent}")
+    with optional("h5py", "reading SPH").File(path) as file:
+        return Signal(file["ecg"][:].astype(np.float32), 500, LEADS, modality, line_freq=line_freq)
 
 # %% ../../nbs/datasets/03_ecg.ipynb #94f3079f
 HDF5 = (
-    Dataset("code15", "CODE-15%", _ecg, "12 leads", "400", "CC BY 4.0", "open", "https://zenodo.org/records/4916206", "Ribeiro et al. 2021, Zenodo, doi:10.5281/zenodo.4916206; Nat Commun 11:1760", "Download exams.csv and exams_part0.zip to exams_part17.zip from the home page and unpack them into one folder.", n_subjects=233770, n_recordings=345779, line_freq=60,
-            subject_rule="patient_id", tasks=(Task("normal", {"normal_ecg": "normal", "*": "other"}), Task("abnormalities", {c: c for c in CODE_CLASSES}, several=True)), caveats="7 or 10 s, once the zeros at both ends are cut off. The unit is not stated clearly; the numbers are taken for millivolts. Labels come from a mix of software and cardiologists.",
-            layouts=(Layout("as published", "exams.csv", one_per_row(_code15, reader=_code15_exam), about="with exams_part*.hdf5 beside it"),)),
-    Dataset("sph", "Shandong Provincial Hospital 12-lead ECG", _ecg, "12 leads", "500", "see its page", "open", "https://doi.org/10.6084/m9.figshare.c.5779802", "Liu et al. 2022, Sci Data 9:272, doi:10.1038/s41597-022-01403-5", "Download metadata.csv and records.tar.gz from the home page and unpack.", n_subjects=24666, n_recordings=25770, line_freq=50,
-            subject_rule="Patient_ID", tasks=(Task("normal", {"1": "normal", "*": "other"}),), caveats="Labels are codes of the AHA statements, without their modifiers; 10 to 60 s.", layouts=(Layout("as published", "metadata.csv", one_per_row(_sph, reader=_sph_record), about="with records/A*.h5"),)),
+    Dataset(
+        "code15",
+        "CODE-15%",
+        _ecg,
+        "12 leads",
+        "400",
+        "CC BY 4.0",
+        "open",
+        "https://zenodo.org/records/4916206",
+        "Ribeiro et al. 2021, Zenodo, doi:10.5281/zenodo.4916206; Nat Commun 11:1760",
+        "Download exams.csv and exams_part0.zip to exams_part17.zip from the home page and unpack them into one folder.",
+        n_subjects=233770,
+        n_recordings=345779,
+        line_freq=60,
+        subject_rule="patient_id",
+        tasks=(
+            Task("normal", {"normal_ecg": "normal", "*": "other"}),
+            Task("abnormalities", {c: c for c in CODE_CLASSES}, several=True),
+        ),
+        caveats="7 or 10 s, once the zeros at both ends are cut off. The unit is not stated clearly; the numbers are taken for millivolts. Labels come from a mix of software and cardiologists.",
+        layouts=(
+            Layout(
+                "as published",
+                "exams.csv",
+                one_per_row(_code15, reader=_code15_exam),
+                about="with exams_part*.hdf5 beside it",
+            ),
+        ),
+    ),
+    Dataset(
+        "sph",
+        "Shandong Provincial Hospital 12-lead ECG",
+        _ecg,
+        "12 leads",
+        "500",
+        "see its page",
+        "open",
+        "https://doi.org/10.6084/m9.figshare.c.5779802",
+        "Liu et al. 2022, Sci Data 9:272, doi:10.1038/s41597-022-01403-5",
+        "Download metadata.csv and records.tar.gz from the home page and unpack.",
+        n_subjects=24666,
+        n_recordings=25770,
+        line_freq=50,
+        subject_rule="Patient_ID",
+        tasks=(Task("normal", {"1": "normal", "*": "other"}),),
+        caveats="Labels are codes of the AHA statements, without their modifiers; 10 to 60 s.",
+        layouts=(
+            Layout("as published", "metadata.csv", one_per_row(_sph, reader=_sph_record), about="with records/A*.h5"),
+        ),
+    ),
 )
 DATASETS = HEADERS + TABLES + CLASSICS + HDF5

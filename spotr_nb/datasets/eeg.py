@@ -12,228 +12,668 @@ from functools import partial
 from pathlib import Path
 import re
 import numpy as np
-from .catalogue import Dataset, DatasetError, Layout, Recording, Task, arrays, marked, matlab, one_per_file, rows
+from spotr_nb.datasets.catalogue import (
+    Dataset,
+    DatasetError,
+    Layout,
+    Recording,
+    Task,
+    arrays,
+    marked,
+    matlab,
+    one_per_file,
+    rows,
+)
 from ..signals.signal import Signal
 
 # %% ../../nbs/datasets/01_eeg.ipynb #96596b68
 TEN_TWENTY = tuple("FP1 FP2 F7 F3 FZ F4 F8 T3 C3 CZ C4 T4 T5 P3 PZ P4 T6 O1 O2".split())
+
 
 def _tuh_names(path, signal):
     "Names of electrodes without their reference."
     names = [re.sub(r"-(REF|LE)$", "", name) for name in signal.ch_names]
     return replace(signal, ch_names=names) if len(set(names)) == len(names) else signal
 
+
 TUEV_CLASSES = ("spsw", "gped", "pled", "eyem", "artf", "bckg")
 
+# %% ../../nbs/datasets/01_eeg.ipynb #1d659c1b
 def _tuev_events(path, signal):
     "Events of the `.rec` file: 'channel,start,end,class', class 1 to 6; the same on several channels is one."
     beside = Path(path).with_suffix(".rec")
-    if not beside.is_file(): raise DatasetError(f"tuev: {Path(path).name} has no {beside.name} beside it")
-    found = {(float(start), float(end), int(float(kind))) for line in beside.read_text().split("\n") if line.strip() for _, start, end, kind in [line.split(",")[:4]]}
-    return replace(_tuh_names(path, signal), events=[(start, end - start, TUEV_CLASSES[kind - 1]) for start, end, kind in found])
+    if not beside.is_file():
+        raise DatasetError(f"tuev: {Path(path).name} has no {beside.name} beside it")
+    found = {
+        (float(start), float(end), int(float(kind)))
+        for line in beside.read_text().split("\n")
+        if line.strip()
+        for _, start, end, kind in [line.split(",")[:4]]
+    }
+    return replace(
+        _tuh_names(path, signal), events=[(start, end - start, TUEV_CLASSES[kind - 1]) for start, end, kind in found]
+    )
+
 
 def _tuev_subject(path, known):
     "The folder is a subject in `train`; in `eval` it is not."
     return known if known["split"] == "train" else dict(split="eval")
 
+# %% ../../nbs/datasets/01_eeg.ipynb #1be23b41
 def _tusz_events(path, signal):
     "Events of the `.csv_bi` file: seizure or background."
     beside = Path(path).with_suffix(".csv_bi")
-    if not beside.is_file(): raise DatasetError(f"tusz: {Path(path).name} has no {beside.name} beside it")
-    lines = [line.split(",") for line in beside.read_text().splitlines() if line and not line.startswith(("#", "channel"))]
-    return replace(_tuh_names(path, signal), events=[(float(start), float(end) - float(start), label) for _, start, end, label, *_ in lines])
+    if not beside.is_file():
+        raise DatasetError(f"tusz: {Path(path).name} has no {beside.name} beside it")
+    lines = [
+        line.split(",") for line in beside.read_text().splitlines() if line and not line.startswith(("#", "channel"))
+    ]
+    return replace(
+        _tuh_names(path, signal),
+        events=[(float(start), float(end) - float(start), label) for _, start, end, label, *_ in lines],
+    )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #393e0a91
-_tuh = dict(modalities=("eeg",), channels="about 19–36, 10-20", licence="an agreement on registration; see its page", access="request", line_freq=60,
-            home="https://isip.piconepress.com/projects/tuh_eeg/html/downloads.shtml", subject_rule="the first eight characters of a file's name",
-            get="Fill in the data sharing form on the home page and send it; a name and a password for rsync come back.")
+_tuh = dict(
+    modalities=("eeg",),
+    channels="about 19–36, 10-20",
+    licence="an agreement on registration; see its page",
+    access="request",
+    line_freq=60,
+    home="https://isip.piconepress.com/projects/tuh_eeg/html/downloads.shtml",
+    subject_rule="the first eight characters of a file's name",
+    get="Fill in the data sharing form on the home page and send it; a name and a password for rsync come back.",
+)
 _tuh_cite = "Obeid & Picone 2016, Front Neurosci 10:196, doi:10.3389/fnins.2016.00196"
 _tuh_file = r"(?P<subject>\w{8})_s\d{3}_t\d{3}\.edf$"
 
 TUH = (
-    Dataset("tueg", "TUH EEG Corpus", sfreq="250, some 256, 400, 512", citation=_tuh_cite, **_tuh, caveats="No labels. Contains the subjects of TUAB, TUEV and TUSZ.",
-            layouts=(Layout("as published", "s???_*/0*_tcp_*/*_s???_t???.edf", one_per_file(_tuh_file, then=_tuh_names)),)),
-    Dataset("tuab", "TUH Abnormal EEG Corpus", sfreq="250, some 256, 512", citation="López de Diego 2017, MS thesis, Temple University; " + _tuh_cite, **_tuh, n_subjects=2329, n_recordings=2993, split="the publisher's train and eval, different subjects",
-            tasks=(Task("abnormal", {"normal": "normal", "abnormal": "abnormal"}, channels=TEN_TWENTY),), caveats="The label is of the whole recording, most of which may look normal.",
-            layouts=(Layout("as published", "*normal/*/*_s???_t???.edf", one_per_file(r"(?P<split>train|eval)/(?P<label>normal|abnormal)/.*" + _tuh_file, then=_tuh_names)),)),
-    Dataset("tuev", "TUH EEG Events Corpus", sfreq="250", citation="Harati et al. 2015, IEEE SPMB; " + _tuh_cite, **_tuh | dict(subject_rule="the folder of a file; in eval it is not given, each file counts by itself"), split="the publisher's train and eval",
-            tasks=(Task("events", {"spsw": "spike and sharp wave", "gped": "generalised periodic discharge", "pled": "lateralised periodic discharge", "eyem": "eye movement", "artf": "artefact", "bckg": "background"}, "event", 5., channels=TEN_TWENTY),),
-            caveats="Classes are very uneven.", layouts=(Layout("as published", "*/*.edf", one_per_file(r"(?P<split>train|eval)/(?P<subject>\w+)/\w+\.edf$", _tuev_subject, then=_tuev_events), about="with a .rec beside each"),)),
-    Dataset("tusz", "TUH EEG Seizure Corpus", sfreq="250, some 256, 400, 512", citation="Shah et al. 2018, Front Neuroinform 12:83, doi:10.3389/fninf.2018.00083; " + _tuh_cite, **_tuh, split="the publisher's train, dev and eval, different subjects",
-            tasks=(Task("seizure", {"bckg": "background", "seiz": "seizure"}, "event", channels=TEN_TWENTY),), caveats="",
-            layouts=(Layout("as published", "s???_*/0*_tcp_*/*_s???_t???.edf", one_per_file(r"(?P<split>train|dev|eval)/.*" + _tuh_file, then=_tusz_events), about="with a .csv_bi beside each"),)),
+    Dataset(
+        "tueg",
+        "TUH EEG Corpus",
+        sfreq="250, some 256, 400, 512",
+        citation=_tuh_cite,
+        **_tuh,
+        caveats="No labels. Contains the subjects of TUAB, TUEV and TUSZ.",
+        layouts=(Layout("as published", "s???_*/0*_tcp_*/*_s???_t???.edf", one_per_file(_tuh_file, then=_tuh_names)),),
+    ),
+    Dataset(
+        "tuab",
+        "TUH Abnormal EEG Corpus",
+        sfreq="250, some 256, 512",
+        citation="López de Diego 2017, MS thesis, Temple University; " + _tuh_cite,
+        **_tuh,
+        n_subjects=2329,
+        n_recordings=2993,
+        split="the publisher's train and eval, different subjects",
+        tasks=(Task("abnormal", {"normal": "normal", "abnormal": "abnormal"}, channels=TEN_TWENTY),),
+        caveats="The label is of the whole recording, most of which may look normal.",
+        layouts=(
+            Layout(
+                "as published",
+                "*normal/*/*_s???_t???.edf",
+                one_per_file(r"(?P<split>train|eval)/(?P<label>normal|abnormal)/.*" + _tuh_file, then=_tuh_names),
+            ),
+        ),
+    ),
+    Dataset(
+        "tuev",
+        "TUH EEG Events Corpus",
+        sfreq="250",
+        citation="Harati et al. 2015, IEEE SPMB; " + _tuh_cite,
+        **_tuh | dict(subject_rule="the folder of a file; in eval it is not given, each file counts by itself"),
+        split="the publisher's train and eval",
+        tasks=(
+            Task(
+                "events",
+                {
+                    "spsw": "spike and sharp wave",
+                    "gped": "generalised periodic discharge",
+                    "pled": "lateralised periodic discharge",
+                    "eyem": "eye movement",
+                    "artf": "artefact",
+                    "bckg": "background",
+                },
+                "event",
+                5.0,
+                channels=TEN_TWENTY,
+            ),
+        ),
+        caveats="Classes are very uneven.",
+        layouts=(
+            Layout(
+                "as published",
+                "*/*.edf",
+                one_per_file(r"(?P<split>train|eval)/(?P<subject>\w+)/\w+\.edf$", _tuev_subject, then=_tuev_events),
+                about="with a .rec beside each",
+            ),
+        ),
+    ),
+    Dataset(
+        "tusz",
+        "TUH EEG Seizure Corpus",
+        sfreq="250, some 256, 400, 512",
+        citation="Shah et al. 2018, Front Neuroinform 12:83, doi:10.3389/fninf.2018.00083; " + _tuh_cite,
+        **_tuh,
+        split="the publisher's train, dev and eval, different subjects",
+        tasks=(Task("seizure", {"bckg": "background", "seiz": "seizure"}, "event", channels=TEN_TWENTY),),
+        caveats="",
+        layouts=(
+            Layout(
+                "as published",
+                "s???_*/0*_tcp_*/*_s???_t???.edf",
+                one_per_file(r"(?P<split>train|dev|eval)/.*" + _tuh_file, then=_tusz_events),
+                about="with a .csv_bi beside each",
+            ),
+        ),
+    ),
 )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #c50ef6ea
-STAGES = {"Sleep stage W": "W", "Sleep stage 1": "N1", "Sleep stage 2": "N2", "Sleep stage 3": "N3", "Sleep stage 4": "N3", "Sleep stage R": "REM", "Sleep stage N1": "N1", "Sleep stage N2": "N2", "Sleep stage N3": "N3",
-          "Wake|0": "W", "Stage 1 sleep|1": "N1", "Stage 2 sleep|2": "N2", "Stage 3 sleep|3": "N3", "Stage 4 sleep|4": "N3", "REM sleep|5": "REM"}
-sleep_stages = Task("sleep stages", {stage: stage for stage in ("W", "N1", "N2", "N3", "REM")}, "event", 30.)
+STAGES = {
+    "Sleep stage W": "W",
+    "Sleep stage 1": "N1",
+    "Sleep stage 2": "N2",
+    "Sleep stage 3": "N3",
+    "Sleep stage 4": "N3",
+    "Sleep stage R": "REM",
+    "Sleep stage N1": "N1",
+    "Sleep stage N2": "N2",
+    "Sleep stage N3": "N3",
+    "Wake|0": "W",
+    "Stage 1 sleep|1": "N1",
+    "Stage 2 sleep|2": "N2",
+    "Stage 3 sleep|3": "N3",
+    "Stage 4 sleep|4": "N3",
+    "REM sleep|5": "REM",
+}
+sleep_stages = Task("sleep stages", {stage: stage for stage in ("W", "N1", "N2", "N3", "REM")}, "event", 30.0)
 
-def _night(events, margin_seconds=1800.): # events (onset, duration, label) as published
+# %% ../../nbs/datasets/01_eeg.ipynb #e5a0d6ac
+def _night(events, margin_seconds=1800.0):  # events (onset, duration, label) as published
     "Sleep stages by their new names; wake only near sleep."
     stages = [(onset, duration, STAGES[label]) for onset, duration, label in events if label in STAGES]
     asleep = [(onset, onset + duration) for onset, duration, label in stages if label != "W"]
-    first, last = (min(a for a, _ in asleep) - margin_seconds, max(b for _, b in asleep) + margin_seconds) if asleep else (-np.inf, np.inf)
-    return [(max(a, first), min(a + duration, last) - max(a, first), label) for a, duration, label in stages if a < last and a + duration > first]
+    first, last = (
+        (min(a for a, _ in asleep) - margin_seconds, max(b for _, b in asleep) + margin_seconds)
+        if asleep
+        else (-np.inf, np.inf)
+    )
+    return [
+        (max(a, first), min(a + duration, last) - max(a, first), label)
+        for a, duration, label in stages
+        if a < last and a + duration > first
+    ]
 
-def _annotated(path, signal, beside): # beside: glob of the file of annotations, with {stem} for the recording's name
+# %% ../../nbs/datasets/01_eeg.ipynb #830876ab
+def _annotated(path, signal, beside):  # beside: glob of the file of annotations, with {stem} for the recording's name
     "Sleep stages of the EDF+ file beside a recording."
     import mne
+
     path = Path(path)
     found = sorted(path.parent.glob(beside(path.stem)))
-    if not found: raise DatasetError(f"{path.name}: its sleep stages {beside(path.stem)} are not beside it")
+    if not found:
+        raise DatasetError(f"{path.name}: its sleep stages {beside(path.stem)} are not beside it")
     notes = mne.read_annotations(found[0])
     return replace(signal, events=_night(zip(notes.onset, notes.duration, notes.description)))
 
-def _edfx_name(stem): return f"{stem[:7]}?-Hypnogram.edf"
-def _hmc_name(stem): return f"{stem}_sleepscoring.edf"
+
+def _edfx_name(stem):
+    return f"{stem[:7]}?-Hypnogram.edf"
+
+
+def _hmc_name(stem):
+    return f"{stem}_sleepscoring.edf"
 
 # %% ../../nbs/datasets/01_eeg.ipynb #1eb16243
 def _nsrr_events(path, signal):
     "Sleep stages of the XML in `annotations-events-nsrr`, which mirrors the folder `edfs`."
     from xml.etree import ElementTree
-    path = Path(path)
-    beside = Path(*("annotations-events-nsrr" if part == "edfs" else part for part in path.parts)).with_name(f"{path.stem}-nsrr.xml")
-    if not beside.is_file(): raise DatasetError(f"{path.name}: its annotations {beside.name} are not in {beside.parent}")
-    scored = [e for e in ElementTree.parse(beside).iter("ScoredEvent") if (e.findtext("EventType") or "").startswith("Stages")]
-    return replace(signal, events=_night([(float(e.findtext("Start")), float(e.findtext("Duration")), e.findtext("EventConcept")) for e in scored]))
 
+    path = Path(path)
+    beside = Path(*("annotations-events-nsrr" if part == "edfs" else part for part in path.parts)).with_name(
+        f"{path.stem}-nsrr.xml"
+    )
+    if not beside.is_file():
+        raise DatasetError(f"{path.name}: its annotations {beside.name} are not in {beside.parent}")
+    scored = [
+        e for e in ElementTree.parse(beside).iter("ScoredEvent") if (e.findtext("EventType") or "").startswith("Stages")
+    ]
+    return replace(
+        signal,
+        events=_night(
+            [(float(e.findtext("Start")), float(e.findtext("Duration")), e.findtext("EventConcept")) for e in scored]
+        ),
+    )
+
+# %% ../../nbs/datasets/01_eeg.ipynb #b5736d89
 def _shhs(path, signal):
     "The second EEG channel goes by many names; sleep stages."
     second = next((name for name in signal.ch_names if re.fullmatch(r"(EEG)? ?\(?(2|sec)\)?", name, re.I)), None)
-    if signal.modality == "eeg": signal = replace(signal.pick(["EEG", second]), ch_names=["EEG", "EEG(sec)"]) if second else signal.pick("EEG")
+    if signal.modality == "eeg":
+        signal = replace(signal.pick(["EEG", second]), ch_names=["EEG", "EEG(sec)"]) if second else signal.pick("EEG")
     return _nsrr_events(path, signal)
+
 
 def _sleep_npz(d, root, files, modality):
     "Consecutive epochs of 30 s of a night, x [n, C, 3000] with stage numbers y."
-    for path in files: yield Recording(d.name, path.stem, partial(_sleep_epochs, path), subject=path.stem[:5])
+    for path in files:
+        yield Recording(d.name, path.stem, partial(_sleep_epochs, path), subject=path.stem[:5])
 
+# %% ../../nbs/datasets/01_eeg.ipynb #51cf6733
 def _sleep_epochs(path):
     held = arrays(path)
     keep = [i for i, name in enumerate(held["ch_names"]) if name != "EOG"]
     x = held["x"][:, keep].transpose(1, 0, 2).reshape(len(keep), -1) * held["x_scale_uV"]
-    return Signal(x, held["fs"].item(), [str(held["ch_names"][i]) for i in keep], "eeg", events=[(30. * k, 30., held["classes"][y]) for k, y in enumerate(held["y"])])
+    return Signal(
+        x,
+        held["fs"].item(),
+        [str(held["ch_names"][i]) for i in keep],
+        "eeg",
+        events=[(30.0 * k, 30.0, held["classes"][y]) for k, y in enumerate(held["y"])],
+    )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #af7bc283
-_nsrr = dict(licence="data access and use agreement of the National Sleep Research Resource", access="request", line_freq=60, tasks=(sleep_stages,))
+_nsrr = dict(
+    licence="data access and use agreement of the National Sleep Research Resource",
+    access="request",
+    line_freq=60,
+    tasks=(sleep_stages,),
+)
 SLEEP = (
-    Dataset("sleep_edf", "Sleep-EDF Database Expanded", ("eeg",), "2 (Fpz-Cz, Pz-Oz)", "100", "ODC-By 1.0", "open", "https://physionet.org/content/sleep-edfx/1.0.0/", "Kemp et al. 2000, IEEE Trans Biomed Eng 47:1185; PhysioNet, doi:10.13026/C2X676",
-            "dataset('sleep_edf').download(root, subjects=[0, 1], recording=[1, 2]) fetches nights of the cassette study; or download the zip from the home page.", n_subjects=100, n_recordings=197, line_freq=50, subject_rule="first five characters of the name; one or two nights each", tasks=(sleep_stages,),
-            mne="mne.datasets.sleep_physionet.age.fetch_data", checked="841 stages of one night", caveats="Scored by the rules of 1968 in epochs of 30 s; cassette nights (SC) and temazepam nights (ST) are two studies.",
-            layouts=(Layout("as published", "S[CT]*-PSG.edf", one_per_file(r"(?P<subject>S[CT]\d{3})\w+-PSG\.edf$", then=partial(_annotated, beside=_edfx_name), channels=["Fpz-Cz", "Pz-Oz"])),
-                     Layout("npz", "S[CT]????.npz", _sleep_npz, "real files"))),
-    Dataset("hmc_sleep", "Haaglanden Medisch Centrum sleep staging database", ("eeg",), "4", "256", "CC BY 4.0", "open", "https://physionet.org/content/hmc-sleep-staging/", "Alvarez-Estevez & Rijsman 2021, PLoS ONE 16:e0256111; PhysioNet, doi:10.13026/t4w7-3k21",
-            "Download the zip from the home page.", n_recordings=151, line_freq=50, subject_rule="one night each", tasks=(sleep_stages,),
-            layouts=(Layout("as published", "SN???.edf", one_per_file(r"(?P<subject>SN\d{3})\.edf$", then=partial(_annotated, beside=_hmc_name))),)),
-    Dataset("shhs", "Sleep Heart Health Study", ("eeg", "ecg"), "2 (C4-A1, C3-A2)", "125", home="https://sleepdata.org/datasets/shhs", citation="Quan et al. 1997, Sleep 20:1077; Zhang et al. 2018, J Am Med Inform Assoc 25:1351", get="Ask for access on the home page, then: nsrr download shhs/polysomnography", **_nsrr,
-            subject_rule="the number of a file, the same in both visits", caveats="ECG at 125 or 250 Hz.", layouts=(Layout("as published", "edfs/shhs?/shhs?-??????.edf", one_per_file(r"shhs\d-(?P<subject>\d{6})\.edf$", then=_shhs), about="with polysomnography/annotations-events-nsrr"),)),
-    Dataset("mesa", "Multi-Ethnic Study of Atherosclerosis, sleep", ("eeg", "ecg", "ppg"), "3 (Fz-Cz, Cz-Oz, C4-M1)", "256", home="https://sleepdata.org/datasets/mesa", citation="Chen et al. 2015, Sleep 38:877; Zhang et al. 2018, J Am Med Inform Assoc 25:1351", get="Ask for access on the home page, then: nsrr download mesa/polysomnography", **_nsrr,
-            subject_rule="the number of a file, one night each", caveats="PPG of the pulse oximeter is the channel Pleth.", layouts=(Layout("as published", "edfs/mesa-sleep-????.edf", one_per_file(r"mesa-sleep-(?P<subject>\d{4})\.edf$", then=_nsrr_events, channels=dict(eeg=["EEG1", "EEG2", "EEG3"], ecg=["EKG"], ppg=["Pleth"])), about="with polysomnography/annotations-events-nsrr"),)),
+    Dataset(
+        "sleep_edf",
+        "Sleep-EDF Database Expanded",
+        ("eeg",),
+        "2 (Fpz-Cz, Pz-Oz)",
+        "100",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/sleep-edfx/1.0.0/",
+        "Kemp et al. 2000, IEEE Trans Biomed Eng 47:1185; PhysioNet, doi:10.13026/C2X676",
+        "dataset('sleep_edf').download(root, subjects=[0, 1], recording=[1, 2]) fetches nights of the cassette study; or download the zip from the home page.",
+        n_subjects=100,
+        n_recordings=197,
+        line_freq=50,
+        subject_rule="first five characters of the name; one or two nights each",
+        tasks=(sleep_stages,),
+        mne="mne.datasets.sleep_physionet.age.fetch_data",
+        checked="841 stages of one night",
+        caveats="Scored by the rules of 1968 in epochs of 30 s; cassette nights (SC) and temazepam nights (ST) are two studies.",
+        layouts=(
+            Layout(
+                "as published",
+                "S[CT]*-PSG.edf",
+                one_per_file(
+                    r"(?P<subject>S[CT]\d{3})\w+-PSG\.edf$",
+                    then=partial(_annotated, beside=_edfx_name),
+                    channels=["Fpz-Cz", "Pz-Oz"],
+                ),
+            ),
+            Layout("npz", "S[CT]????.npz", _sleep_npz, "real files"),
+        ),
+    ),
+    Dataset(
+        "hmc_sleep",
+        "Haaglanden Medisch Centrum sleep staging database",
+        ("eeg",),
+        "4",
+        "256",
+        "CC BY 4.0",
+        "open",
+        "https://physionet.org/content/hmc-sleep-staging/",
+        "Alvarez-Estevez & Rijsman 2021, PLoS ONE 16:e0256111; PhysioNet, doi:10.13026/t4w7-3k21",
+        "Download the zip from the home page.",
+        n_recordings=151,
+        line_freq=50,
+        subject_rule="one night each",
+        tasks=(sleep_stages,),
+        layouts=(
+            Layout(
+                "as published",
+                "SN???.edf",
+                one_per_file(r"(?P<subject>SN\d{3})\.edf$", then=partial(_annotated, beside=_hmc_name)),
+            ),
+        ),
+    ),
+    Dataset(
+        "shhs",
+        "Sleep Heart Health Study",
+        ("eeg", "ecg"),
+        "2 (C4-A1, C3-A2)",
+        "125",
+        home="https://sleepdata.org/datasets/shhs",
+        citation="Quan et al. 1997, Sleep 20:1077; Zhang et al. 2018, J Am Med Inform Assoc 25:1351",
+        get="Ask for access on the home page, then: nsrr download shhs/polysomnography",
+        **_nsrr,
+        subject_rule="the number of a file, the same in both visits",
+        caveats="ECG at 125 or 250 Hz.",
+        layouts=(
+            Layout(
+                "as published",
+                "edfs/shhs?/shhs?-??????.edf",
+                one_per_file(r"shhs\d-(?P<subject>\d{6})\.edf$", then=_shhs),
+                about="with polysomnography/annotations-events-nsrr",
+            ),
+        ),
+    ),
+    Dataset(
+        "mesa",
+        "Multi-Ethnic Study of Atherosclerosis, sleep",
+        ("eeg", "ecg", "ppg"),
+        "3 (Fz-Cz, Cz-Oz, C4-M1)",
+        "256",
+        home="https://sleepdata.org/datasets/mesa",
+        citation="Chen et al. 2015, Sleep 38:877; Zhang et al. 2018, J Am Med Inform Assoc 25:1351",
+        get="Ask for access on the home page, then: nsrr download mesa/polysomnography",
+        **_nsrr,
+        subject_rule="the number of a file, one night each",
+        caveats="PPG of the pulse oximeter is the channel Pleth.",
+        layouts=(
+            Layout(
+                "as published",
+                "edfs/mesa-sleep-????.edf",
+                one_per_file(
+                    r"mesa-sleep-(?P<subject>\d{4})\.edf$",
+                    then=_nsrr_events,
+                    channels=dict(eeg=["EEG1", "EEG2", "EEG3"], ecg=["EKG"], ppg=["Pleth"]),
+                ),
+                about="with polysomnography/annotations-events-nsrr",
+            ),
+        ),
+    ),
 )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #33d92325
-CHB_CHANNELS = tuple("FP1-F7 F7-T7 T7-P7 P7-O1 FP1-F3 F3-C3 C3-P3 P3-O1 FP2-F4 F4-C4 C4-P4 P4-O2 FP2-F8 F8-T8 T8-P8 P8-O2 FZ-CZ CZ-PZ".split())
+CHB_CHANNELS = tuple(
+    "FP1-F7 F7-T7 T7-P7 P7-O1 FP1-F3 F3-C3 C3-P3 P3-O1 FP2-F4 F4-C4 C4-P4 P4-O2 FP2-F8 F8-T8 T8-P8 P8-O2 FZ-CZ CZ-PZ".split()
+)
 
-def seizures(summary, name): # path of chbNN-summary.txt, file name of a recording
+
+def seizures(summary, name):  # path of chbNN-summary.txt, file name of a recording
     "Starts and ends of the seizures in a recording, s."
-    part = next((part for part in Path(summary).read_text(encoding="latin-1").split("File Name:") if part.strip().startswith(name)), None)
-    if part is None: raise DatasetError(f"chb_mit: {Path(summary).name} does not list {name}")
-    starts, ends = ([float(s) for s in re.findall(rf"Seizure(?: \d+)? {edge} Time: *(\d+)", part)] for edge in ("Start", "End"))
+    part = next(
+        (
+            part
+            for part in Path(summary).read_text(encoding="latin-1").split("File Name:")
+            if part.strip().startswith(name)
+        ),
+        None,
+    )
+    if part is None:
+        raise DatasetError(f"chb_mit: {Path(summary).name} does not list {name}")
+    starts, ends = (
+        [float(s) for s in re.findall(rf"Seizure(?: \d+)? {edge} Time: *(\d+)", part)] for edge in ("Start", "End")
+    )
     return list(zip(starts, ends))
 
+# %% ../../nbs/datasets/01_eeg.ipynb #73671cfa
 def _chb(path, signal):
     "The usual montage, and events 'seizure' and 'background' that cover the recording."
-    path = Path(path); where = next(iter(sorted(path.parent.glob("*-summary.txt"))), None)
-    if where is None: raise DatasetError(f"chb_mit: no summary of seizures beside {path.name}")
-    plain = {re.sub(r"-\d$", "", name): name for name in reversed(signal.ch_names)}         # MNE writes -0 and -1 behind the two T8-P8
+    path = Path(path)
+    where = next(iter(sorted(path.parent.glob("*-summary.txt"))), None)
+    if where is None:
+        raise DatasetError(f"chb_mit: no summary of seizures beside {path.name}")
+    # MNE writes -0 and -1 behind the two T8-P8
+    plain = {re.sub(r"-\d$", "", name): name for name in reversed(signal.ch_names)}
     missing = [name for name in CHB_CHANNELS if name not in plain]
-    if missing: raise DatasetError(f"chb_mit: {path.name} has another montage: {', '.join(missing)} missing among {', '.join(signal.ch_names)}")
+    if missing:
+        raise DatasetError(
+            f"chb_mit: {path.name} has another montage: {', '.join(missing)} missing among {', '.join(signal.ch_names)}"
+        )
     events = marked(seizures(where, path.name), signal.duration, "seizure", "background")
     return replace(signal.pick([plain[name] for name in CHB_CHANNELS]), ch_names=CHB_CHANNELS, events=events)
 
-def _chb_child(path, known): return known | dict(subject=dict(chb21="chb01").get(known["subject"], known["subject"]))
+
+def _chb_child(path, known):
+    return known | dict(subject=dict(chb21="chb01").get(known["subject"], known["subject"]))
 
 # %% ../../nbs/datasets/01_eeg.ipynb #f1847e30
 _ours = ("eeg",)
 SEIZURES = (
-    Dataset("chb_mit", "CHB-MIT Scalp EEG Database", _ours, "18 bipolar (of 23 or more)", "256", "ODC-By 1.0", "open", "https://physionet.org/content/chbmit/1.0.0/", "Shoeb 2009, PhD thesis, MIT; PhysioNet, doi:10.13026/C2K01R",
-            "dataset('chb_mit').download(root), or the zip from the home page (43 GB).", n_subjects=23, n_recordings=664, line_freq=60, subject_rule="chbNN of the name; chb21 is chb01",
-            tasks=(Task("seizure", dict(background="background", seizure="seizure"), "event"),), caveats="Files of another montage (some of chb12 and chb15) are refused by name.",
-            wfdb="chbmit", also=tuple(f"chb{n:02}/chb{n:02}-summary.txt" for n in range(1, 25)) + ("SUBJECT-INFO",),
-            layouts=(Layout("as published", "chb*_*.edf", one_per_file(r"(?P<subject>chb\d\d)[a-z]?_\d\d\+?\.edf$", _chb_child, then=_chb), about="with chbNN-summary.txt beside them"),)),
-    Dataset("siena", "Siena Scalp EEG Database", _ours, "29, 10-20 and more", "512", "CC BY 4.0", "open", "https://physionet.org/content/siena-scalp-eeg/1.0.0/", "Detti et al. 2020, Processes 8:846; PhysioNet, doi:10.13026/5d4a-j060",
-            "dataset('siena').download(root), or the zip from the home page.", n_subjects=14, line_freq=50, subject_rule="PNnn of the name", caveats="Seizure times stand in free text (Seizures-list-PNnn.txt), by the clock: not read.", wfdb="siena-scalp-eeg",
-            layouts=(Layout("as published", "PN??-*.edf", one_per_file(r"(?P<subject>PN\d\d)-[\d.]*\.edf$")),)),
+    Dataset(
+        "chb_mit",
+        "CHB-MIT Scalp EEG Database",
+        _ours,
+        "18 bipolar (of 23 or more)",
+        "256",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/chbmit/1.0.0/",
+        "Shoeb 2009, PhD thesis, MIT; PhysioNet, doi:10.13026/C2K01R",
+        "dataset('chb_mit').download(root), or the zip from the home page (43 GB).",
+        n_subjects=23,
+        n_recordings=664,
+        line_freq=60,
+        subject_rule="chbNN of the name; chb21 is chb01",
+        tasks=(Task("seizure", dict(background="background", seizure="seizure"), "event"),),
+        caveats="Files of another montage (some of chb12 and chb15) are refused by name.",
+        wfdb="chbmit",
+        also=tuple(f"chb{n:02}/chb{n:02}-summary.txt" for n in range(1, 25)) + ("SUBJECT-INFO",),
+        layouts=(
+            Layout(
+                "as published",
+                "chb*_*.edf",
+                one_per_file(r"(?P<subject>chb\d\d)[a-z]?_\d\d\+?\.edf$", _chb_child, then=_chb),
+                about="with chbNN-summary.txt beside them",
+            ),
+        ),
+    ),
+    Dataset(
+        "siena",
+        "Siena Scalp EEG Database",
+        _ours,
+        "29, 10-20 and more",
+        "512",
+        "CC BY 4.0",
+        "open",
+        "https://physionet.org/content/siena-scalp-eeg/1.0.0/",
+        "Detti et al. 2020, Processes 8:846; PhysioNet, doi:10.13026/5d4a-j060",
+        "dataset('siena').download(root), or the zip from the home page.",
+        n_subjects=14,
+        line_freq=50,
+        subject_rule="PNnn of the name",
+        caveats="Seizure times stand in free text (Seizures-list-PNnn.txt), by the clock: not read.",
+        wfdb="siena-scalp-eeg",
+        layouts=(Layout("as published", "PN??-*.edf", one_per_file(r"(?P<subject>PN\d\d)-[\d.]*\.edf$")),),
+    ),
 )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #67ba5e19
-RUNS = {**dict.fromkeys((3, 7, 11), ("left fist", "right fist")), **dict.fromkeys((4, 8, 12), ("imagined left fist", "imagined right fist")),
-        **dict.fromkeys((5, 9, 13), ("both fists", "both feet")), **dict.fromkeys((6, 10, 14), ("imagined both fists", "imagined both feet"))}
+RUNS = {
+    **dict.fromkeys((3, 7, 11), ("left fist", "right fist")),
+    **dict.fromkeys((4, 8, 12), ("imagined left fist", "imagined right fist")),
+    **dict.fromkeys((5, 9, 13), ("both fists", "both feet")),
+    **dict.fromkeys((6, 10, 14), ("imagined both fists", "imagined both feet")),
+}
+
 
 def _movement(path, signal):
     "Events by what was done; names without the dots that fill them."
     run = int(Path(path).stem[-2:])
     names = {"T0": {1: "eyes open", 2: "eyes closed"}.get(run, "rest"), **dict(zip(("T1", "T2"), RUNS.get(run, ())))}
-    events = [(0., signal.duration, names["T0"])] if run <= 2 else [(e.onset, e.duration, names[e.label]) for e in signal.events if e.label in names]
+    events = (
+        [(0.0, signal.duration, names["T0"])]
+        if run <= 2
+        else [(e.onset, e.duration, names[e.label]) for e in signal.events if e.label in names]
+    )
     return replace(signal, ch_names=[name.strip(".") for name in signal.ch_names], events=events)
 
+
 GDF_CUES = {"769": "left hand", "770": "right hand", "771": "feet", "772": "tongue"}
-def _imagery_2a(path, signal): return replace(signal, events=[(e.onset, 4., GDF_CUES[e.label]) for e in signal.events if e.label in GDF_CUES])
+
+# %% ../../nbs/datasets/01_eeg.ipynb #c12d93aa
+def _imagery_2a(path, signal):
+    return replace(signal, events=[(e.onset, 4.0, GDF_CUES[e.label]) for e in signal.events if e.label in GDF_CUES])
+
 
 def _eegmat(path, known):
     "Rest or task by the number behind the subject, and the subject's row of the table if that is there."
     table = Path(path).with_name("subject-info.csv")
-    facts = next((row for row in rows(table) if row["Subject"] == known["subject"]), {}) if table.is_file() and table.stat().st_size else {}
+    facts = (
+        next((row for row in rows(table) if row["Subject"] == known["subject"]), {})
+        if table.is_file() and table.stat().st_size
+        else {}
+    )
     return known | dict(label={"1": "rest", "2": "arithmetic"}[path.stem[-1]], facts=facts)
 
 # %% ../../nbs/datasets/01_eeg.ipynb #8d08edfd
-def _no_notes(path, signal): return replace(signal, events=()) # '[Total time]+182.000' is no event
+def _no_notes(path, signal):
+    return replace(signal, events=())  # '[Total time]+182.000' is no event
+
 
 def _eegmat_npz(d, root, files, modality):
     "One file a subject with rest [C, T] and task [C, T], integers and a scale for each channel."
     for path in files:
         subject = f"Subject{path.stem[-2:]}"
         facts = _eegmat(path.with_name(f"{subject}_1.edf"), dict(subject=subject))["facts"]
-        for part, label in (("rest", "rest"), ("task", "arithmetic")): yield Recording(d.name, f"{subject}_{part}", partial(_eegmat_part, path, part, modality or "eeg"), subject, labels=(label,), facts=facts)
+        for part, label in (("rest", "rest"), ("task", "arithmetic")):
+            yield Recording(
+                d.name,
+                f"{subject}_{part}",
+                partial(_eegmat_part, path, part, modality or "eeg"),
+                subject,
+                labels=(label,),
+                facts=facts,
+            )
 
+# %% ../../nbs/datasets/01_eeg.ipynb #45dd09b6
 def _eegmat_part(path, part, modality):
     held = arrays(path)
     keep = [i for i, name in enumerate(held["ch_names"]) if name.startswith(modality.upper())]
     x = held[part][keep] * held[f"{part}_scale_uV"][keep, None] * (1e-3 if modality == "ecg" else 1)
     return Signal(x, held["fs"].item(), [held["ch_names"][i].split(" ", 1)[1] for i in keep], modality)
 
+
 def _thielen_npz(d, root, files, modality):
     "Trials [n, C, T] of several subjects in one file."
     for path in files:
-        for subject in np.unique(arrays(path)["subject"]): yield Recording(d.name, f"sub-{subject:02}", partial(_thielen_subject, path, int(subject)), f"sub-{subject:02}")
+        for subject in np.unique(arrays(path)["subject"]):
+            yield Recording(
+                d.name, f"sub-{subject:02}", partial(_thielen_subject, path, int(subject)), f"sub-{subject:02}"
+            )
 
+# %% ../../nbs/datasets/01_eeg.ipynb #7ccee9fb
 def _thielen_subject(path, subject):
-    held = arrays(path); mine = held["subject"] == subject
-    return Signal.from_trials(held["x"][mine] * held["scale_uV_per_subject"][subject - 1], held["fs"].item(), [f"target {y}" for y in held["y"][mine]], modality="eeg")
+    held = arrays(path)
+    mine = held["subject"] == subject
+    return Signal.from_trials(
+        held["x"][mine] * held["scale_uV_per_subject"][subject - 1],
+        held["fs"].item(),
+        [f"target {y}" for y in held["y"][mine]],
+        modality="eeg",
+    )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #a06356d9
 _left_right = {"imagined left fist": "left", "imagined right fist": "right"}
 ACTIVE = (
-    Dataset("eegmmidb", "EEG Motor Movement/Imagery Dataset", _ours, "64, 10-10", "160", "ODC-By 1.0", "open", "https://physionet.org/content/eegmmidb/1.0.0/", "Schalk et al. 2004, IEEE Trans Biomed Eng 51:1034; PhysioNet, doi:10.13026/C28G6P",
-            "dataset('eegmmidb').download(root), or the zip from the home page.", n_subjects=109, n_recordings=1526, line_freq=60, subject_rule="Snnn of the name", tasks=(Task("imagined left or right", _left_right, "event", 4.), Task("eyes open or closed", {"eyes open": "open", "eyes closed": "closed"}, "event", 4.)),
-            caveats="S088, S092 and S100 have other rates or trial lengths, S089 doubtful labels: often left out.", wfdb="eegmmidb",
-            layouts=(Layout("as published", "S???R??.edf", one_per_file(r"(?P<subject>S\d{3})R\d\d\.edf$", then=_movement)),)),
-    Dataset("bci_iv_2a", "BCI Competition IV, data set 2a", _ours, "22", "250", "see its page", "open", "https://www.bbci.de/competition/iv/", "Tangermann et al. 2012, Front Neurosci 6:55, doi:10.3389/fnins.2012.00055",
-            "Download BCICIV_2a_gdf.zip from the home page.", n_subjects=9, n_recordings=18, line_freq=50, subject_rule="A0n of the name", split="sessions T for training and E for evaluation, the same people: not across subjects",
-            tasks=(Task("imagined movement", {name: name for name in GDF_CUES.values()}, "event", 4.),), caveats="Cues of session E stand in separate .mat files, which are not read: only T has labels here. EOG channels come as EEG.",
-            layouts=(Layout("as published", "A0??.gdf", one_per_file(r"(?P<subject>A0\d)[TE]\.gdf$", then=_imagery_2a), "not yet"),)),
-    Dataset("eegmat", "EEG During Mental Arithmetic Tasks", ("eeg", "ecg"), "20 (19 and A2-A1)", "500", "ODC-By 1.0", "open", "https://physionet.org/content/eegmat/1.0.0/", "Zyma et al. 2019, Data 4:14, doi:10.3390/data4010014; PhysioNet, doi:10.13026/C2JQ1P",
-            "dataset('eegmat').download(root), or the zip from the home page.", n_subjects=36, n_recordings=72, line_freq=50, subject_rule="SubjectNN of the name", tasks=(Task("rest or arithmetic", dict(rest="rest", arithmetic="arithmetic")), ),
-            caveats="Rest was always recorded before the task: drift tells them apart too. Its page says high-pass at 30 Hz, but in the files at hand nearly everything is below 30 Hz and nothing above 50. Artefacts were removed by ICA.", checked="36 subjects, 72 recordings, their labels; channels and rate of two subjects' EDF files", wfdb="eegmat", also=("subject-info.csv",),
-            layouts=(Layout("as published", "Subject??_?.edf", one_per_file(r"(?P<subject>Subject\d\d)_[12]\.edf$", _eegmat, then=_no_notes), "real files"), Layout("npz", "subject??.npz", _eegmat_npz, "real files"))),
-    Dataset("thielen2021", "Noise-tagging (c-VEP) speller", _ours, "8", "512; 240 in the npz", "see the archive", "open", "https://doi.org/10.34973/9txv-z787", "Thielen et al. 2021, J Neural Eng 18:056007, doi:10.1088/1741-2552/abecef", "Download from the home page; the package pyntbci carries five subjects as npz.",
-            n_subjects=30, line_freq=50, subject_rule="number in the file", caveats="Targets need sample-exact features: good for pretraining, a poor probe.", checked="five subjects with 100 trials each", layouts=(Layout("npz", "thielen2021_*.npz", _thielen_npz, "real files"),)),
+    Dataset(
+        "eegmmidb",
+        "EEG Motor Movement/Imagery Dataset",
+        _ours,
+        "64, 10-10",
+        "160",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/eegmmidb/1.0.0/",
+        "Schalk et al. 2004, IEEE Trans Biomed Eng 51:1034; PhysioNet, doi:10.13026/C28G6P",
+        "dataset('eegmmidb').download(root), or the zip from the home page.",
+        n_subjects=109,
+        n_recordings=1526,
+        line_freq=60,
+        subject_rule="Snnn of the name",
+        tasks=(
+            Task("imagined left or right", _left_right, "event", 4.0),
+            Task("eyes open or closed", {"eyes open": "open", "eyes closed": "closed"}, "event", 4.0),
+        ),
+        caveats="S088, S092 and S100 have other rates or trial lengths, S089 doubtful labels: often left out.",
+        wfdb="eegmmidb",
+        layouts=(
+            Layout("as published", "S???R??.edf", one_per_file(r"(?P<subject>S\d{3})R\d\d\.edf$", then=_movement)),
+        ),
+    ),
+    Dataset(
+        "bci_iv_2a",
+        "BCI Competition IV, data set 2a",
+        _ours,
+        "22",
+        "250",
+        "see its page",
+        "open",
+        "https://www.bbci.de/competition/iv/",
+        "Tangermann et al. 2012, Front Neurosci 6:55, doi:10.3389/fnins.2012.00055",
+        "Download BCICIV_2a_gdf.zip from the home page.",
+        n_subjects=9,
+        n_recordings=18,
+        line_freq=50,
+        subject_rule="A0n of the name",
+        split="sessions T for training and E for evaluation, the same people: not across subjects",
+        tasks=(Task("imagined movement", {name: name for name in GDF_CUES.values()}, "event", 4.0),),
+        caveats="Cues of session E stand in separate .mat files, which are not read: only T has labels here. EOG channels come as EEG.",
+        layouts=(
+            Layout(
+                "as published", "A0??.gdf", one_per_file(r"(?P<subject>A0\d)[TE]\.gdf$", then=_imagery_2a), "not yet"
+            ),
+        ),
+    ),
+    Dataset(
+        "eegmat",
+        "EEG During Mental Arithmetic Tasks",
+        ("eeg", "ecg"),
+        "20 (19 and A2-A1)",
+        "500",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/eegmat/1.0.0/",
+        "Zyma et al. 2019, Data 4:14, doi:10.3390/data4010014; PhysioNet, doi:10.13026/C2JQ1P",
+        "dataset('eegmat').download(root), or the zip from the home page.",
+        n_subjects=36,
+        n_recordings=72,
+        line_freq=50,
+        subject_rule="SubjectNN of the name",
+        tasks=(Task("rest or arithmetic", dict(rest="rest", arithmetic="arithmetic")),),
+        caveats="Rest was always recorded before the task: drift tells them apart too. Its page says high-pass at 30 Hz, but in the files at hand nearly everything is below 30 Hz and nothing above 50. Artefacts were removed by ICA.",
+        checked="36 subjects, 72 recordings, their labels; channels and rate of two subjects' EDF files",
+        wfdb="eegmat",
+        also=("subject-info.csv",),
+        layouts=(
+            Layout(
+                "as published",
+                "Subject??_?.edf",
+                one_per_file(r"(?P<subject>Subject\d\d)_[12]\.edf$", _eegmat, then=_no_notes),
+                "real files",
+            ),
+            Layout("npz", "subject??.npz", _eegmat_npz, "real files"),
+        ),
+    ),
+    Dataset(
+        "thielen2021",
+        "Noise-tagging (c-VEP) speller",
+        _ours,
+        "8",
+        "512; 240 in the npz",
+        "see the archive",
+        "open",
+        "https://doi.org/10.34973/9txv-z787",
+        "Thielen et al. 2021, J Neural Eng 18:056007, doi:10.1088/1741-2552/abecef",
+        "Download from the home page; the package pyntbci carries five subjects as npz.",
+        n_subjects=30,
+        line_freq=50,
+        subject_rule="number in the file",
+        caveats="Targets need sample-exact features: good for pretraining, a poor probe.",
+        checked="five subjects with 100 trials each",
+        layouts=(Layout("npz", "thielen2021_*.npz", _thielen_npz, "real files"),),
+    ),
 )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #93cbbf3c
-def _rated(ratings, cut): # {what: score}
+def _rated(ratings, cut):  # {what: score}
     "Labels 'high valence', 'low valence', …, and the scores as facts."
-    return dict(labels=tuple(f"{'high' if score > cut else 'low'} {what}" for what, score in ratings.items()), facts={what: float(score) for what, score in ratings.items()})
+    return dict(
+        labels=tuple(f"{'high' if score > cut else 'low'} {what}" for what, score in ratings.items()),
+        facts={what: float(score) for what, score in ratings.items()},
+    )
+
 
 def _dreamer(d, root, files, modality):
     "DREAMER.mat: subjects, each with 18 films [samples, channels] and ratings from 1 to 5."
@@ -241,52 +681,156 @@ def _dreamer(d, root, files, modality):
         for s, person in enumerate(matlab(path)["DREAMER"]["Data"]):
             for film in range(len(person["ScoreValence"])):
                 known = _rated(dict(valence=person["ScoreValence"][film], arousal=person["ScoreArousal"][film]), 3)
-                yield Recording(d.name, f"S{s + 1:02}-F{film + 1:02}", partial(_dreamer_film, path, s, film, modality or "eeg"), f"S{s + 1:02}", **known)
+                yield Recording(
+                    d.name,
+                    f"S{s + 1:02}-F{film + 1:02}",
+                    partial(_dreamer_film, path, s, film, modality or "eeg"),
+                    f"S{s + 1:02}",
+                    **known,
+                )
 
+# %% ../../nbs/datasets/01_eeg.ipynb #0ab7268a
 def _dreamer_film(path, s, film, modality):
     held = matlab(path)["DREAMER"]
     names = [str(name) for name in held["EEG_Electrodes"]] if modality == "eeg" else ["ECG1", "ECG2"]
-    return Signal(held["Data"][s][modality.upper()]["stimuli"][film].T, held[f"{modality.upper()}_SamplingRate"], names, modality)
+    return Signal(
+        held["Data"][s][modality.upper()]["stimuli"][film].T, held[f"{modality.upper()}_SamplingRate"], names, modality
+    )
+
 
 def _deap(d, root, files, modality):
     "sNN.mat of the preprocessed MATLAB form: data [40 films, 40 channels, 8064], labels [40, 4] from 1 to 9; 3 s of rest first."
     for path in files:
-        for film, (valence, arousal, *_) in enumerate(matlab(path)["labels"]): yield Recording(d.name, f"{path.stem}-F{film + 1:02}", partial(_deap_film, path, film, modality or "eeg"), path.stem, **_rated(dict(valence=valence, arousal=arousal), 5))
+        for film, (valence, arousal, *_) in enumerate(matlab(path)["labels"]):
+            yield Recording(
+                d.name,
+                f"{path.stem}-F{film + 1:02}",
+                partial(_deap_film, path, film, modality or "eeg"),
+                path.stem,
+                **_rated(dict(valence=valence, arousal=arousal), 5),
+            )
+
 
 def _deap_film(path, film, modality):
-    x = matlab(path)["data"][film][:, 3*128:]
+    x = matlab(path)["data"][film][:, 3 * 128 :]
     return Signal(x[:32], 128, DEAP_CHANNELS, "eeg") if modality == "eeg" else Signal(x[38], 128, ["pleth"], "ppg")
+
 
 DEAP_CHANNELS = "Fp1 AF3 F3 F7 FC5 FC1 C3 T7 CP5 CP1 P3 P7 PO3 O1 Oz Pz Fp2 AF4 Fz F4 F8 FC6 FC2 Cz C4 T8 CP6 CP2 P4 P8 PO4 O2".split()
 
 # %% ../../nbs/datasets/01_eeg.ipynb #01e4b8db
-SEED_CHANNELS = ("FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3 C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 "
-                 "P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5 PO3 POZ PO4 PO6 PO8 CB1 O1 OZ O2 CB2").split()
+SEED_CHANNELS = (
+    "FP1 FPZ FP2 AF3 AF4 F7 F5 F3 F1 FZ F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8 T7 C5 C3 C1 CZ C2 C4 C6 T8 TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8 "
+    "P7 P5 P3 P1 PZ P2 P4 P6 P8 PO7 PO5 PO3 POZ PO4 PO6 PO8 CB1 O1 OZ O2 CB2"
+).split()
 
+# %% ../../nbs/datasets/01_eeg.ipynb #fbdf3338
 def _seed(d, root, files, modality):
     "<subject>_<date>.mat with fifteen films <initials>_eegN [62, T] at 200 Hz; label.mat has the same emotions for all."
     import scipy.io
-    for path in files:
-        where = next((p for p in (path.with_name("label.mat"), path.parent.with_name("label.mat")) if p.is_file()), None)
-        if where is None: raise DatasetError(f"seed: label.mat is not beside {path.name}")
-        emotions = [{1: "positive", 0: "neutral", -1: "negative"}[int(k)] for k in scipy.io.loadmat(where)["label"].ravel()]
-        for name, _, _ in sorted(scipy.io.whosmat(path)):
-            if film := re.search(r"_eeg(\d+)$", name): yield Recording(d.name, f"{path.stem}-F{int(film[1]):02}", partial(_seed_film, path, name), path.stem.split("_")[0], labels=(emotions[int(film[1]) - 1],))
 
+    for path in files:
+        where = next(
+            (p for p in (path.with_name("label.mat"), path.parent.with_name("label.mat")) if p.is_file()), None
+        )
+        if where is None:
+            raise DatasetError(f"seed: label.mat is not beside {path.name}")
+        emotions = [
+            {1: "positive", 0: "neutral", -1: "negative"}[int(k)] for k in scipy.io.loadmat(where)["label"].ravel()
+        ]
+        for name, _, _ in sorted(scipy.io.whosmat(path)):
+            if film := re.search(r"_eeg(\d+)$", name):
+                yield Recording(
+                    d.name,
+                    f"{path.stem}-F{int(film[1]):02}",
+                    partial(_seed_film, path, name),
+                    path.stem.split("_")[0],
+                    labels=(emotions[int(film[1]) - 1],),
+                )
+
+# %% ../../nbs/datasets/01_eeg.ipynb #75462a80
 def _seed_film(path, name):
     import scipy.io
+
     return Signal(scipy.io.loadmat(path, variable_names=[name])[name], 200, SEED_CHANNELS, "eeg")
 
 # %% ../../nbs/datasets/01_eeg.ipynb #3edf64c1
 _pickles = "a Python pickle, which can run any code when it is opened: not read by this package"
-_levels = lambda cut: tuple(Task(what, {f"low {what}": "low", f"high {what}": "high"}, note=f"High: a rating above {cut}.") for what in ("valence", "arousal"))
+_levels = lambda cut: tuple(
+    Task(what, {f"low {what}": "low", f"high {what}": "high"}, note=f"High: a rating above {cut}.")
+    for what in ("valence", "arousal")
+)
 EMOTION = (
-    Dataset("dreamer", "DREAMER", ("eeg", "ecg"), "14 (Emotiv EPOC)", "128; ECG 256", "for academic research, end user agreement", "request", "https://zenodo.org/records/546113", "Katsigiannis & Ramzan 2018, IEEE J Biomed Health Inform 22:98, doi:10.1109/JBHI.2017.2688239", "Ask for access on the home page.",
-            n_subjects=23, n_recordings=414, subject_rule="place in the file", tasks=_levels(3), caveats="Units of the samples are not stated.", layouts=(Layout("as published", "DREAMER.mat", _dreamer),)),
-    Dataset("deap", "DEAP", ("eeg", "ppg"), "32, 10-20", "128 (preprocessed; 512 raw)", "for academic research, end user agreement", "request", "https://www.eecs.qmul.ac.uk/mmv/datasets/deap/", "Koelstra et al. 2012, IEEE Trans Affect Comput 3:18, doi:10.1109/T-AFFC.2011.15", "Sign the agreement on the home page; take data_preprocessed_matlab.",
-            n_subjects=32, n_recordings=1280, line_freq=50, subject_rule="sNN of the name", tasks=_levels(5), caveats=f"The form for Python is {_pickles}; take the MATLAB form.", layouts=(Layout("as published", "s??.mat", _deap),)),
-    Dataset("seed", "SJTU Emotion EEG Dataset", _ours, "62", "200 (preprocessed; 1000 raw)", "for academic research, agreement", "request", "https://bcmi.sjtu.edu.cn/home/seed/", "Zheng & Lu 2015, IEEE Trans Auton Ment Dev 7:162, doi:10.1109/TAMD.2015.2431497", "Ask for access on the home page; take Preprocessed_EEG.",
-            n_subjects=15, n_recordings=675, line_freq=50, subject_rule="number before the date in the name", tasks=(Task("emotion", dict(negative="negative", neutral="neutral", positive="positive")),), caveats="All saw the same films in the same order.", layouts=(Layout("as published", "Preprocessed_EEG/*_*.mat", _seed),)),
-    Dataset("faced", "Finer-grained Affective Computing EEG Dataset", _ours, "32", "250 or 1000", "see the archive", "request", "https://www.synapse.org/Synapse:syn50614194", "Chen et al. 2023, Sci Data 10:740, doi:10.1038/s41597-023-02650-w", "Register with Synapse and take the raw BDF files.", n_subjects=123, line_freq=50, caveats=f"The processed form is {_pickles}; read the raw BDF files one by one with read_signal."),
+    Dataset(
+        "dreamer",
+        "DREAMER",
+        ("eeg", "ecg"),
+        "14 (Emotiv EPOC)",
+        "128; ECG 256",
+        "for academic research, end user agreement",
+        "request",
+        "https://zenodo.org/records/546113",
+        "Katsigiannis & Ramzan 2018, IEEE J Biomed Health Inform 22:98, doi:10.1109/JBHI.2017.2688239",
+        "Ask for access on the home page.",
+        n_subjects=23,
+        n_recordings=414,
+        subject_rule="place in the file",
+        tasks=_levels(3),
+        caveats="Units of the samples are not stated.",
+        layouts=(Layout("as published", "DREAMER.mat", _dreamer),),
+    ),
+    Dataset(
+        "deap",
+        "DEAP",
+        ("eeg", "ppg"),
+        "32, 10-20",
+        "128 (preprocessed; 512 raw)",
+        "for academic research, end user agreement",
+        "request",
+        "https://www.eecs.qmul.ac.uk/mmv/datasets/deap/",
+        "Koelstra et al. 2012, IEEE Trans Affect Comput 3:18, doi:10.1109/T-AFFC.2011.15",
+        "Sign the agreement on the home page; take data_preprocessed_matlab.",
+        n_subjects=32,
+        n_recordings=1280,
+        line_freq=50,
+        subject_rule="sNN of the name",
+        tasks=_levels(5),
+        caveats=f"The form for Python is {_pickles}; take the MATLAB form.",
+        layouts=(Layout("as published", "s??.mat", _deap),),
+    ),
+    Dataset(
+        "seed",
+        "SJTU Emotion EEG Dataset",
+        _ours,
+        "62",
+        "200 (preprocessed; 1000 raw)",
+        "for academic research, agreement",
+        "request",
+        "https://bcmi.sjtu.edu.cn/home/seed/",
+        "Zheng & Lu 2015, IEEE Trans Auton Ment Dev 7:162, doi:10.1109/TAMD.2015.2431497",
+        "Ask for access on the home page; take Preprocessed_EEG.",
+        n_subjects=15,
+        n_recordings=675,
+        line_freq=50,
+        subject_rule="number before the date in the name",
+        tasks=(Task("emotion", dict(negative="negative", neutral="neutral", positive="positive")),),
+        caveats="All saw the same films in the same order.",
+        layouts=(Layout("as published", "Preprocessed_EEG/*_*.mat", _seed),),
+    ),
+    Dataset(
+        "faced",
+        "Finer-grained Affective Computing EEG Dataset",
+        _ours,
+        "32",
+        "250 or 1000",
+        "see the archive",
+        "request",
+        "https://www.synapse.org/Synapse:syn50614194",
+        "Chen et al. 2023, Sci Data 10:740, doi:10.1038/s41597-023-02650-w",
+        "Register with Synapse and take the raw BDF files.",
+        n_subjects=123,
+        line_freq=50,
+        caveats=f"The processed form is {_pickles}; read the raw BDF files one by one with read_signal.",
+    ),
 )
 DATASETS = TUH + SLEEP + SEIZURES + ACTIVE + EMOTION

@@ -14,100 +14,300 @@ from .catalogue import Dataset, Layout, Recording, Task, arrays, marked, matlab,
 from ..signals.signal import Signal
 
 # %% ../../nbs/datasets/02_ieeg.ipynb #4db875a2
-BONN = dict(Z="A", O="B", N="C", F="D", S="E") # first letter of a file, and its set
+BONN = dict(Z="A", O="B", N="C", F="D", S="E")  # first letter of a file, and its set
+
 
 def _bonn(d, root, files, modality):
     "Text files of 4097 numbers, unpacked or in zip archives."
     for path in files:
         for member in sorted(_packed(path), key=str):
             stem = Path(member or path.name).stem.upper()
-            if not re.fullmatch(r"[ZONFS]\d{3}", stem) or Path(member or path.name).suffix.lower() != ".txt": continue
-            if (segment := _bonn_segment(d, stem, partial(_bonn_text, path, member), modality)): yield segment
+            if not re.fullmatch(r"[ZONFS]\d{3}", stem) or Path(member or path.name).suffix.lower() != ".txt":
+                continue
+            if segment := _bonn_segment(d, stem, partial(_bonn_text, path, member), modality):
+                yield segment
+
 
 def _packed(path):
     "Names in a zip archive; of other files none, and of other people's archives that are damaged neither."
-    if path.suffix.lower() != ".zip": return [None]
-    if not zipfile.is_zipfile(path): warnings.warn(f"bonn: {path.name} is damaged or no zip archive"); return []
-    with zipfile.ZipFile(path) as archive: return archive.namelist()
+    if path.suffix.lower() != ".zip":
+        return [None]
+    if not zipfile.is_zipfile(path):
+        warnings.warn(f"bonn: {path.name} is damaged or no zip archive")
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
 
+# %% ../../nbs/datasets/02_ieeg.ipynb #6a0adc5e
 def _bonn_npz(d, root, files, modality):
     "bonn.npz: x [500, 4097], y 0 to 4, filename."
     for path in files:
         for k, name in enumerate(arrays(path)["filename"]):
-            if (segment := _bonn_segment(d, Path(str(name)).stem.upper(), partial(_bonn_row, path, k), modality)): yield segment
+            if segment := _bonn_segment(d, Path(str(name)).stem.upper(), partial(_bonn_row, path, k), modality):
+                yield segment
+
 
 def _bonn_segment(d, stem, read, modality):
     kind = "eeg" if stem[0] in "ZO" else "ieeg"
-    if modality in (None, kind): return Recording(d.name, stem, partial(_bonn_signal, read, kind), labels=(BONN[stem[0]],))
+    if modality in (None, kind):
+        return Recording(d.name, stem, partial(_bonn_signal, read, kind), labels=(BONN[stem[0]],))
+
 
 def _bonn_text(path, member):
-    if member is None: return np.loadtxt(path)
-    with zipfile.ZipFile(path) as archive, archive.open(member) as text: return np.loadtxt(text)
+    if member is None:
+        return np.loadtxt(path)
+    with zipfile.ZipFile(path) as archive, archive.open(member) as text:
+        return np.loadtxt(text)
 
-def _bonn_row(path, k): return arrays(path)["x"][k]
-def _bonn_signal(read, kind): return Signal(read(), 173.61, ["EEG"], kind)
+
+def _bonn_row(path, k):
+    return arrays(path)["x"][k]
+
+# %% ../../nbs/datasets/02_ieeg.ipynb #8cf6316b
+def _bonn_signal(read, kind):
+    return Signal(read(), 173.61, ["EEG"], kind)
 
 # %% ../../nbs/datasets/02_ieeg.ipynb #320f538a
 def _bern(d, root, files, modality):
     "Data_F_IndNNNN.txt and Data_N_IndNNNN.txt: two columns x,y of 10240 numbers."
-    for path in files: yield Recording(d.name, path.stem, partial(_bern_pair, path), labels=({"F": "focal", "N": "non-focal"}[path.stem[5]],))
+    for path in files:
+        yield Recording(
+            d.name, path.stem, partial(_bern_pair, path), labels=({"F": "focal", "N": "non-focal"}[path.stem[5]],)
+        )
 
-def _bern_pair(path): return Signal(np.loadtxt(path, delimiter=",").T, 512, ["x", "y"], "ieeg")
 
+def _bern_pair(path):
+    return Signal(np.loadtxt(path, delimiter=",").T, 512, ["x", "y"], "ieeg")
+
+# %% ../../nbs/datasets/02_ieeg.ipynb #fa0fa697
 def _contact(row, folder, institution):
     "A row of segments.csv: the segment's file, patient, category."
-    if any(other in folder.as_posix().upper() for other in ("MAYO", "FNUSA") if other != institution) and institution not in folder.name.upper(): return None
+    if (
+        any(other in folder.as_posix().upper() for other in ("MAYO", "FNUSA") if other != institution)
+        and institution not in folder.name.upper()
+    ):
+        return None
     name = row["segment_id"] + ".mat"
     beside = folder / f"DATASET_{institution}"
     kind = row.get("category_name") or ("powerline", "noise", "pathology", "physiology")[int(float(row["category_id"]))]
-    return dict(file=(beside if beside.is_dir() else folder) / name, subject=row["patient_id"], labels=(kind,), facts={key: row[key] for key in ("channel", "electrode_type", "soz", "anatomy") if key in row})
+    return dict(
+        file=(beside if beside.is_dir() else folder) / name,
+        subject=row["patient_id"],
+        labels=(kind,),
+        facts={key: row[key] for key in ("channel", "electrode_type", "soz", "anatomy") if key in row},
+    )
 
-def _segment_mat(path, modality, line_freq, sfreq=5000.):
+
+def _segment_mat(path, modality, line_freq, sfreq=5000.0):
     return Signal(matlab(path)["data"], sfreq, ["iEEG"], modality, line_freq=line_freq)
 
 # %% ../../nbs/datasets/02_ieeg.ipynb #944eb2d4
 def _swec_short(d, root, files, modality):
     "IDnn/Szk.mat: EEG [T, C] at 512 Hz, three minutes, the seizure, three minutes."
-    for path in files: yield Recording(d.name, f"{path.parent.name}-{path.stem}", partial(_swec_seizure, path), subject=re.match(r"ID\d+", path.parent.name)[0])
+    for path in files:
+        yield Recording(
+            d.name,
+            f"{path.parent.name}-{path.stem}",
+            partial(_swec_seizure, path),
+            subject=re.match(r"ID\d+", path.parent.name)[0],
+        )
+
 
 def _swec_seizure(path):
-    x, margin = matlab(path)["EEG"].T, 180.
+    x, margin = matlab(path)["EEG"].T, 180.0
     end = x.shape[1] / 512 - margin
-    return Signal(x, 512, [f"iEEG{k + 1}" for k in range(len(x))], "ieeg", line_freq=50, events=[(0, margin, "before"), (margin, end - margin, "seizure"), (end, margin, "after")])
+    return Signal(
+        x,
+        512,
+        [f"iEEG{k + 1}" for k in range(len(x))],
+        "ieeg",
+        line_freq=50,
+        events=[(0, margin, "before"), (margin, end - margin, "seizure"), (end, margin, "after")],
+    )
 
+# %% ../../nbs/datasets/02_ieeg.ipynb #1b8d42dc
 def _swec_long(d, root, files, modality):
     "IDnn/IDnn_Hh.mat: EEG [C, T] of the Hth hour; IDnn_info.mat: fs, seizure_begin and seizure_end in s from the first hour's start."
     for path in files:
-        if hour := re.fullmatch(r"(ID\d+)_(\d+)h", path.stem): yield Recording(d.name, path.stem, partial(_swec_hour, path, hour[1], int(hour[2])), subject=hour[1])
+        if hour := re.fullmatch(r"(ID\d+)_(\d+)h", path.stem):
+            yield Recording(d.name, path.stem, partial(_swec_hour, path, hour[1], int(hour[2])), subject=hour[1])
+
 
 @lru_cache(maxsize=1)
-def _swec_info(path): held = matlab(path); return float(held["fs"]), np.atleast_1d(held["seizure_begin"]).astype(float), np.atleast_1d(held["seizure_end"]).astype(float)
+def _swec_info(path):
+    held = matlab(path)
+    return (
+        float(held["fs"]),
+        np.atleast_1d(held["seizure_begin"]).astype(float),
+        np.atleast_1d(held["seizure_end"]).astype(float),
+    )
 
+# %% ../../nbs/datasets/02_ieeg.ipynb #56a076cc
 def _swec_hour(path, patient, hour):
     x, (fs, begins, ends) = matlab(path)["EEG"], _swec_info(path.with_name(f"{patient}_info.mat"))
-    start, seconds = 3600. * (hour - 1), x.shape[1] / fs
-    return Signal(x, fs, [f"iEEG{k + 1}" for k in range(len(x))], "ieeg", line_freq=50, events=marked(zip(begins - start, ends - start), seconds, "seizure", "between"))
+    start, seconds = 3600.0 * (hour - 1), x.shape[1] / fs
+    return Signal(
+        x,
+        fs,
+        [f"iEEG{k + 1}" for k in range(len(x))],
+        "ieeg",
+        line_freq=50,
+        events=marked(zip(begins - start, ends - start), seconds, "seizure", "between"),
+    )
 
 # %% ../../nbs/datasets/02_ieeg.ipynb #a94f142b
 _ours = ("ieeg",)
 _by_segment = "patients are not published: segments of one patient may stand on both sides, so results are optimistic."
-_mayo = dict(modalities=_ours, channels="1 contact", sfreq="5000", licence="see the archive", access="open", home="https://doi.org/10.1038/s41597-020-0532-5", citation="Nejedly et al. 2020, Sci Data 7:179, doi:10.1038/s41597-020-0532-5", subject_rule="patient_id of segments.csv", get="Download the archive from the data citation on the home page and unpack it.",
-             tasks=(Task("pathology", dict(physiology="physiology", pathology="pathology"), window_seconds=3.), Task("category", dict(physiology="physiology", pathology="pathology", noise="noise", powerline="powerline"), window_seconds=3.)),
-             caveats="Segments of 3 s, many of one contact; pathology is interictal activity, not seizures, although papers on seizure detection use it.")
+_mayo = dict(
+    modalities=_ours,
+    channels="1 contact",
+    sfreq="5000",
+    licence="see the archive",
+    access="open",
+    home="https://doi.org/10.1038/s41597-020-0532-5",
+    citation="Nejedly et al. 2020, Sci Data 7:179, doi:10.1038/s41597-020-0532-5",
+    subject_rule="patient_id of segments.csv",
+    get="Download the archive from the data citation on the home page and unpack it.",
+    tasks=(
+        Task("pathology", dict(physiology="physiology", pathology="pathology"), window_seconds=3.0),
+        Task(
+            "category",
+            dict(physiology="physiology", pathology="pathology", noise="noise", powerline="powerline"),
+            window_seconds=3.0,
+        ),
+    ),
+    caveats="Segments of 3 s, many of one contact; pathology is interictal activity, not seizures, although papers on seizure detection use it.",
+)
 DATASETS = (
-    Dataset("bonn", "Bonn epilepsy EEG", ("ieeg", "eeg"), "1", "173.61", "not stated", "open", "https://www.ukbonn.de/epileptologie/arbeitsgruppen/ag-lehnertz-neurophysik/downloads/", "Andrzejak et al. 2001, Phys Rev E 64:061907, doi:10.1103/PhysRevE.64.061907", "Download the five zip files from the home page; they need not be unpacked.",
-            n_subjects=10, n_recordings=500, hours=3.3, line_freq=50, tasks=(Task("interictal or seizure", dict(C="opposite", D="onset zone", E="seizure"), modality="ieeg"), Task("eyes open or closed", dict(A="open", B="closed"), modality="eeg")),
-            caveats="Five healthy people (A, B) and five patients (C, D, E), but " + _by_segment + " Never mix scalp and intracranial sets in a task. Set D is clipped at places. Numbers are taken for microvolts.", checked="500 segments of 4,097 samples and their sets",
-            layouts=(Layout("as published", "[ZONFSzonfs]???.[tT][xX][tT]", _bonn), Layout("npz", "bonn.npz", _bonn_npz, "real files"), Layout("zip", "*.zip", _bonn, "real files", "as downloaded"))),
-    Dataset("bern_barcelona", "Bern-Barcelona EEG database", _ours, "2 neighbours", "512", "see its page", "open", "https://www.upf.edu/web/ntsa/downloads", "Andrzejak, Schindler & Rummel 2012, Phys Rev E 86:046206, doi:10.1103/PhysRevE.86.046206", "Download and unpack the zip files from the home page.",
-            n_subjects=5, n_recordings=7500, hours=41.7, line_freq=50, tasks=(Task("focal", {"non-focal": "non-focal", "focal": "focal"}, window_seconds=20.),), caveats="Five " + _by_segment, layouts=(Layout("as published", "Data_[FN]_Ind????.txt", _bern),)),
-    Dataset("mayo", "Multicenter intracranial EEG: Mayo Clinic", **_mayo, line_freq=60, layouts=(Layout("as published", "segments.csv", one_per_row(partial(_contact, institution="MAYO"), reader=_segment_mat), about="with x*.mat beside it or in DATASET_MAYO"),)),
-    Dataset("fnusa", "Multicenter intracranial EEG: St. Anne's University Hospital", **_mayo, line_freq=50, layouts=(Layout("as published", "segments.csv", one_per_row(partial(_contact, institution="FNUSA"), reader=_segment_mat), about="with x*.mat beside it or in DATASET_FNUSA"),)),
-    Dataset("swec_ethz_short", "SWEC-ETHZ iEEG, short-term", _ours, "many contacts", "512", "see its page", "open", "http://ieeg-swez.ethz.ch/", "Burrello et al. 2020, IEEE Trans Biomed Eng 67:601, doi:10.1109/TBME.2019.2919137", "Download and unpack the patients from the home page.",
-            n_subjects=16, n_recordings=100, line_freq=50, subject_rule="IDnn of the folder", tasks=(Task("seizure", dict(before="no seizure", seizure="seizure"), "event", 5.),), caveats="Contacts differ between patients: windows of several patients do not fit into one array, probe each by itself. Filtered 0.5–150 Hz. Names of contacts are not published.",
-            layouts=(Layout("as published", "ID*/Sz*.mat", _swec_short),)),
-    Dataset("swec_ethz_long", "SWEC-ETHZ iEEG, long-term", _ours, "many contacts", "512 or 1024", "see its page", "open", "http://ieeg-swez.ethz.ch/", "Burrello et al. 2019, DATE, doi:10.23919/DATE.2019.8715186", "Download and unpack the patients from the home page.",
-            n_subjects=18, hours=2656., line_freq=50, subject_rule="IDnn of the name", tasks=(Task("seizure", dict(between="no seizure", seizure="seizure"), "event"),), caveats="116 seizures. Contacts differ between patients. Median-referenced, filtered 0.5–120 Hz.", layouts=(Layout("as published", "ID*_*h.mat", _swec_long, about="with IDnn_info.mat"),)),
-    Dataset("swec", "SWEC iEEG Dataset", _ours, "many contacts", "512 and more", "CDLA-Permissive-2.0", "open", "https://mb-neuro.medical-blocks.ch/public_access/databases/ieeg/swec_ieeg", "Carzaniga et al. 2025, arXiv:2506.20354", "dataset('swec').download(root), 4.6 TB in all; or single patients from the home page.",
-            n_subjects=68, hours=9328., line_freq=50, caveats="704 seizures. HDF5 with LZ4 compression, which needs the package hdf5plugin: not read yet.", huggingface="NeuroTec/SWEC_iEEG_Dataset"),
+    Dataset(
+        "bonn",
+        "Bonn epilepsy EEG",
+        ("ieeg", "eeg"),
+        "1",
+        "173.61",
+        "not stated",
+        "open",
+        "https://www.ukbonn.de/epileptologie/arbeitsgruppen/ag-lehnertz-neurophysik/downloads/",
+        "Andrzejak et al. 2001, Phys Rev E 64:061907, doi:10.1103/PhysRevE.64.061907",
+        "Download the five zip files from the home page; they need not be unpacked.",
+        n_subjects=10,
+        n_recordings=500,
+        hours=3.3,
+        line_freq=50,
+        tasks=(
+            Task("interictal or seizure", dict(C="opposite", D="onset zone", E="seizure"), modality="ieeg"),
+            Task("eyes open or closed", dict(A="open", B="closed"), modality="eeg"),
+        ),
+        caveats="Five healthy people (A, B) and five patients (C, D, E), but "
+        + _by_segment
+        + " Never mix scalp and intracranial sets in a task. Set D is clipped at places. Numbers are taken for microvolts.",
+        checked="500 segments of 4,097 samples and their sets",
+        layouts=(
+            Layout("as published", "[ZONFSzonfs]???.[tT][xX][tT]", _bonn),
+            Layout("npz", "bonn.npz", _bonn_npz, "real files"),
+            Layout("zip", "*.zip", _bonn, "real files", "as downloaded"),
+        ),
+    ),
+    Dataset(
+        "bern_barcelona",
+        "Bern-Barcelona EEG database",
+        _ours,
+        "2 neighbours",
+        "512",
+        "see its page",
+        "open",
+        "https://www.upf.edu/web/ntsa/downloads",
+        "Andrzejak, Schindler & Rummel 2012, Phys Rev E 86:046206, doi:10.1103/PhysRevE.86.046206",
+        "Download and unpack the zip files from the home page.",
+        n_subjects=5,
+        n_recordings=7500,
+        hours=41.7,
+        line_freq=50,
+        tasks=(Task("focal", {"non-focal": "non-focal", "focal": "focal"}, window_seconds=20.0),),
+        caveats="Five " + _by_segment,
+        layouts=(Layout("as published", "Data_[FN]_Ind????.txt", _bern),),
+    ),
+    Dataset(
+        "mayo",
+        "Multicenter intracranial EEG: Mayo Clinic",
+        **_mayo,
+        line_freq=60,
+        layouts=(
+            Layout(
+                "as published",
+                "segments.csv",
+                one_per_row(partial(_contact, institution="MAYO"), reader=_segment_mat),
+                about="with x*.mat beside it or in DATASET_MAYO",
+            ),
+        ),
+    ),
+    Dataset(
+        "fnusa",
+        "Multicenter intracranial EEG: St. Anne's University Hospital",
+        **_mayo,
+        line_freq=50,
+        layouts=(
+            Layout(
+                "as published",
+                "segments.csv",
+                one_per_row(partial(_contact, institution="FNUSA"), reader=_segment_mat),
+                about="with x*.mat beside it or in DATASET_FNUSA",
+            ),
+        ),
+    ),
+    Dataset(
+        "swec_ethz_short",
+        "SWEC-ETHZ iEEG, short-term",
+        _ours,
+        "many contacts",
+        "512",
+        "see its page",
+        "open",
+        "http://ieeg-swez.ethz.ch/",
+        "Burrello et al. 2020, IEEE Trans Biomed Eng 67:601, doi:10.1109/TBME.2019.2919137",
+        "Download and unpack the patients from the home page.",
+        n_subjects=16,
+        n_recordings=100,
+        line_freq=50,
+        subject_rule="IDnn of the folder",
+        tasks=(Task("seizure", dict(before="no seizure", seizure="seizure"), "event", 5.0),),
+        caveats="Contacts differ between patients: windows of several patients do not fit into one array, probe each by itself. Filtered 0.5–150 Hz. Names of contacts are not published.",
+        layouts=(Layout("as published", "ID*/Sz*.mat", _swec_short),),
+    ),
+    Dataset(
+        "swec_ethz_long",
+        "SWEC-ETHZ iEEG, long-term",
+        _ours,
+        "many contacts",
+        "512 or 1024",
+        "see its page",
+        "open",
+        "http://ieeg-swez.ethz.ch/",
+        "Burrello et al. 2019, DATE, doi:10.23919/DATE.2019.8715186",
+        "Download and unpack the patients from the home page.",
+        n_subjects=18,
+        hours=2656.0,
+        line_freq=50,
+        subject_rule="IDnn of the name",
+        tasks=(Task("seizure", dict(between="no seizure", seizure="seizure"), "event"),),
+        caveats="116 seizures. Contacts differ between patients. Median-referenced, filtered 0.5–120 Hz.",
+        layouts=(Layout("as published", "ID*_*h.mat", _swec_long, about="with IDnn_info.mat"),),
+    ),
+    Dataset(
+        "swec",
+        "SWEC iEEG Dataset",
+        _ours,
+        "many contacts",
+        "512 and more",
+        "CDLA-Permissive-2.0",
+        "open",
+        "https://mb-neuro.medical-blocks.ch/public_access/databases/ieeg/swec_ieeg",
+        "Carzaniga et al. 2025, arXiv:2506.20354",
+        "dataset('swec').download(root), 4.6 TB in all; or single patients from the home page.",
+        n_subjects=68,
+        hours=9328.0,
+        line_freq=50,
+        caveats="704 seizures. HDF5 with LZ4 compression, which needs the package hdf5plugin: not read yet.",
+        huggingface="NeuroTec/SWEC_iEEG_Dataset",
+    ),
 )

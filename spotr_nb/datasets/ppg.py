@@ -11,107 +11,341 @@ from functools import lru_cache, partial
 from pathlib import Path
 import io, re, zipfile
 import numpy as np
-from .catalogue import Dataset, DatasetError, Layout, Recording, Task, arrays, matlab, one_per_file, one_per_row, optional, rows
+from spotr_nb.datasets.catalogue import (
+    Dataset,
+    DatasetError,
+    Layout,
+    Recording,
+    Task,
+    arrays,
+    matlab,
+    one_per_file,
+    one_per_row,
+    optional,
+    rows,
+)
 from ..signals.signal import Signal
 
 # %% ../../nbs/datasets/04_ppg.ipynb #f2a17368
 def _bidmc(path, known):
     "Age and sex of the text file beside a recording, and the mean of the monitor's heart rate."
     facts, fix = {}, path.with_name(path.name.replace("_Signals.csv", "_Fix.txt"))
-    if fix.is_file(): facts |= {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in fix.read_text(encoding="latin-1").splitlines()) if key.strip().lower() in ("age", "gender")}
+    if fix.is_file():
+        facts |= {
+            key.strip().lower(): value.strip()
+            for key, _, value in (line.partition(":") for line in fix.read_text(encoding="latin-1").splitlines())
+            if key.strip().lower() in ("age", "gender")
+        }
     return known | dict(facts=facts, name=f"bidmc{known['subject']}")
+
 
 def _bidmc_rate(path, signal):
     "Heart rate of the monitor, once a second, as events of ten seconds 'bpm 93.2'."
     table = Path(path).with_name(Path(path).name.replace("_Signals", "_Numerics"))
-    if not table.is_file(): return signal
-    rate = np.array([float(row["HR"]) if (row.get("HR") or "").strip() not in ("", "NaN") else np.nan for row in rows(table)])
-    means = [rate[k:k + 10].mean() for k in range(0, len(rate) - 9, 10)]
-    return replace(signal, events=[(10. * k, 10., f"bpm {mean:.1f}") for k, mean in enumerate(means) if np.isfinite(mean)])
+    if not table.is_file():
+        return signal
+    rate = np.array(
+        [float(row["HR"]) if (row.get("HR") or "").strip() not in ("", "NaN") else np.nan for row in rows(table)]
+    )
+    means = [rate[k : k + 10].mean() for k in range(0, len(rate) - 9, 10)]
+    return replace(
+        signal, events=[(10.0 * k, 10.0, f"bpm {mean:.1f}") for k, mean in enumerate(means) if np.isfinite(mean)]
+    )
 
+# %% ../../nbs/datasets/04_ppg.ipynb #cf6c007f
 def _alarms(d, root, files, modality):
     "Records of alarms: the header's comments name the alarm and say whether it was true. Not all have a PPG."
     for path in files:
         told = path.read_text(encoding="latin-1")
-        if modality == "ppg" and "PLETH" not in told: continue
+        if modality == "ppg" and "PLETH" not in told:
+            continue
         words = [line.lstrip("# ").strip() for line in told.splitlines() if line.startswith("#")]
-        yield from one_per_file(describe=lambda path, known: dict(labels=tuple(words), subject=None))(d, root, [path], modality)
+        yield from one_per_file(describe=lambda path, known: dict(labels=tuple(words), subject=None))(
+            d, root, [path], modality
+        )
 
 # %% ../../nbs/datasets/04_ppg.ipynb #64d4a62c
-_pair, bpm = ("ppg", "ecg"), Task("heart rate", target="bpm", per="event", window_seconds=10.)
+_pair, bpm = ("ppg", "ecg"), Task("heart rate", target="bpm", per="event", window_seconds=10.0)
 MONITORS = (
-    Dataset("bidmc", "BIDMC PPG and Respiration Dataset", _pair, "1", "125", "ODC-By 1.0", "open", "https://physionet.org/content/bidmc/1.0.0/", "Pimentel et al. 2017, IEEE Trans Biomed Eng 64:1914, doi:10.1109/TBME.2016.2613124; PhysioNet, doi:10.13026/C2208R", "dataset('bidmc').download(root), or the folder bidmc_csv from the home page.",
-            n_subjects=53, n_recordings=53, hours=7.1, line_freq=60, subject_rule="one recording each", tasks=(bpm,), wfdb="bidmc", caveats="Heart rates come from the monitor, and only with the CSV form.", checked="one recording: channels, rate",
-            layouts=(Layout("csv", "bidmc_??_Signals.csv", one_per_file(r"bidmc_(?P<subject>\d\d)_Signals\.csv$", _bidmc, then=_bidmc_rate), "real files", "with _Numerics.csv"), Layout("wfdb", "bidmc??.hea", one_per_file(r"bidmc(?P<subject>\d\d)\.hea$")))),
-    Dataset("mimic_perform_af", "MIMIC PERform AF Dataset", _pair, "1", "125", "see the archive; derived from MIMIC III", "open", "https://doi.org/10.5281/zenodo.6807402", "Charlton et al. 2022, Physiol Meas 43:085007, doi:10.1088/1361-6579/ac826d", "Download mimic_perform_af_csv.zip and mimic_perform_non_af_csv.zip from the home page and unpack.",
-            n_subjects=35, n_recordings=35, hours=11.7, line_freq=60, subject_rule="one recording each", tasks=(Task("fibrillation", {"non_af": "sinus", "af": "fibrillation"}),), layouts=(Layout("as published", "mimic_perform_*af_???_data.csv", one_per_file(r"(?P<subject>mimic_perform_(?P<label>non_af|af)_\d{3})_data\.csv$")),)),
-    Dataset("cinc2015", "PhysioNet/CinC Challenge 2015: false alarms", ("ecg", "ppg"), "2", "250", "ODC-By 1.0", "open", "https://physionet.org/content/challenge-2015/1.0.0/", "Clifford et al. 2015, Comput Cardiol 42:273", "Download training.zip from the home page.", n_recordings=750, line_freq=60,
-            tasks=(Task("alarm", {"True alarm": "true", "False alarm": "false"}),), caveats="The alarm is at the end of the fifth minute: most windows are far from it. People are not published.", checked="two records: channels, rate, alarms", layouts=(Layout("as published", "[abftv]???[ls].hea", _alarms, "real files"),)),
+    Dataset(
+        "bidmc",
+        "BIDMC PPG and Respiration Dataset",
+        _pair,
+        "1",
+        "125",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/bidmc/1.0.0/",
+        "Pimentel et al. 2017, IEEE Trans Biomed Eng 64:1914, doi:10.1109/TBME.2016.2613124; PhysioNet, doi:10.13026/C2208R",
+        "dataset('bidmc').download(root), or the folder bidmc_csv from the home page.",
+        n_subjects=53,
+        n_recordings=53,
+        hours=7.1,
+        line_freq=60,
+        subject_rule="one recording each",
+        tasks=(bpm,),
+        wfdb="bidmc",
+        caveats="Heart rates come from the monitor, and only with the CSV form.",
+        checked="one recording: channels, rate",
+        layouts=(
+            Layout(
+                "csv",
+                "bidmc_??_Signals.csv",
+                one_per_file(r"bidmc_(?P<subject>\d\d)_Signals\.csv$", _bidmc, then=_bidmc_rate),
+                "real files",
+                "with _Numerics.csv",
+            ),
+            Layout("wfdb", "bidmc??.hea", one_per_file(r"bidmc(?P<subject>\d\d)\.hea$")),
+        ),
+    ),
+    Dataset(
+        "mimic_perform_af",
+        "MIMIC PERform AF Dataset",
+        _pair,
+        "1",
+        "125",
+        "see the archive; derived from MIMIC III",
+        "open",
+        "https://doi.org/10.5281/zenodo.6807402",
+        "Charlton et al. 2022, Physiol Meas 43:085007, doi:10.1088/1361-6579/ac826d",
+        "Download mimic_perform_af_csv.zip and mimic_perform_non_af_csv.zip from the home page and unpack.",
+        n_subjects=35,
+        n_recordings=35,
+        hours=11.7,
+        line_freq=60,
+        subject_rule="one recording each",
+        tasks=(Task("fibrillation", {"non_af": "sinus", "af": "fibrillation"}),),
+        layouts=(
+            Layout(
+                "as published",
+                "mimic_perform_*af_???_data.csv",
+                one_per_file(r"(?P<subject>mimic_perform_(?P<label>non_af|af)_\d{3})_data\.csv$"),
+            ),
+        ),
+    ),
+    Dataset(
+        "cinc2015",
+        "PhysioNet/CinC Challenge 2015: false alarms",
+        ("ecg", "ppg"),
+        "2",
+        "250",
+        "ODC-By 1.0",
+        "open",
+        "https://physionet.org/content/challenge-2015/1.0.0/",
+        "Clifford et al. 2015, Comput Cardiol 42:273",
+        "Download training.zip from the home page.",
+        n_recordings=750,
+        line_freq=60,
+        tasks=(Task("alarm", {"True alarm": "true", "False alarm": "false"}),),
+        caveats="The alarm is at the end of the fifth minute: most windows are far from it. People are not published.",
+        checked="two records: channels, rate, alarms",
+        layouts=(Layout("as published", "[abftv]???[ls].hea", _alarms, "real files"),),
+    ),
 )
 
 # %% ../../nbs/datasets/04_ppg.ipynb #3a25e186
-pressure = Task("hypertension", {"Normal": "normal", "Stage 1 hypertension": "hypertension", "Stage 2 hypertension": "hypertension"}, window_seconds=2., note="Prehypertension is left out.")
+pressure = Task(
+    "hypertension",
+    {"Normal": "normal", "Stage 1 hypertension": "hypertension", "Stage 2 hypertension": "hypertension"},
+    window_seconds=2.0,
+    note="Prehypertension is left out.",
+)
+
 
 @lru_cache(maxsize=1)
 def _people(table):
     "{subject: row} of PPG-BP's spreadsheet; its first rows may be a title."
-    optional("openpyxl", "reading the spreadsheet of PPG-BP"); import pandas
+    optional("openpyxl", "reading the spreadsheet of PPG-BP")
+    import pandas
+
     cells = pandas.read_excel(table, header=None).astype(object).values.tolist()
     head = next((k for k, row in enumerate(cells) if "subject_ID" in row), None)
-    if head is None: raise DatasetError(f"ppg_bp: {Path(table).name} has no column subject_ID")
-    return {str(int(row[cells[head].index("subject_ID")])): dict(zip(cells[head], row)) for row in cells[head + 1:] if row[cells[head].index("subject_ID")] == row[cells[head].index("subject_ID")]}
+    if head is None:
+        raise DatasetError(f"ppg_bp: {Path(table).name} has no column subject_ID")
+    return {
+        str(int(row[cells[head].index("subject_ID")])): dict(zip(cells[head], row))
+        for row in cells[head + 1 :]
+        if row[cells[head].index("subject_ID")] == row[cells[head].index("subject_ID")]
+    }
 
+# %% ../../nbs/datasets/04_ppg.ipynb #46952d5a
 def _ppg_bp(d, root, files, modality):
     "<subject>_<segment>.txt: 2100 numbers at 1000 Hz, and PPG-BP dataset.xlsx."
     table = next(iter(sorted(root.rglob("PPG-BP dataset.xlsx"))), None)
-    if table is None: raise DatasetError(f"ppg_bp: PPG-BP dataset.xlsx is not below {root}")
+    if table is None:
+        raise DatasetError(f"ppg_bp: PPG-BP dataset.xlsx is not below {root}")
     for path in files:
         subject = path.stem.split("_")[0]
-        if not re.fullmatch(r"\d+_\d", path.stem) or subject not in _people(table) or not path.stat().st_size: continue
+        if not re.fullmatch(r"\d+_\d", path.stem) or subject not in _people(table) or not path.stat().st_size:
+            continue
         row = _people(table)[subject]
-        facts = dict(sbp=float(row["Systolic Blood Pressure(mmHg)"]), dbp=float(row["Diastolic Blood Pressure(mmHg)"]), bpm=float(row["Heart Rate(b/m)"]), age=row["Age(year)"], sex=row["Sex(M/F)"])
-        yield Recording(d.name, path.stem, partial(_ppg_bp_segment, path), subject, labels=(row["Hypertension"],), facts=facts)
+        facts = dict(
+            sbp=float(row["Systolic Blood Pressure(mmHg)"]),
+            dbp=float(row["Diastolic Blood Pressure(mmHg)"]),
+            bpm=float(row["Heart Rate(b/m)"]),
+            age=row["Age(year)"],
+            sex=row["Sex(M/F)"],
+        )
+        yield Recording(
+            d.name, path.stem, partial(_ppg_bp_segment, path), subject, labels=(row["Hypertension"],), facts=facts
+        )
 
-def _ppg_bp_segment(path): return Signal(np.loadtxt(path), 1000, ["PPG"], "ppg")
 
+def _ppg_bp_segment(path):
+    return Signal(np.loadtxt(path), 1000, ["PPG"], "ppg")
+
+# %% ../../nbs/datasets/04_ppg.ipynb #c125e966
 def _table_npz(labels, numbers, subject, sfreq=None):
     "A loader of an npz with one PPG a row: x [n, T], and columns of the same length."
+
     def load(d, root, files, modality):
         for path in files:
             held = arrays(path)
-            for k, who in enumerate(held[subject]): yield Recording(d.name, str(who), partial(_npz_row, path, k), str(who), labels=tuple(filter(None, labels(held, k))), facts={to: held[key][k].item() for key, to in numbers.items()})
+            for k, who in enumerate(held[subject]):
+                yield Recording(
+                    d.name,
+                    str(who),
+                    partial(_npz_row, path, k),
+                    str(who),
+                    labels=tuple(filter(None, labels(held, k))),
+                    facts={to: held[key][k].item() for key, to in numbers.items()},
+                )
+
     return load
 
+
 def _npz_row(path, k):
-    held = arrays(path); x = held["x"][k]
+    held = arrays(path)
+    x = held["x"][k]
     return Signal(x[~np.isnan(x)], held["fs"].item(), ["PPG"], "ppg")
 
 # %% ../../nbs/datasets/04_ppg.ipynb #63287395
 def _pulsedb(d, root, files, modality):
     "pNNNNNN.mat: Subj_Wins with references to a segment each, in every field."
-    for path in files: yield Recording(d.name, f"{path.parent.name}-{path.stem}", partial(_pulsedb_person, path, modality or "ppg"), path.stem)
+    for path in files:
+        yield Recording(
+            d.name, f"{path.parent.name}-{path.stem}", partial(_pulsedb_person, path, modality or "ppg"), path.stem
+        )
 
+# %% ../../nbs/datasets/04_ppg.ipynb #efa2a56e
 def _pulsedb_person(path, modality):
     with optional("h5py", "reading PulseDB").File(path) as file:
-        if "Subj_Wins" not in file: raise DatasetError(f"pulsedb: {Path(path).name} has no Subj_Wins: take the segment files of PulseDB_MIMIC or PulseDB_Vital, not the subsets")
+        if "Subj_Wins" not in file:
+            raise DatasetError(
+                f"pulsedb: {Path(path).name} has no Subj_Wins: take the segment files of PulseDB_MIMIC or PulseDB_Vital, not the subsets"
+            )
         held = file["Subj_Wins"]
         every = lambda field: [np.asarray(file[ref]).ravel() for ref in held[field][0]]
-        x, sbp, dbp = np.stack(every(f"{modality.upper()}_Raw")), *(np.array(every(field)).ravel() for field in ("SegSBP", "SegDBP"))
+        x, sbp, dbp = (
+            np.stack(every(f"{modality.upper()}_Raw")),
+            *(np.array(every(field)).ravel() for field in ("SegSBP", "SegDBP")),
+        )
     signal = Signal.from_trials(x[:, None], 125, modality=modality, ch_names=[modality.upper()])
-    return replace(signal, events=[(e.onset, e.duration, f"{what} {value:.1f}") for e, *both in zip(signal.events, sbp, dbp) for what, value in zip(("sbp", "dbp"), both)])
+    return replace(
+        signal,
+        events=[
+            (e.onset, e.duration, f"{what} {value:.1f}")
+            for e, *both in zip(signal.events, sbp, dbp)
+            for what, value in zip(("sbp", "dbp"), both)
+        ],
+    )
 
-def _number(name, target, seconds, **more): return Task(name, target=target, window_seconds=seconds, **more)
+# %% ../../nbs/datasets/04_ppg.ipynb #71b68c02
+def _number(name, target, seconds, **more):
+    return Task(name, target=target, window_seconds=seconds, **more)
+
 
 BLOOD = (
-    Dataset("ppg_bp", "PPG-BP", ("ppg",), "1 (fingertip)", "1000", "CC BY 4.0", "open", "https://figshare.com/articles/dataset/PPG-BP_Database_zip/5459299", "Liang et al. 2018, Sci Data 5:180020, doi:10.1038/sdata.2018.20", "Download and unpack the zip from the home page.", n_subjects=219, n_recordings=657, hours=.4, line_freq=50, subject_rule="number before the underscore",
-            tasks=(pressure, _number("systolic pressure", "sbp", 2.), _number("diastolic pressure", "dbp", 2.)), caveats="2.1 s a segment. The npz holds one hand-picked segment of 217 people, baseline removed and scaled to 0..1 by whoever picked them.", checked="217 people of the npz, their blood pressures",
-            layouts=(Layout("as published", "0_subject/*_?.txt", _ppg_bp, about="with PPG-BP dataset.xlsx"), Layout("npz", "ppg_bp.npz", _table_npz(lambda held, k: (str(held["hypertension_classes"][held["hypertension"][k]]),), dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"), "subject_id"), "real files"))),
-    Dataset("ppg56", "PPG of 56 people with and without hypertension (Surcolombiana)", ("ppg",), "1", "100", "none stated", "open", "https://github.com/Santiagoat21/PPG-signal-dataset", "Universidad Surcolombiana, no publication known", "Clone the repository of the home page; the npz form is an extract of it.", n_subjects=56, n_recordings=56, line_freq=60, subject_rule="one recording each",
-            tasks=(Task("hypertension", {"JNC N": "other", "JNC E": "other", "JNC H": "hypertension"}, note="By the JNC limits."), _number("systolic pressure", "sbp", 10.), _number("heart rate", "bpm", 10.)), caveats="Few people: wide intervals.", checked="56 people, their labels; no licence in the repository",
-            layouts=(Layout("npz", "ppg56.npz", _table_npz(lambda held, k: (f"JNC {held['jnc'][k]}", f"AHA {held['aha'][k]}"), dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"), "record"), "real files"),)),
-    Dataset("pulsedb", "PulseDB", _pair, "1", "125", "see the archive; derived from MIMIC III and VitalDB", "open", "https://github.com/pulselabteam/PulseDB", "Wang et al. 2023, Front Digit Health 4:1090854, doi:10.3389/fdgth.2022.1090854", "Links to OneDrive and Google Drive are on the home page: PulseDB_MIMIC and PulseDB_Vital, unpacked.", n_subjects=5361, subject_rule="name of the file",
-            tasks=tuple(Task(name, target=target, per="event", window_seconds=10.) for name, target in (("systolic pressure", "sbp"), ("diastolic pressure", "dbp"))), caveats="5.2 million segments of 10 s. Its subsets for calibration-free testing are defined in files that are not read.",
-            layouts=(Layout("as published", "p??????.mat", _pulsedb),)),
+    Dataset(
+        "ppg_bp",
+        "PPG-BP",
+        ("ppg",),
+        "1 (fingertip)",
+        "1000",
+        "CC BY 4.0",
+        "open",
+        "https://figshare.com/articles/dataset/PPG-BP_Database_zip/5459299",
+        "Liang et al. 2018, Sci Data 5:180020, doi:10.1038/sdata.2018.20",
+        "Download and unpack the zip from the home page.",
+        n_subjects=219,
+        n_recordings=657,
+        hours=0.4,
+        line_freq=50,
+        subject_rule="number before the underscore",
+        tasks=(pressure, _number("systolic pressure", "sbp", 2.0), _number("diastolic pressure", "dbp", 2.0)),
+        caveats="2.1 s a segment. The npz holds one hand-picked segment of 217 people, baseline removed and scaled to 0..1 by whoever picked them.",
+        checked="217 people of the npz, their blood pressures",
+        layouts=(
+            Layout("as published", "0_subject/*_?.txt", _ppg_bp, about="with PPG-BP dataset.xlsx"),
+            Layout(
+                "npz",
+                "ppg_bp.npz",
+                _table_npz(
+                    lambda held, k: (str(held["hypertension_classes"][held["hypertension"][k]]),),
+                    dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"),
+                    "subject_id",
+                ),
+                "real files",
+            ),
+        ),
+    ),
+    Dataset(
+        "ppg56",
+        "PPG of 56 people with and without hypertension (Surcolombiana)",
+        ("ppg",),
+        "1",
+        "100",
+        "none stated",
+        "open",
+        "https://github.com/Santiagoat21/PPG-signal-dataset",
+        "Universidad Surcolombiana, no publication known",
+        "Clone the repository of the home page; the npz form is an extract of it.",
+        n_subjects=56,
+        n_recordings=56,
+        line_freq=60,
+        subject_rule="one recording each",
+        tasks=(
+            Task(
+                "hypertension", {"JNC N": "other", "JNC E": "other", "JNC H": "hypertension"}, note="By the JNC limits."
+            ),
+            _number("systolic pressure", "sbp", 10.0),
+            _number("heart rate", "bpm", 10.0),
+        ),
+        caveats="Few people: wide intervals.",
+        checked="56 people, their labels; no licence in the repository",
+        layouts=(
+            Layout(
+                "npz",
+                "ppg56.npz",
+                _table_npz(
+                    lambda held, k: (f"JNC {held['jnc'][k]}", f"AHA {held['aha'][k]}"),
+                    dict(sbp="sbp", dbp="dbp", hr="bpm", age="age"),
+                    "record",
+                ),
+                "real files",
+            ),
+        ),
+    ),
+    Dataset(
+        "pulsedb",
+        "PulseDB",
+        _pair,
+        "1",
+        "125",
+        "see the archive; derived from MIMIC III and VitalDB",
+        "open",
+        "https://github.com/pulselabteam/PulseDB",
+        "Wang et al. 2023, Front Digit Health 4:1090854, doi:10.3389/fdgth.2022.1090854",
+        "Links to OneDrive and Google Drive are on the home page: PulseDB_MIMIC and PulseDB_Vital, unpacked.",
+        n_subjects=5361,
+        subject_rule="name of the file",
+        tasks=tuple(
+            Task(name, target=target, per="event", window_seconds=10.0)
+            for name, target in (("systolic pressure", "sbp"), ("diastolic pressure", "dbp"))
+        ),
+        caveats="5.2 million segments of 10 s. Its subsets for calibration-free testing are defined in files that are not read.",
+        layouts=(Layout("as published", "p??????.mat", _pulsedb),),
+    ),
 )
 
 # %% ../../nbs/datasets/04_ppg.ipynb #7132905b
@@ -119,83 +353,253 @@ def _troika(d, root, files, modality):
     "DATA_01_TYPE01.mat with _BPMtrace, TEST_S01_T01.mat with True_S01_T01, DATA_S04_T01.mat with BPM_S04_T01."
     for path in files:
         who = re.fullmatch(r"(?:DATA|TEST)_(S?\d\d)_T\w+", path.stem)
-        if not who or path.stem.endswith("BPMtrace"): continue
-        if modality == "ecg" and path.stem.startswith("TEST"): continue                       # two PPG and three axes, no ECG
-        truth = [path.with_name(f"{path.stem}_BPMtrace.mat"), path.with_name(path.name.replace("DATA", "BPM")), path.parent.with_name("TrueBPM") / path.name.replace("TEST", "True")]
+        if not who or path.stem.endswith("BPMtrace"):
+            continue
+        if modality == "ecg" and path.stem.startswith("TEST"):
+            continue  # two PPG and three axes, no ECG
+        truth = [
+            path.with_name(f"{path.stem}_BPMtrace.mat"),
+            path.with_name(path.name.replace("DATA", "BPM")),
+            path.parent.with_name("TrueBPM") / path.name.replace("TEST", "True"),
+        ]
         split = "test" if path.stem.startswith("TEST") else None if who[1].startswith("S") else "train"
-        yield Recording(d.name, path.stem, partial(_troika_run, path, next((p for p in truth if p.is_file() and p != path), None), modality or "ppg"), who[1], split)
+        yield Recording(
+            d.name,
+            path.stem,
+            partial(_troika_run, path, next((p for p in truth if p.is_file() and p != path), None), modality or "ppg"),
+            who[1],
+            split,
+        )
 
+# %% ../../nbs/datasets/04_ppg.ipynb #111715d8
 def _troika_run(path, truth, modality):
     sig = matlab(path)["sig"]
     x, names = (sig[:1], ["ECG"]) if modality == "ecg" else (sig[-5:-3], ["PPG1", "PPG2"])
     rates = np.atleast_1d(matlab(truth)["BPM0"]) if truth else ()
-    return Signal(x, 125, names, modality, unit="au" if modality == "ppg" else None, events=[(2. * k, 8., f"bpm {rate:.2f}") for k, rate in enumerate(rates)])
+    return Signal(
+        x,
+        125,
+        names,
+        modality,
+        unit="au" if modality == "ppg" else None,
+        events=[(2.0 * k, 8.0, f"bpm {rate:.2f}") for k, rate in enumerate(rates)],
+    )
+
 
 def _welltory(path, known):
     "Mean heart rate and its variability from the intervals of the chest strap."
     beats = path.with_name("RR.txt")
     intervals = np.array(beats.read_text().split(), float) if beats.is_file() else np.empty(0)
-    return dict(name=path.parent.name, facts=dict(bpm=float(60000 / intervals.mean()), rmssd=float(np.sqrt(np.mean(np.diff(intervals)**2)))) if len(intervals) > 2 else {})
+    return dict(
+        name=path.parent.name,
+        facts=dict(bpm=float(60000 / intervals.mean()), rmssd=float(np.sqrt(np.mean(np.diff(intervals) ** 2))))
+        if len(intervals) > 2
+        else {},
+    )
 
+# %% ../../nbs/datasets/04_ppg.ipynb #9132d496
 def _arrhythmia_npz(d, root, files, modality):
     "Segments [n, 1000] with class and subject: one recording for each subject, a gap after each segment."
     for path in files:
-        for k, name in enumerate(arrays(path)["subject_names"]): yield Recording(d.name, str(name), partial(_arrhythmia_person, path, k), str(name))
+        for k, name in enumerate(arrays(path)["subject_names"]):
+            yield Recording(d.name, str(name), partial(_arrhythmia_person, path, k), str(name))
+
 
 def _arrhythmia_person(path, k):
-    held = arrays(path); mine = held["subject"] == k
-    return Signal.from_trials(held["x"][mine][:, None] * held["x_scale"], held["fs"].item(), held["classes"][held["y"][mine]], ch_names=["PPG"], modality="ppg")
+    held = arrays(path)
+    mine = held["subject"] == k
+    return Signal.from_trials(
+        held["x"][mine][:, None] * held["x_scale"],
+        held["fs"].item(),
+        held["classes"][held["y"][mine]],
+        ch_names=["PPG"],
+        modality="ppg",
+    )
 
 # %% ../../nbs/datasets/04_ppg.ipynb #49c2c422
 def _watch(d, root, files, modality, belt=None):
     "Sn/Sn_E4….zip or Sn/Sn_E4…/BVP.csv; for ECG, the file of the chest belt beside it."
     for folder in dict.fromkeys(path.parent.parent if path.name == "BVP.csv" else path.parent for path in files):
         if modality == "ecg":
-            if (chest := folder / f"{folder.name}_respiban.txt").is_file(): yield Recording(d.name, f"{folder.name}-chest", partial(_respiban, chest), folder.name)
-        elif where := next((p for p in sorted(folder.glob(f"{folder.name}_E4*")) if p.suffix in (".zip", "")), None): yield Recording(d.name, folder.name, partial(_empatica, where), folder.name)
+            if (chest := folder / f"{folder.name}_respiban.txt").is_file():
+                yield Recording(d.name, f"{folder.name}-chest", partial(_respiban, chest), folder.name)
+        elif where := next((p for p in sorted(folder.glob(f"{folder.name}_E4*")) if p.suffix in (".zip", "")), None):
+            yield Recording(d.name, folder.name, partial(_empatica, where), folder.name)
+
 
 def _empatica(where):
     "BVP.csv of an Empatica E4: the first line is the start, the second the rate."
     if where.suffix == ".zip":
         with zipfile.ZipFile(where) as packed:
             member = next((m for m in packed.namelist() if m.endswith("BVP.csv")), None)
-            if member is None: raise DatasetError(f"{where.name} holds no BVP.csv")
+            if member is None:
+                raise DatasetError(f"{where.name} holds no BVP.csv")
             values = np.loadtxt(io.BytesIO(packed.read(member)), delimiter=",", ndmin=1)
-    else: values = np.loadtxt(where / "BVP.csv", delimiter=",", ndmin=1)
+    else:
+        values = np.loadtxt(where / "BVP.csv", delimiter=",", ndmin=1)
     return Signal(values[2:], values[1], ["BVP"], "ppg")
+
 
 WESAD_PARTS = {"Base": "baseline", "TSST": "stress", "Fun": "amusement", "Medi 1": "meditation", "Medi 2": "meditation"}
 
+# %% ../../nbs/datasets/04_ppg.ipynb #965c16dc
 def _respiban(path):
     "ECG of the chest belt in millivolts, with the parts of the protocol from Sn_quest.csv."
-    ecg = (np.loadtxt(path, usecols=2) / 2**16 - .5) * 3
+    ecg = (np.loadtxt(path, usecols=2) / 2**16 - 0.5) * 3
     quest = path.with_name(path.name.replace("respiban.txt", "quest.csv"))
-    lines = {line.split(";")[0].strip("# "): [cell.strip() for cell in line.split(";")[1:]] for line in quest.read_text(encoding="latin-1").splitlines() if line.startswith(("# ORDER", "# START", "# END"))} if quest.is_file() else {}
-    parts = [(WESAD_PARTS[name], *map(_clock, (start, end))) for name, start, end in zip(*(lines.get(key, ()) for key in ("ORDER", "START", "END"))) if name in WESAD_PARTS]
-    return Signal(ecg, 700, ["ECG"], "ecg", line_freq=50, events=[(start, end - start, name) for name, start, end in parts])
+    lines = (
+        {
+            line.split(";")[0].strip("# "): [cell.strip() for cell in line.split(";")[1:]]
+            for line in quest.read_text(encoding="latin-1").splitlines()
+            if line.startswith(("# ORDER", "# START", "# END"))
+        }
+        if quest.is_file()
+        else {}
+    )
+    parts = [
+        (WESAD_PARTS[name], *map(_clock, (start, end)))
+        for name, start, end in zip(*(lines.get(key, ()) for key in ("ORDER", "START", "END")))
+        if name in WESAD_PARTS
+    ]
+    return Signal(
+        ecg, 700, ["ECG"], "ecg", line_freq=50, events=[(start, end - start, name) for name, start, end in parts]
+    )
 
-def _clock(minutes): "'50.3' is 50 min 30 s."; whole, _, rest = minutes.partition("."); return 60. * int(whole) + int((rest + "00")[:2])
+# %% ../../nbs/datasets/04_ppg.ipynb #54a697fe
+def _clock(minutes):
+    "'50.3' is 50 min 30 s."
+    whole, _, rest = minutes.partition(".")
+    return 60.0 * int(whole) + int((rest + "00")[:2])
+
 
 def _refuse_pickles(d, root, files, modality):
-    raise DatasetError(f"{d.name}: {files[0].name} is a Python pickle, which can run any code when it is opened: not read. Keep the other files of the archive, {d.layouts[0].pattern}")
+    raise DatasetError(
+        f"{d.name}: {files[0].name} is a Python pickle, which can run any code when it is opened: not read. Keep the other files of the archive, {d.layouts[0].pattern}"
+    )
     yield
 
 # %% ../../nbs/datasets/04_ppg.ipynb #05c98608
 _pickled = Layout("pickle", "S*.pkl", _refuse_pickles, about="refused: pickles can run code")
 LIFE = (
-    Dataset("troika", "IEEE Signal Processing Cup 2015 (TROIKA)", _pair, "2 (wrist)", "125", "see its page", "open", "https://zenodo.org/records/3902710", "Zhang, Pi & Liu 2015, IEEE Trans Biomed Eng 62:522, doi:10.1109/TBME.2014.2359372", "Download competition_data.zip from the home page.", n_subjects=20, n_recordings=23, hours=1.9, line_freq=None,
-            subject_rule="number of training, S-code of test files", split="Training_data and TestData; the extra run is left out", tasks=(replace(bpm, window_seconds=8., note="A treadmill: motion is stronger than pulse."),), caveats="Windows overlap by six seconds. ECG only in the training files. Accelerometer is not read.", checked="23 runs of 20 people; heart rates against the ECG",
-            layouts=(Layout("as published", "*_T*.mat", _troika, "real files"),)),
-    Dataset("welltory", "Welltory PPG dataset", ("ppg",), "3 (red, green, blue)", "about 30, uneven", "CC0 1.0", "open", "https://github.com/Welltory/welltory-ppg-dataset", "Neshitov et al. 2021, Sensors 21:6798, doi:10.3390/s21206798", "git clone https://github.com/Welltory/welltory-ppg-dataset", n_subjects=13, n_recordings=21,
-            tasks=(_number("heart rate", "bpm", 10., note="Mean of the whole recording."), _number("heart rate variability", "rmssd", 60., note="RMSSD in ms, of the whole recording.")), caveats="21 recordings of 13 people, who is who is not published; the folders are called subject_nn all the same. Red is saturated in some.", checked="21 recordings, the file LICENSE (licence)",
-            layouts=(Layout("as published", "subject_??/PPG.csv", one_per_file(describe=_welltory, channels=["R", "G", "B"]), "real files"),)),
-    Dataset("ppg_arrhythmia", "PPG of six rhythms (Liu et al. 2022)", ("ppg",), "1 (fingertip)", "100", "none stated; cite", "open", "https://github.com/zdzdliu/PPGArrhythmiaDetection", "Liu et al. 2022, J Am Heart Assoc 11:e023555, doi:10.1161/JAHA.121.023555", "Clone the repository of the home page; the npz form is an extract of its validation set.", n_subjects=46, line_freq=50, subject_rule="names of the files",
-            tasks=(Task("six rhythms", {c: c for c in ("SR", "PVC", "PAC", "VT", "SVT", "AF")}, "event"), Task("fibrillation", {"SR": "sinus", "AF": "fibrillation"}, "event", note="Saturated: simple features reach .98.")), caveats="46 people of the validation set, 28 in the npz; each segment was scaled to 0..1 by the publisher.", checked="28 people with 10,620 segments, their rhythms; no licence in the repository", layouts=(Layout("npz", "ppg_arrhythmia_valid.npz", _arrhythmia_npz, "real files"),)),
-    Dataset("ppg_dalia", "PPG-DaLiA", ("ppg",), "1 (wrist)", "64", "CC BY 4.0", "open", "https://archive.ics.uci.edu/dataset/495/ppg+dalia", "Reiss et al. 2019, Sensors 19:3079, doi:10.3390/s19143079", "Download and unpack the zip from the home page.", n_subjects=15, n_recordings=15, subject_rule="Sn of the folder",
-            caveats="Heart rates are in Python pickles only, which are not opened; the watch's raw PPG is read, without labels.", layouts=(Layout("as published", "S*_E4.zip", _watch), Layout("unpacked", "S*_E4/BVP.csv", _watch), _pickled)),
-    Dataset("wesad", "WESAD", _pair, "1 (wrist)", "64; ECG 700", "see the archive; its authors: academic, non-commercial", "open", "https://archive.ics.uci.edu/dataset/465/wesad+wearable+stress+and+affect+detection", "Schmidt et al. 2018, ICMI, doi:10.1145/3242969.3242985", "Download and unpack the zip from the home page.", n_subjects=15, n_recordings=15, subject_rule="Sn of the folder",
-            tasks=(Task("stress", dict(baseline="baseline", stress="stress"), "event", modality="ecg"), Task("affect", dict(baseline="baseline", stress="stress", amusement="amusement"), "event", modality="ecg")), caveats="The protocol's times belong to the chest belt: its ECG is labelled, the PPG of the watch is not, as watch and belt are aligned in Python pickles only, which are not opened.",
-            layouts=(Layout("as published", "S*_E4_Data.zip", _watch), Layout("unpacked", "S*_E4_Data/BVP.csv", _watch), _pickled)),
+    Dataset(
+        "troika",
+        "IEEE Signal Processing Cup 2015 (TROIKA)",
+        _pair,
+        "2 (wrist)",
+        "125",
+        "see its page",
+        "open",
+        "https://zenodo.org/records/3902710",
+        "Zhang, Pi & Liu 2015, IEEE Trans Biomed Eng 62:522, doi:10.1109/TBME.2014.2359372",
+        "Download competition_data.zip from the home page.",
+        n_subjects=20,
+        n_recordings=23,
+        hours=1.9,
+        line_freq=None,
+        subject_rule="number of training, S-code of test files",
+        split="Training_data and TestData; the extra run is left out",
+        tasks=(replace(bpm, window_seconds=8.0, note="A treadmill: motion is stronger than pulse."),),
+        caveats="Windows overlap by six seconds. ECG only in the training files. Accelerometer is not read.",
+        checked="23 runs of 20 people; heart rates against the ECG",
+        layouts=(Layout("as published", "*_T*.mat", _troika, "real files"),),
+    ),
+    Dataset(
+        "welltory",
+        "Welltory PPG dataset",
+        ("ppg",),
+        "3 (red, green, blue)",
+        "about 30, uneven",
+        "CC0 1.0",
+        "open",
+        "https://github.com/Welltory/welltory-ppg-dataset",
+        "Neshitov et al. 2021, Sensors 21:6798, doi:10.3390/s21206798",
+        "git clone https://github.com/Welltory/welltory-ppg-dataset",
+        n_subjects=13,
+        n_recordings=21,
+        tasks=(
+            _number("heart rate", "bpm", 10.0, note="Mean of the whole recording."),
+            _number("heart rate variability", "rmssd", 60.0, note="RMSSD in ms, of the whole recording."),
+        ),
+        caveats="21 recordings of 13 people, who is who is not published; the folders are called subject_nn all the same. Red is saturated in some.",
+        checked="21 recordings, the file LICENSE (licence)",
+        layouts=(
+            Layout(
+                "as published",
+                "subject_??/PPG.csv",
+                one_per_file(describe=_welltory, channels=["R", "G", "B"]),
+                "real files",
+            ),
+        ),
+    ),
+    Dataset(
+        "ppg_arrhythmia",
+        "PPG of six rhythms (Liu et al. 2022)",
+        ("ppg",),
+        "1 (fingertip)",
+        "100",
+        "none stated; cite",
+        "open",
+        "https://github.com/zdzdliu/PPGArrhythmiaDetection",
+        "Liu et al. 2022, J Am Heart Assoc 11:e023555, doi:10.1161/JAHA.121.023555",
+        "Clone the repository of the home page; the npz form is an extract of its validation set.",
+        n_subjects=46,
+        line_freq=50,
+        subject_rule="names of the files",
+        tasks=(
+            Task("six rhythms", {c: c for c in ("SR", "PVC", "PAC", "VT", "SVT", "AF")}, "event"),
+            Task(
+                "fibrillation",
+                {"SR": "sinus", "AF": "fibrillation"},
+                "event",
+                note="Saturated: simple features reach .98.",
+            ),
+        ),
+        caveats="46 people of the validation set, 28 in the npz; each segment was scaled to 0..1 by the publisher.",
+        checked="28 people with 10,620 segments, their rhythms; no licence in the repository",
+        layouts=(Layout("npz", "ppg_arrhythmia_valid.npz", _arrhythmia_npz, "real files"),),
+    ),
+    Dataset(
+        "ppg_dalia",
+        "PPG-DaLiA",
+        ("ppg",),
+        "1 (wrist)",
+        "64",
+        "CC BY 4.0",
+        "open",
+        "https://archive.ics.uci.edu/dataset/495/ppg+dalia",
+        "Reiss et al. 2019, Sensors 19:3079, doi:10.3390/s19143079",
+        "Download and unpack the zip from the home page.",
+        n_subjects=15,
+        n_recordings=15,
+        subject_rule="Sn of the folder",
+        caveats="Heart rates are in Python pickles only, which are not opened; the watch's raw PPG is read, without labels.",
+        layouts=(Layout("as published", "S*_E4.zip", _watch), Layout("unpacked", "S*_E4/BVP.csv", _watch), _pickled),
+    ),
+    Dataset(
+        "wesad",
+        "WESAD",
+        _pair,
+        "1 (wrist)",
+        "64; ECG 700",
+        "see the archive; its authors: academic, non-commercial",
+        "open",
+        "https://archive.ics.uci.edu/dataset/465/wesad+wearable+stress+and+affect+detection",
+        "Schmidt et al. 2018, ICMI, doi:10.1145/3242969.3242985",
+        "Download and unpack the zip from the home page.",
+        n_subjects=15,
+        n_recordings=15,
+        subject_rule="Sn of the folder",
+        tasks=(
+            Task("stress", dict(baseline="baseline", stress="stress"), "event", modality="ecg"),
+            Task("affect", dict(baseline="baseline", stress="stress", amusement="amusement"), "event", modality="ecg"),
+        ),
+        caveats="The protocol's times belong to the chest belt: its ECG is labelled, the PPG of the watch is not, as watch and belt are aligned in Python pickles only, which are not opened.",
+        layouts=(
+            Layout("as published", "S*_E4_Data.zip", _watch),
+            Layout("unpacked", "S*_E4_Data/BVP.csv", _watch),
+            _pickled,
+        ),
+    ),
 )
 
 # %% ../../nbs/datasets/04_ppg.ipynb #8be339a0
@@ -203,13 +607,79 @@ def _but_ppg(row, folder):
     "A row of quality-hr-ann.csv: the record ID/ID_PPG; the first three digits are the person."
     name = row["ID"].strip()
     rate = (row.get("HR") or "").strip()
-    return dict(file=folder / name / f"{name}_PPG.hea", name=name, subject=name[:3], labels=({"1": "good", "0": "bad"}.get(row["Quality"].strip(), row["Quality"]),), facts=dict(bpm=float(rate)) if rate not in ("", "NaN") else {})
+    return dict(
+        file=folder / name / f"{name}_PPG.hea",
+        name=name,
+        subject=name[:3],
+        labels=({"1": "good", "0": "bad"}.get(row["Quality"].strip(), row["Quality"]),),
+        facts=dict(bpm=float(rate)) if rate not in ("", "NaN") else {},
+    )
+
 
 OTHERS = (
-    Dataset("but_ppg", "Brno University of Technology Smartphone PPG Database", ("ppg",), "1 or 3 colours", "30", "see its page", "open", "https://physionet.org/content/butppg/2.0.0/", "Nemcova et al. 2021, BioMed Res Int 3453007; PhysioNet, doi:10.13026/tn53-8153", "dataset('but_ppg').download(root), or the zip from the home page.", n_subjects=50, n_recordings=3888, hours=10.8, line_freq=50, subject_rule="first three digits of the ID",
-            tasks=(Task("quality", dict(bad="bad", good="good")), _number("heart rate", "bpm", 10.)), caveats="10 s each.", wfdb="butppg", also=("quality-hr-ann.csv", "subject-info.csv"), layouts=(Layout("as published", "quality-hr-ann.csv", one_per_row(_but_ppg), about="with 100001/100001_PPG.hea …"),)),
-    Dataset("capnobase", "CapnoBase IEEE TBME Respiratory Rate Benchmark", _pair, "1", "300", "see the archive", "open", "https://doi.org/10.5683/SP2/NLB8IT", "Karlen et al. 2013, IEEE Trans Biomed Eng 60:1946, doi:10.1109/TBME.2013.2246160", "Download the archive from the home page.", n_subjects=42, n_recordings=42, hours=5.6, line_freq=60, subject_rule="one recording each",
-            caveats="Breaths are annotated in _labels.csv: not read.", layouts=(Layout("as published", "????_8min_signal.csv", one_per_file(r"(?P<subject>\d{4})_8min_signal\.csv$", sfreq=300)),)),
-    Dataset("vitaldb", "VitalDB", _pair, "1", "500; 100 in some tracks", "see the archive", "open", "https://vitaldb.net/", "Lee et al. 2022, Sci Data 9:279, doi:10.1038/s41597-022-01411-5", "pip install vitaldb, then vitaldb.load_case(number, ['SNUADC/PLETH', 'SNUADC/ECG_II'], 1/100).", n_subjects=6090, n_recordings=6388, line_freq=60, subject_rule="caseid, subjectid in its table", caveats="Its .vital files need the package vitaldb: wrap what it returns in a Signal."),
+    Dataset(
+        "but_ppg",
+        "Brno University of Technology Smartphone PPG Database",
+        ("ppg",),
+        "1 or 3 colours",
+        "30",
+        "see its page",
+        "open",
+        "https://physionet.org/content/butppg/2.0.0/",
+        "Nemcova et al. 2021, BioMed Res Int 3453007; PhysioNet, doi:10.13026/tn53-8153",
+        "dataset('but_ppg').download(root), or the zip from the home page.",
+        n_subjects=50,
+        n_recordings=3888,
+        hours=10.8,
+        line_freq=50,
+        subject_rule="first three digits of the ID",
+        tasks=(Task("quality", dict(bad="bad", good="good")), _number("heart rate", "bpm", 10.0)),
+        caveats="10 s each.",
+        wfdb="butppg",
+        also=("quality-hr-ann.csv", "subject-info.csv"),
+        layouts=(
+            Layout("as published", "quality-hr-ann.csv", one_per_row(_but_ppg), about="with 100001/100001_PPG.hea …"),
+        ),
+    ),
+    Dataset(
+        "capnobase",
+        "CapnoBase IEEE TBME Respiratory Rate Benchmark",
+        _pair,
+        "1",
+        "300",
+        "see the archive",
+        "open",
+        "https://doi.org/10.5683/SP2/NLB8IT",
+        "Karlen et al. 2013, IEEE Trans Biomed Eng 60:1946, doi:10.1109/TBME.2013.2246160",
+        "Download the archive from the home page.",
+        n_subjects=42,
+        n_recordings=42,
+        hours=5.6,
+        line_freq=60,
+        subject_rule="one recording each",
+        caveats="Breaths are annotated in _labels.csv: not read.",
+        layouts=(
+            Layout(
+                "as published", "????_8min_signal.csv", one_per_file(r"(?P<subject>\d{4})_8min_signal\.csv$", sfreq=300)
+            ),
+        ),
+    ),
+    Dataset(
+        "vitaldb",
+        "VitalDB",
+        _pair,
+        "1",
+        "500; 100 in some tracks",
+        "see the archive",
+        "open",
+        "https://vitaldb.net/",
+        "Lee et al. 2022, Sci Data 9:279, doi:10.1038/s41597-022-01411-5",
+        "pip install vitaldb, then vitaldb.load_case(number, ['SNUADC/PLETH', 'SNUADC/ECG_II'], 1/100).",
+        n_subjects=6090,
+        n_recordings=6388,
+        line_freq=60,
+        subject_rule="caseid, subjectid in its table",
+        caveats="Its .vital files need the package vitaldb: wrap what it returns in a Signal.",
+    ),
 )
 DATASETS = MONITORS + BLOOD + LIFE + OTHERS

@@ -15,80 +15,110 @@ from .sweeps import ENGINES, needs
 # %% ../../nbs/experiments/02_clusters.ipynb #15e28ea1
 class Job:
     "What submitit calls on a node: a run in a process of its own, which can be stopped and go on in another job."
+
     def __call__(self, folder):
-        threads = os.environ.get('SLURM_CPUS_PER_TASK')
+        threads = os.environ.get("SLURM_CPUS_PER_TASK")
         self.process = start_run(folder, **(dict(OMP_NUM_THREADS=threads) if threads else {}))
-        while self.process.poll() is None: time.sleep(.2)         # no wait(): a signal that comes in the middle of it finds a lock held
+        # no wait(): a signal that comes in the middle of it finds a lock held
+        while self.process.poll() is None:
+            time.sleep(0.2)
         return self.process.returncode
 
-    def checkpoint(self, folder): # called when the job is about to end; submitit submits what this gives back
+    def checkpoint(self, folder):
+        "Called when the job is about to end; submitit submits what this gives back."
         os.kill(self.process.pid, signal.SIGINT)
         end = time.monotonic() + 60
-        while read_run(folder)['state'] == 'running' and time.monotonic() < end: time.sleep(.2)
+        while read_run(folder)["state"] == "running" and time.monotonic() < end:
+            time.sleep(0.2)
         from submitit.helpers import DelayedSubmission
+
         return DelayedSubmission(Job(), folder)
 
 # %% ../../nbs/experiments/02_clusters.ipynb #34505c01
-def slurm_queue() -> set|None: # ids such as 12_3; None if Slurm does not answer
+def slurm_queue() -> set | None:  # ids such as 12_3; None if Slurm does not answer
     "The jobs of this user that wait or run."
-    if shutil.which('squeue') is None: return None
-    asked = subprocess.run(['squeue', '--me', '--noheader', '--array', '--format=%i'], capture_output=True, text=True)
+    if shutil.which("squeue") is None:
+        return None
+    asked = subprocess.run(["squeue", "--me", "--noheader", "--array", "--format=%i"], capture_output=True, text=True)
     return set(asked.stdout.split()) if asked.returncode == 0 else None
 
+
 def slurm(
-    folders:list[Path],    # of runs
-    n_jobs:int=16,         # on nodes at the same time
-    cluster:str='slurm',   # 'local' tries the same without Slurm, all at once
-    every:float=5.,        # between two looks at the queue, s
-    **settings,            # submitit's: timeout_min, cpus_per_task, gpus_per_node, mem_gb, slurm_partition, slurm_account, …
-):                         # a generator of (folder, cause)
+    folders: list[Path],  # of runs
+    n_jobs: int = 16,  # on nodes at the same time
+    cluster: str = "slurm",  # 'local' tries the same without Slurm, all at once
+    every: float = 5.0,  # between two looks at the queue, s
+    **settings,  # submitit's: timeout_min, cpus_per_task, gpus_per_node, mem_gb, slurm_partition, slurm_account, …
+):  # a generator of (folder, cause)
     "An array of Slurm jobs."
-    submitit = needs('submitit', "engine 'slurm'")
-    if cluster == 'slurm' and shutil.which('sbatch') is None: raise FileNotFoundError("there is no sbatch here: call from a machine that can submit to Slurm, or use engine 'local'")
+    submitit = needs("submitit", "engine 'slurm'")
+    if cluster == "slurm" and shutil.which("sbatch") is None:
+        raise FileNotFoundError(
+            "there is no sbatch here: call from a machine that can submit to Slurm, or use engine 'local'"
+        )
     return _slurm(folders, n_jobs, cluster, every, submitit, settings)
 
+# %% ../../nbs/experiments/02_clusters.ipynb #40ab688e
 def _slurm(folders, n_jobs, cluster, every, submitit, settings):
-    known = {folder: json.loads((folder/'job.json').read_text(encoding='utf-8'))['job'] for folder in folders if (folder/'job.json').exists()}
+    known = {
+        folder: json.loads((folder / "job.json").read_text(encoding="utf-8"))["job"]
+        for folder in folders
+        if (folder / "job.json").exists()
+    }
     queue = slurm_queue() if known else set()
-    jobs = {folder: None for folder, job in known.items() if queue is None or job in queue}          # None: another call's job
+    jobs = {folder: None for folder, job in known.items() if queue is None or job in queue}  # None: another call's job
     if new := [folder for folder in folders if folder not in jobs]:
-        executor = submitit.AutoExecutor(folder=new[0].parent/'slurm', cluster=cluster, slurm_max_num_timeout=1000)   # resumed runs may time out often
-        executor.update_parameters(**dict(name='spotr', timeout_min=24*60, slurm_array_parallelism=n_jobs) | settings)
+        # resumed runs may time out often
+        executor = submitit.AutoExecutor(folder=new[0].parent / "slurm", cluster=cluster, slurm_max_num_timeout=1000)
+        executor.update_parameters(**dict(name="spotr", timeout_min=24 * 60, slurm_array_parallelism=n_jobs) | settings)
         for folder, job in zip(new, executor.map_array(Job(), map(str, new))):
             jobs[folder], known[folder] = job, job.job_id
-            write_json(folder/'job.json', dict(job=job.job_id))
-    over = lambda folder, queue: jobs[folder].done() if cluster != 'slurm' else queue is not None and known[folder] not in queue
+            write_json(folder / "job.json", dict(job=job.job_id))
+    over = lambda folder, queue: (
+        jobs[folder].done() if cluster != "slurm" else queue is not None and known[folder] not in queue
+    )
     try:
         while jobs:
-            queue = slurm_queue() if cluster == 'slurm' else None
+            queue = slurm_queue() if cluster == "slurm" else None
             for folder in [folder for folder in jobs if over(folder, queue)]:
                 del jobs[folder]
-                yield folder, f"Slurm's job {known[folder]} ended without a word of the run: see {folder.parent/'slurm'}"
+                yield (
+                    folder,
+                    f"Slurm's job {known[folder]} ended without a word of the run: see {folder.parent / 'slurm'}",
+                )
             time.sleep(every if jobs else 0)
     finally:
-        if jobs: print(f"{len(jobs)} jobs stay with Slurm; the same call waits for them again, and this ends them: scancel {' '.join(sorted({known[folder] for folder in jobs}))}")
+        if jobs:
+            print(
+                f"{len(jobs)} jobs stay with Slurm; the same call waits for them again, and this ends them: scancel {' '.join(sorted({known[folder] for folder in jobs}))}"
+            )
 
-ENGINES['slurm'] = slurm
+
+ENGINES["slurm"] = slurm
 
 # %% ../../nbs/experiments/02_clusters.ipynb #ed1ddead
 def run_here(
-    folder:str, # of a run
-) -> int:       # see `execute_run`
+    folder: str,  # of a run
+) -> int:  # see `execute_run`
     "Execute a run in a process of its own, and wait for it: what a Dask worker is asked to do."
     process = start_run(folder)
-    while process.poll() is None: time.sleep(.2)
+    while process.poll() is None:
+        time.sleep(0.2)
     return process.returncode
 
+
 def dask(
-    folders:list[Path],     # of runs
-    n_jobs:int|None=None,   # at the same time; None: one for each worker
-    scheduler:str|None=None, # its address, tcp://host:8786
-):                          # a generator of (folder, cause)
+    folders: list[Path],  # of runs
+    n_jobs: int | None = None,  # at the same time; None: one for each worker
+    scheduler: str | None = None,  # its address, tcp://host:8786
+):  # a generator of (folder, cause)
     "Tasks of a Dask scheduler."
-    distributed = needs('distributed', "engine 'dask'")
-    if not scheduler: raise ValueError("engine 'dask' needs the address of a scheduler: scheduler='tcp://host:8786', or --scheduler")
+    distributed = needs("distributed", "engine 'dask'")
+    if not scheduler:
+        raise ValueError("engine 'dask' needs the address of a scheduler: scheduler='tcp://host:8786', or --scheduler")
     return _dask(folders, n_jobs, scheduler, distributed)
 
+# %% ../../nbs/experiments/02_clusters.ipynb #88907de6
 def _dask(folders, n_jobs, scheduler, distributed):
     with distributed.Client(scheduler, set_as_default=False) as client:
         waiting, running = list(folders), {}
@@ -97,13 +127,24 @@ def _dask(folders, n_jobs, scheduler, distributed):
             while waiting or running:
                 while waiting and len(running) < (n_jobs or max(1, len(client.nthreads()))):
                     future = client.submit(run_here, str(waiting[0]), pure=False, retries=0)
-                    running[future] = waiting.pop(0); ends.add(future)
+                    running[future] = waiting.pop(0)
+                    ends.add(future)
                 future = next(ends)
-                error = future.exception() if future.status == 'error' else None
-                yield running.pop(future), f'Dask says {type(error).__name__}: {error}' if error else 'its Dask worker went away' if future.status != 'finished' else None
+                error = future.exception() if future.status == "error" else None
+                yield (
+                    running.pop(future),
+                    f"Dask says {type(error).__name__}: {error}"
+                    if error
+                    else "its Dask worker went away"
+                    if future.status != "finished"
+                    else None,
+                )
         finally:
-            for folder in running.values(): (folder/'stop').touch()
+            for folder in running.values():
+                (folder / "stop").touch()
             end = time.monotonic() + 60
-            while any(read_run(folder)['state'] == 'running' for folder in running.values()) and time.monotonic() < end: time.sleep(.2)
+            while any(read_run(folder)["state"] == "running" for folder in running.values()) and time.monotonic() < end:
+                time.sleep(0.2)
 
-ENGINES['dask'] = dask
+
+ENGINES["dask"] = dask

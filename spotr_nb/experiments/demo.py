@@ -13,128 +13,201 @@ from .sweeps import run_notebook
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-06
 def gather(
-    pretrained:dict, # pretrain.json
-    probed:dict,     # probe.json
-) -> dict:           # what results.json holds
+    pretrained: dict,  # pretrain.json
+    probed: dict,  # probe.json
+) -> dict:  # what results.json holds
     "The numbers of a demo: `reconstruction.<modality>`, `probe.<task>`."
-    named = {'SPOTR token': None, 'random initialisation': 'random_initialisation', 'handcrafted features': 'handcrafted_features'}
+    named = {
+        "SPOTR token": None,
+        "random initialisation": "random_initialisation",
+        "handcrafted features": "handcrafted_features",
+    }
     probes = {}
-    for row in probed['rows']:
-        score, floor = dict(auroc=row['auroc'], interval=[row['low'], row['high']]), named[row['embedder']]
-        task = probes.setdefault(row['task'], dict(n_train=row['n_train'], n_test=row['n_test'], how=row['how'], floors={}))
-        task.update(score) if floor is None else task['floors'].update({floor: score})
-    training = {name: pretrained[name] for name in ('size', 'n_parameters', 'steps', 'seconds', 'final_loss', 'threads')}
-    return dict(training=training, reconstruction=pretrained['evaluation']['modalities'], datasets=pretrained['evaluation']['datasets'], probe=probes)
+    for row in probed["rows"]:
+        score, floor = dict(auroc=row["auroc"], interval=[row["low"], row["high"]]), named[row["embedder"]]
+        task = probes.setdefault(
+            row["task"], dict(n_train=row["n_train"], n_test=row["n_test"], how=row["how"], floors={})
+        )
+        task.update(score) if floor is None else task["floors"].update({floor: score})
+    training = {
+        name: pretrained[name] for name in ("size", "n_parameters", "steps", "seconds", "final_loss", "threads")
+    }
+    return dict(
+        training=training,
+        reconstruction=pretrained["evaluation"]["modalities"],
+        datasets=pretrained["evaluation"]["datasets"],
+        probe=probes,
+    )
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-09
 def in_words(
-    results:dict, # from `gather`
-) -> str:         # a table for the terminal
+    results: dict,  # from `gather`
+) -> str:  # a table for the terminal
     "The results as a table of text."
-    rank = lambda of: '> all' if of['pca_rank'] is None else f"{of['pca_rank']}"
+    rank = lambda of: "> all" if of["pca_rank"] is None else f"{of['pca_rank']}"
     lines = [f"{'held-out reconstruction':26}{'error':>8}{'PCA error':>12}{'PCA rank':>10}{'windows':>10}"]
-    lines += [f"  {modality:24}{of['normalised_error']:8.3f}{of['pca_error']:12.3f}{rank(of):>10}{of['n_windows']:10}" for modality, of in results['reconstruction'].items()]
-    lines += ['  (error over variance: drawing the mean has 1; PCA: as many components as the token has numbers,', '   fitted for each dataset by itself; rank: how many components reach our error)', '']
+    lines += [
+        f"  {modality:24}{of['normalised_error']:8.3f}{of['pca_error']:12.3f}{rank(of):>10}{of['n_windows']:10}"
+        for modality, of in results["reconstruction"].items()
+    ]
+    lines += [
+        "  (error over variance: drawing the mean has 1; PCA: as many components as the token has numbers,",
+        "   fitted for each dataset by itself; rank: how many components reach our error)",
+        "",
+    ]
     lines += [f"{'linear probe':26}{'AUROC':>8}   95 % interval"]
-    for task, of in results['probe'].items():
-        for name, score in {task: of, **{'  ' + name.replace('_', ' '): floor for name, floor in of['floors'].items()}}.items():
+    for task, of in results["probe"].items():
+        for name, score in {
+            task: of,
+            **{"  " + name.replace("_", " "): floor for name, floor in of["floors"].items()},
+        }.items():
             lines.append(f"  {name:24}{score['auroc']:8.3f}   [{score['interval'][0]:.3f}, {score['interval'][1]:.3f}]")
-    return '\n'.join(lines)
+    return "\n".join(lines)
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-12
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid #8884;text-align:right}td:first-child,th:first-child{text-align:left}
 figure{margin:1.5rem 0;background:#fff;border-radius:6px}code,pre{font-size:.9em}.soft{opacity:.75}"""
 
+
 def html_table(
-    head,   # names of the columns
-    rows,   # lists of cells
+    head,  # names of the columns
+    rows,  # lists of cells
 ) -> str:
     "A table; numbers with three digits."
-    cell = lambda value: '–' if value is None else f'{value:.3f}' if isinstance(value, float) else html.escape(str(value))
-    line = lambda tag, cells: '<tr>' + ''.join(f'<{tag}>{cell(value)}</{tag}>' for value in cells) + '</tr>'
-    return '<table>' + line('th', head) + ''.join(line('td', row) for row in rows) + '</table>'
+    cell = lambda value: (
+        "–" if value is None else f"{value:.3f}" if isinstance(value, float) else html.escape(str(value))
+    )
+    line = lambda tag, cells: "<tr>" + "".join(f"<{tag}>{cell(value)}</{tag}>" for value in cells) + "</tr>"
+    return "<table>" + line("th", head) + "".join(line("td", row) for row in rows) + "</table>"
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-13
 def notebook_figures(
-    executed:str|os.PathLike, # an executed notebook
-) -> list[dict]:              # plotly figures, as JSON
+    executed: str | os.PathLike,  # an executed notebook
+) -> list[dict]:  # plotly figures, as JSON
     "The plotly figures that an executed notebook shows, in order."
-    content = json.loads(Path(executed).read_text(encoding='utf-8'))
-    outputs = (output for cell in content['cells'] for output in cell.get('outputs', ()))
-    return [output['data']['application/vnd.plotly.v1+json'] for output in outputs if 'application/vnd.plotly.v1+json' in output.get('data', {})]
+    content = json.loads(Path(executed).read_text(encoding="utf-8"))
+    outputs = (output for cell in content["cells"] for output in cell.get("outputs", ()))
+    return [
+        output["data"]["application/vnd.plotly.v1+json"]
+        for output in outputs
+        if "application/vnd.plotly.v1+json" in output.get("data", {})
+    ]
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-14
 def write_report(
-    path:str|os.PathLike, # the file to write
-    results:dict,         # from `gather`
-    figures:list,         # plotly figures, or their JSON
+    path: str | os.PathLike,  # the file to write
+    results: dict,  # from `gather`
+    figures: list,  # plotly figures, or their JSON
 ) -> None:
     "One HTML file with tables and figures that asks the network for nothing."
     import plotly.graph_objects as go, plotly.io as pio
     from plotly.offline import get_plotlyjs
-    training = results['training']
-    errors = html_table(['dataset', 'modality', 'channels', 'held-out windows', 'error', 'PCA error', 'PCA rank'],
-                        [[d['dataset'], d['modality'], d['n_channels'], d['n_windows'], d['normalised_error'], d['pca_error'], d['pca_rank']] for d in results['datasets']])
-    probes = html_table(['task', 'embedder', 'AUROC', '2.5 %', '97.5 %', 'windows tested'],
-                        [[task, name.replace('_', ' '), score['auroc'], *score['interval'], of['n_test']] for task, of in results['probe'].items() for name, score in {'SPOTR token': of, **of['floors']}.items()])
-    shown = ''.join('<figure>' + pio.to_html(go.Figure(figure, skip_invalid=True), include_plotlyjs=False, full_html=False, config=dict(displaylogo=False, responsive=True)) + '</figure>' for figure in figures)
+
+    training = results["training"]
+    errors = html_table(
+        ["dataset", "modality", "channels", "held-out windows", "error", "PCA error", "PCA rank"],
+        [
+            [
+                d["dataset"],
+                d["modality"],
+                d["n_channels"],
+                d["n_windows"],
+                d["normalised_error"],
+                d["pca_error"],
+                d["pca_rank"],
+            ]
+            for d in results["datasets"]
+        ],
+    )
+    probes = html_table(
+        ["task", "embedder", "AUROC", "2.5 %", "97.5 %", "windows tested"],
+        [
+            [task, name.replace("_", " "), score["auroc"], *score["interval"], of["n_test"]]
+            for task, of in results["probe"].items()
+            for name, score in {"SPOTR token": of, **of["floors"]}.items()
+        ],
+    )
+    shown = "".join(
+        "<figure>"
+        + pio.to_html(
+            go.Figure(figure, skip_invalid=True),
+            include_plotlyjs=False,
+            full_html=False,
+            config=dict(displaylogo=False, responsive=True),
+        )
+        + "</figure>"
+        for figure in figures
+    )
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>One token a window: a demo of SPOTR</title>
 <style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body>
 <h1>One token a window</h1>
-<p>A model of {training['n_parameters']:,} parameters ({training['size']}), pretrained for {training['steps']} steps ({training['seconds']:.0f} s, {training['threads']} threads) on the recordings that ship with spotr-nb, compresses each window into one token and draws it again from that token alone.</p>
+<p>A model of {training["n_parameters"]:,} parameters ({training["size"]}), pretrained for {training["steps"]} steps ({training["seconds"]:.0f} s, {training["threads"]} threads) on the recordings that ship with spotr-nb, compresses each window into one token and draws it again from that token alone.</p>
 <h2>Held-out windows</h2><p>The last quarter of each recording was never trained on. Error: mean squared error over the signal's variance; drawing the mean has 1. PCA error: principal components fitted on the training windows of that dataset alone, as many as the token has numbers (or all there are). PCA rank: the number of components that reach the model's error (–: all of them do not).</p>{errors}
 <h2>Linear probes</h2><p>Logistic regression on the token, everything fitted on the training part; 95 % intervals by bootstrap over the test part. One person each: these probes show that the machinery works, not how well it generalises to others.</p>{probes}
 <h2>Figures</h2><p class="soft">First held-out window of each dataset, not the best one. Drag to zoom, double-click to return.</p>{shown}</body></html>"""
-    with writing(path) as new: new.write_text(page, encoding='utf-8')
+    with writing(path) as new:
+        new.write_text(page, encoding="utf-8")
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-18
 def write_still(
-    model,                # a `SPOTR`
-    corpus,               # a `Corpus` with held-out windows
-    path:str|os.PathLike, # ends in .svg or .png
+    model,  # a `SPOTR`
+    corpus,  # a `Corpus` with held-out windows
+    path: str | os.PathLike,  # ends in .svg or .png
 ) -> None:
     "A held-out window of each modality and what its token draws."
     import numpy as np
     from spotr_nb.figures import figure_svg
+
     rows = {}
-    for shard, x, valid in corpus.windows('heldout'):
-        if shard['modality'] in rows: continue
-        drawn, recording = model.reconstruct(x[:1], valid=valid[:1]), next(r for r in corpus.recordings if r['dataset'] == shard['dataset'])
-        name = f"{shard['modality']} {recording['ch_names'][0]}".replace('ppg PPG', 'PPG')
-        rows[shard['modality']] = (x[0, 0], drawn[0, 0], valid[0, 0], name, recording['unit'])
+    for shard, x, valid in corpus.windows("heldout"):
+        if shard["modality"] in rows:
+            continue
+        drawn, recording = (
+            model.reconstruct(x[:1], valid=valid[:1]),
+            next(r for r in corpus.recordings if r["dataset"] == shard["dataset"]),
+        )
+        name = f"{shard['modality']} {recording['ch_names'][0]}".replace("ppg PPG", "PPG")
+        rows[shard["modality"]] = (x[0, 0], drawn[0, 0], valid[0, 0], name, recording["unit"])
     x, drawn, valid, names, units = zip(*rows.values())
-    figure_svg(np.stack(x), np.stack(drawn), path, corpus.cut.sfreq, list(names), valid=np.stack(valid), unit=list(units))
+    figure_svg(
+        np.stack(x), np.stack(drawn), path, corpus.cut.sfreq, list(names), valid=np.stack(valid), unit=list(units)
+    )
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-22
 def demo(
-    out:str|os.PathLike='demo', # folder for everything
-    steps:int=2000,             # of pretraining
-    seed:int=0,
-    device:str='auto',
-) -> dict:                      # what results.json holds
+    out: str | os.PathLike = "demo",  # folder for everything
+    steps: int = 2000,  # of pretraining
+    seed: int = 0,
+    device: str = "auto",
+) -> dict:  # what results.json holds
     "Pretrain `tiny` on the shipped recordings, probe it, write results.json and report.html."
     out, start = Path(out).resolve(), time.monotonic()
-    say = lambda text: print(f'\n── {text} ({time.monotonic() - start:.0f} s)', flush=True)
-    say('Pretraining on the recordings that ship')
-    run_notebook('pretrain', out/'pretrain.ipynb', corpus='samples', steps=steps, seed=seed, out=str(out), device=device)
-    say('Probing the tokens')
-    run_notebook('probe', out/'probe.ipynb', model=str(out/'model'), out=str(out), seed=seed, device=device)
-    say('Writing the report')
-    pretrained, probed = (json.loads((out/f'{name}.json').read_text(encoding='utf-8')) for name in ('pretrain', 'probe'))
+    say = lambda text: print(f"\n── {text} ({time.monotonic() - start:.0f} s)", flush=True)
+    say("Pretraining on the recordings that ship")
+    run_notebook(
+        "pretrain", out / "pretrain.ipynb", corpus="samples", steps=steps, seed=seed, out=str(out), device=device
+    )
+    say("Probing the tokens")
+    run_notebook("probe", out / "probe.ipynb", model=str(out / "model"), out=str(out), seed=seed, device=device)
+    say("Writing the report")
+    pretrained, probed = (
+        json.loads((out / f"{name}.json").read_text(encoding="utf-8")) for name in ("pretrain", "probe")
+    )
     results = gather(pretrained, probed)
-    write_json(out/'results.json', results)
+    write_json(out / "results.json", results)
     from spotr_nb import SPOTR, Corpus
-    write_still(SPOTR.from_pretrained(out/'model'), Corpus(out/'corpus'), out/'reconstruction.svg')
-    curve, errors, *windows = notebook_figures(out/'pretrain.ipynb')
-    write_report(out/'report.html', results, [*windows, errors, *notebook_figures(out/'probe.ipynb'), curve])
-    print('\n' + in_words(results))
-    say('Done')
+
+    write_still(SPOTR.from_pretrained(out / "model"), Corpus(out / "corpus"), out / "reconstruction.svg")
+    curve, errors, *windows = notebook_figures(out / "pretrain.ipynb")
+    write_report(out / "report.html", results, [*windows, errors, *notebook_figures(out / "probe.ipynb"), curve])
+    print("\n" + in_words(results))
+    say("Done")
     shown = out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out
     print(f"""
-Look at   {shown/'report.html'}      in a browser: reconstructions, errors, probes
-          {shown/'results.json'}     the same numbers for programs
-          {shown/'pretrain.ipynb'}   the executed notebook (and probe.ipynb)
-Next      from spotr_nb import SPOTR; model = SPOTR.from_pretrained('{shown/'model'}')
+Look at   {shown / "report.html"}      in a browser: reconstructions, errors, probes
+          {shown / "results.json"}     the same numbers for programs
+          {shown / "pretrain.ipynb"}   the executed notebook (and probe.ipynb)
+Next      from spotr_nb import SPOTR; model = SPOTR.from_pretrained('{shown / "model"}')
           make lab               explore reconstructions in JupyterLab""")
     return results

@@ -15,179 +15,311 @@ from ..files import write_json
 
 # %% ../../nbs/experiments/00_execution.ipynb #21a6d0fb
 def run_path(
-    name:str|os.PathLike, # `pretrain`, `probe`, or the path of a notebook of your own
+    name: str | os.PathLike,  # `pretrain`, `probe`, or the path of a notebook of your own
 ) -> Path:
     "The notebook of that name: in the installed package, in the checkout, or where the path says."
     package, asked = Path(__file__).parent, Path(name)
-    if asked.suffix == '.ipynb' and asked.is_file(): return asked
-    shipped = asked.stem if asked.suffix == '.ipynb' and asked.parent.name == 'runs' else asked.name   # `runs/pretrain.ipynb` is the shipped one wherever we are
-    places = [package/'runs', package.parent/'nbs'/'runs']
+    if asked.suffix == ".ipynb" and asked.is_file():
+        return asked
+    # `runs/pretrain.ipynb` is the shipped one wherever we are
+    shipped = asked.stem if asked.suffix == ".ipynb" and asked.parent.name == "runs" else asked.name
+    places = [package / "runs", package.parent / "nbs" / "runs"]
     for place in places:
-        if (place/f'{shipped}.ipynb').is_file(): return place/f'{shipped}.ipynb'
-    if asked.suffix == '.ipynb': raise FileNotFoundError(f"no notebook {name}")
-    there = sorted({path.stem for place in places for path in place.glob('*.ipynb')})
-    raise FileNotFoundError(f"no run called {str(name)!r}; there are {', '.join(there)}, or give the path of a notebook")
+        if (place / f"{shipped}.ipynb").is_file():
+            return place / f"{shipped}.ipynb"
+    if asked.suffix == ".ipynb":
+        raise FileNotFoundError(f"no notebook {name}")
+    there = sorted({path.stem for place in places for path in place.glob("*.ipynb")})
+    raise FileNotFoundError(
+        f"no run called {str(name)!r}; there are {', '.join(there)}, or give the path of a notebook"
+    )
 
 # %% ../../nbs/experiments/00_execution.ipynb #6a68f150
 def run_parameters(
-    name:str|os.PathLike, # as for `run_path`
-) -> dict:                # {parameter: (default, help)}
+    name: str | os.PathLike,  # as for `run_path`
+) -> dict:  # {parameter: (default, help)}
     "The parameters of a run notebook, with the comments beside them as help."
     import nbformat
     from papermill import inspect_notebook
+
     path = run_path(name)
-    tagged = sum('parameters' in cell.metadata.get('tags', ()) for cell in nbformat.read(path, 4).cells)
-    if tagged != 1: raise ValueError(f"{path} has {tagged or 'no'} cell{'s' if tagged > 1 else ''} tagged 'parameters': tag the one that sets them")
+    tagged = sum("parameters" in cell.metadata.get("tags", ()) for cell in nbformat.read(path, 4).cells)
+    if tagged != 1:
+        raise ValueError(
+            f"{path} has {tagged or 'no'} cell{'s' if tagged > 1 else ''} tagged 'parameters': tag the one that sets them"
+        )
     known = {}
     for key, found in inspect_notebook(str(path)).items():
-        try: known[key] = ast.literal_eval(found['default']), found['help'].strip()
-        except (ValueError, SyntaxError): raise ValueError(f"parameter {key} of {path} is {found['default']}: give it a plain value, such as 3, 1e-3 or 'text'") from None
+        try:
+            known[key] = ast.literal_eval(found["default"]), found["help"].strip()
+        except (ValueError, SyntaxError):
+            raise ValueError(
+                f"parameter {key} of {path} is {found['default']}: give it a plain value, such as 3, 1e-3 or 'text'"
+            ) from None
     return known
 
-def check_known(name, known, given): # raise if a parameter is not among those of the notebook
+# %% ../../nbs/experiments/00_execution.ipynb #a5ebed82
+def check_known(name, known, given):
+    "Raise if a parameter is not among those of the notebook."
     unknown = sorted(set(given) - set(known))
-    if unknown: raise ValueError(f"{run_path(name).name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    if unknown:
+        raise ValueError(f"{run_path(name).name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
 
 # %% ../../nbs/experiments/00_execution.ipynb #a4ce475d
 @contextmanager
-def on_signal(act): # in the main thread: call `act(number)` on SIGINT and SIGTERM; elsewhere: nothing
-    if threading.current_thread() is not threading.main_thread(): yield; return
-    before = {number: signal.signal(number, lambda number, frame: act(number)) for number in (signal.SIGINT, signal.SIGTERM)}
-    try: yield
+def on_signal(act):
+    "In the main thread: call `act(number)` on SIGINT and SIGTERM; elsewhere: nothing."
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, lambda number, frame: act(number)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
     finally:
-        for number, handler in before.items(): signal.signal(number, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-def _patience(number): return 10 if number == signal.SIGTERM else 0   # seconds until a signal is passed on
+
+def _patience(number):
+    return 10 if number == signal.SIGTERM else 0  # seconds until a signal is passed on
 
 # %% ../../nbs/experiments/00_execution.ipynb #6a4a8c0e
-def _execute(path, executed, parameters, verbose=True, stop=lambda: False): # papermill in a thread; KeyboardInterrupt after a signal, or once `stop()` is true
+def _execute(path, executed, parameters, verbose=True, stop=lambda: False):
+    "Papermill in a thread; KeyboardInterrupt after a signal, or once `stop()` is true."
     import papermill
     from jupyter_client import AsyncKernelManager
     from jupyter_core.utils import run_sync
-    kernels, asked, errors, busy = [], [], [], []        # `busy`: when the cell that runs was started; an idle kernel would not hear an interrupt
+
+    # `busy`: when the cell that runs was started; an idle kernel would not hear an interrupt
+    kernels, asked, errors, busy = [], [], [], []
+
     class Kernel(AsyncKernelManager):
-        def __init__(self, **settings): super().__init__(**settings); kernels.append(self)
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            kernels.append(self)
+
     def before(**cell):
-        if asked: raise RuntimeError('interrupted')
+        if asked:
+            raise RuntimeError("interrupted")
         busy.append(time.monotonic())
+
     def work():
         stream = dict(stdout_file=sys.stdout, stderr_file=sys.stderr) if verbose else {}
-        try: papermill.execute_notebook(str(path), str(executed), parameters=parameters, kernel_name='python3', progress_bar=False, extra_arguments=['--log-level=CRITICAL'],
-                                        kernel_manager_class=Kernel, on_cell_execute=before, on_cell_executed=lambda **cell: busy.clear(), **stream)
-        except BaseException as error: errors.append(error)
+        try:
+            papermill.execute_notebook(
+                str(path),
+                str(executed),
+                parameters=parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                extra_arguments=["--log-level=CRITICAL"],
+                kernel_manager_class=Kernel,
+                on_cell_execute=before,
+                on_cell_executed=lambda **cell: busy.clear(),
+                **stream,
+            )
+        except BaseException as error:
+            errors.append(error)
+
     thread, sent = threading.Thread(target=work, daemon=True), []
     thread.start()
     with on_signal(lambda number: asked.append((time.monotonic() + _patience(number), number))):
         while thread.is_alive():
-            thread.join(.1)
-            if not asked and stop(): asked.append((time.monotonic(), signal.SIGINT))
-            kind = signal.SIGKILL if len(asked) > 1 else signal.SIGINT if asked and busy and time.monotonic() > max(asked[0][0], busy[-1] + .3) else None
-            if kind and kernels and kind not in sent: sent.append(kind); run_sync(kernels[0].signal_kernel)(kind)
-    if asked: raise KeyboardInterrupt('interrupted: the same parameters again go on from what was saved')
-    if errors and type(errors[0]).__name__ == 'DeadKernelError': raise ChildProcessError(f'the kernel of {Path(path).name} died: out of memory, killed, or a crash in a library')
-    if errors: raise errors[0]
+            thread.join(0.1)
+            if not asked and stop():
+                asked.append((time.monotonic(), signal.SIGINT))
+            kind = (
+                signal.SIGKILL
+                if len(asked) > 1
+                else signal.SIGINT
+                if asked and busy and time.monotonic() > max(asked[0][0], busy[-1] + 0.3)
+                else None
+            )
+            if kind and kernels and kind not in sent:
+                sent.append(kind)
+                run_sync(kernels[0].signal_kernel)(kind)
+    if asked:
+        raise KeyboardInterrupt("interrupted: the same parameters again go on from what was saved")
+    if errors and type(errors[0]).__name__ == "DeadKernelError":
+        raise ChildProcessError(f"the kernel of {Path(path).name} died: out of memory, killed, or a crash in a library")
+    if errors:
+        raise errors[0]
 
 # %% ../../nbs/experiments/00_execution.ipynb #1443857a
 def run_notebook(
-    name:str|os.PathLike,    # as for `run_path`
-    executed:str|os.PathLike, # where the executed notebook goes: a path, or an address that papermill knows (`s3://…`)
-    verbose:bool=True,       # show the notebook's output while it runs
-    **parameters,            # as the notebook names them
-) -> Path|str:               # `executed`
+    name: str | os.PathLike,  # as for `run_path`
+    executed: str
+    | os.PathLike,  # where the executed notebook goes: a path, or an address that papermill knows (`s3://…`)
+    verbose: bool = True,  # show the notebook's output while it runs
+    **parameters,  # as the notebook names them
+) -> Path | str:  # `executed`
     "Execute a run notebook; unknown parameters are an error, and so is a cell that fails."
     check_known(name, run_parameters(name), parameters)
-    if '://' not in str(executed): executed = Path(executed); executed.parent.mkdir(parents=True, exist_ok=True)
+    if "://" not in str(executed):
+        executed = Path(executed)
+        executed.parent.mkdir(parents=True, exist_ok=True)
     _execute(run_path(name), executed, parameters, verbose)
     return executed
 
 # %% ../../nbs/experiments/00_execution.ipynb #ac833727
-APART = ('out', 'resume')   # these say where and how, not what: no part of a run's identity
+APART = ("out", "resume")  # these say where and how, not what: no part of a run's identity
+
 
 def run_id(
-    name:str|os.PathLike, # as for `run_path`
-    parameters:dict,      # all of them
-) -> str:                 # 12 hexadecimal digits
+    name: str | os.PathLike,  # as for `run_path`
+    parameters: dict,  # all of them
+) -> str:  # 12 hexadecimal digits
     "The name of a run's folder: a hash of the notebook's name and its parameters, wherever it runs."
-    content = dict(notebook=run_path(name).stem, parameters={key: value for key, value in parameters.items() if key not in APART})
+    content = dict(
+        notebook=run_path(name).stem, parameters={key: value for key, value in parameters.items() if key not in APART}
+    )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
+
 def code_id(
-    path:Path, # of a notebook
-) -> str:      # 12 hexadecimal digits
+    path: Path,  # of a notebook
+) -> str:  # 12 hexadecimal digits
     "A hash of a notebook's code; prose and outputs do not count."
-    cells = json.loads(Path(path).read_text(encoding='utf-8'))['cells']
-    return hashlib.sha256('\n'.join(''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code').encode()).hexdigest()[:12]
+    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    return hashlib.sha256(
+        "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code").encode()
+    ).hexdigest()[:12]
 
 # %% ../../nbs/experiments/00_execution.ipynb #a315410f
 def read_run(
-    folder:str|os.PathLike, # of a run
+    folder: str | os.PathLike,  # of a run
 ) -> dict:
     "What run.json says, with `state` as it really is: waiting, running, finished, failed or interrupted."
     run = _stored(folder)
-    if run['state'] != 'running': return run
-    with _lock(folder) as free: return run | dict(state='interrupted', error='its process is gone: killed, out of memory, or its machine went down') if free else run
+    if run["state"] != "running":
+        return run
+    with _lock(folder) as free:
+        return (
+            run
+            | dict(state="interrupted", error="its process is gone: killed, out of memory, or its machine went down")
+            if free
+            else run
+        )
 
-def _stored(folder): # what run.json says, to the letter
-    path = Path(folder)/'run.json'
-    try: return json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error: raise ValueError(f"{path} is damaged ({error}): delete it, and the same sweep begins this run again") from None
 
+def _stored(folder):
+    "What run.json says, to the letter."
+    path = Path(folder) / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it, and the same sweep begins this run again") from None
+
+# %% ../../nbs/experiments/00_execution.ipynb #d3d0aa46
 @contextmanager
-def _lock(folder): # whether the folder was free; held until the end of the block
+def _lock(folder):
+    "Whether the folder was free; held until the end of the block."
     from filelock import FileLock, Timeout
-    lock = FileLock(Path(folder)/'run.lock')
-    try: lock.acquire(timeout=0)
-    except Timeout: yield False; return
-    try: yield True
-    finally: lock.release()
 
-def record(folder, **changes): # change what run.json says
-    write_json(Path(folder)/'run.json', _stored(folder) | changes)
+    lock = FileLock(Path(folder) / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def record(folder, **changes):
+    "Change what run.json says."
+    write_json(Path(folder) / "run.json", _stored(folder) | changes)
 
 # %% ../../nbs/experiments/00_execution.ipynb #c0c64755
 def prepare_run(
-    name:str|os.PathLike,  # as for `run_path`
-    parameters:dict,       # all of them, see `plan`
-    out:str|os.PathLike,   # the sweep's folder
-    notebooks:str|None=None, # where executed notebooks go instead of the runs' folders: an address such as `s3://bucket/prefix`
-) -> Path:                 # the run's folder
+    name: str | os.PathLike,  # as for `run_path`
+    parameters: dict,  # all of them, see `plan`
+    out: str | os.PathLike,  # the sweep's folder
+    notebooks: str
+    | None = None,  # where executed notebooks go instead of the runs' folders: an address such as `s3://bucket/prefix`
+) -> Path:  # the run's folder
     "Make a run's folder with its run.json, or bring the one that is there up to date."
-    path, folder = run_path(name).resolve(), Path(out).resolve()/run_id(name, parameters)
+    path, folder = run_path(name).resolve(), Path(out).resolve() / run_id(name, parameters)
     folder.mkdir(parents=True, exist_ok=True)
-    executed = f"{notebooks.rstrip('/')}/{folder.name}/{path.name}" if notebooks else str(folder/path.name)
+    executed = f"{notebooks.rstrip('/')}/{folder.name}/{path.name}" if notebooks else str(folder / path.name)
     with _lock(folder) as free:
-        if not free: return folder                                      # it runs at this moment: leave it alone
-        found = _stored(folder) if (folder/'run.json').exists() else dict(state='waiting', error=None, attempts=0, seconds=0., code=None, created=_now())
-        write_json(folder/'run.json', found | dict(notebook=str(path), executed=executed, cwd=os.getcwd(), parameters={key: value for key, value in parameters.items() if key != 'out'}))
+        if not free:
+            return folder  # it runs at this moment: leave it alone
+        found = (
+            _stored(folder)
+            if (folder / "run.json").exists()
+            else dict(state="waiting", error=None, attempts=0, seconds=0.0, code=None, created=_now())
+        )
+        write_json(
+            folder / "run.json",
+            found
+            | dict(
+                notebook=str(path),
+                executed=executed,
+                cwd=os.getcwd(),
+                parameters={key: value for key, value in parameters.items() if key != "out"},
+            ),
+        )
     return folder
 
-def _now(): return datetime.now(timezone.utc).isoformat(timespec='milliseconds')
+# %% ../../nbs/experiments/00_execution.ipynb #93befe5e
+def _now():
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 # %% ../../nbs/experiments/00_execution.ipynb #a8462cad
-def _in_a_line(error): # what went wrong, without the colours of a traceback
-    text = f'{error.ename}: {error.evalue}' if type(error).__name__ == 'PapermillExecutionError' else f'{type(error).__name__}: {error}'
-    return ' '.join(re.sub(r'\x1b\[[0-9;]*m', '', text).split()).rstrip(': ')[:500]
+def _in_a_line(error):
+    "What went wrong, without the colours of a traceback."
+    text = (
+        f"{error.ename}: {error.evalue}"
+        if type(error).__name__ == "PapermillExecutionError"
+        else f"{type(error).__name__}: {error}"
+    )
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split()).rstrip(": ")[:500]
 
+# %% ../../nbs/experiments/00_execution.ipynb #bae54636
 def execute_run(
-    folder:str|os.PathLike, # of a run, see `prepare_run`
-) -> int:                   # 0 finished, 1 failed, 130 interrupted, 3 running in another process
+    folder: str | os.PathLike,  # of a run, see `prepare_run`
+) -> int:  # 0 finished, 1 failed, 130 interrupted, 3 running in another process
     "Execute a run, here and now, and record how it went; it stops when asked to, and when the process that started it is gone."
     folder, parent, start = Path(folder), os.getppid(), time.monotonic()
     with _lock(folder) as free:
-        if not free: return 3
-        run = read_run(folder); parameters = dict(run['parameters'])
-        record(folder, state='running', error=None, started=_now(), attempts=run['attempts'] + 1, host=platform.node(), pid=os.getpid())
+        if not free:
+            return 3
+        run = read_run(folder)
+        parameters = dict(run["parameters"])
+        record(
+            folder,
+            state="running",
+            error=None,
+            started=_now(),
+            attempts=run["attempts"] + 1,
+            host=platform.node(),
+            pid=os.getpid(),
+        )
         try:
-            known = run_parameters(run['notebook'])
-            check_known(run['notebook'], known, parameters)
-            if 'out' in known: parameters['out'] = str(folder)
-            record(folder, code=code_id(run['notebook']))
-            _execute(run['notebook'], run['executed'], parameters, stop=lambda: os.getppid() != parent or (folder/'stop').exists())
-            state, error, status = 'finished', None, 0
-        except KeyboardInterrupt: state, error, status = 'interrupted', 'stopped on request', 130
-        except Exception as problem: state, error, status = 'failed', _in_a_line(problem), 1
-        record(folder, state=state, error=error, seconds=run['seconds'] + time.monotonic() - start)
-    if error: print(error, file=sys.stderr)
+            known = run_parameters(run["notebook"])
+            check_known(run["notebook"], known, parameters)
+            if "out" in known:
+                parameters["out"] = str(folder)
+            record(folder, code=code_id(run["notebook"]))
+            _execute(
+                run["notebook"],
+                run["executed"],
+                parameters,
+                stop=lambda: os.getppid() != parent or (folder / "stop").exists(),
+            )
+            state, error, status = "finished", None, 0
+        except KeyboardInterrupt:
+            state, error, status = "interrupted", "stopped on request", 130
+        except Exception as problem:
+            state, error, status = "failed", _in_a_line(problem), 1
+        record(folder, state=state, error=error, seconds=run["seconds"] + time.monotonic() - start)
+    if error:
+        print(error, file=sys.stderr)
     return status
 
 # %% ../../nbs/experiments/00_execution.ipynb #6b49457e
@@ -197,24 +329,41 @@ for name in 'SIGUSR1', 'SIGUSR2': signal.signal(getattr(signal, name), signal.SI
 from spotr_nb.experiments.execution import execute_run
 sys.exit(execute_run(sys.argv[1]))"""
 
+
 def start_run(
-    folder:str|os.PathLike, # of a run
-    **environment:str,      # variables to set
+    folder: str | os.PathLike,  # of a run
+    **environment: str,  # variables to set
 ) -> subprocess.Popen:
     "Start a run in a process of its own; what it prints goes to log.txt."
-    folder, cwd = Path(folder), _stored(folder)['cwd']
-    with open(folder/'log.txt', 'a', encoding='utf-8') as log:
-        return subprocess.Popen([sys.executable, '-c', _RUN, str(folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd, env=os.environ | environment, start_new_session=True)
+    folder, cwd = Path(folder), _stored(folder)["cwd"]
+    with open(folder / "log.txt", "a", encoding="utf-8") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", _RUN, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=cwd,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
 
+# %% ../../nbs/experiments/00_execution.ipynb #c6b79ca6
 def stop_runs(
-    processes:list[subprocess.Popen], # from `start_run`
-    patience:float=60.,               # how long they may take to save and end, s
+    processes: list[subprocess.Popen],  # from `start_run`
+    patience: float = 60.0,  # how long they may take to save and end, s
 ) -> None:
     "Ask runs to stop after their step, and wait for them; another interrupt, or the end of patience, kills them."
-    if processes: print(f"stopping {len(processes)} run{'s' if len(processes) > 1 else ''} after the step they are in; interrupt again to kill", file=sys.stderr)
+    if processes:
+        print(
+            f"stopping {len(processes)} run{'s' if len(processes) > 1 else ''} after the step they are in; interrupt again to kill",
+            file=sys.stderr,
+        )
     deadline = time.monotonic() + patience
-    for process in processes: process.send_signal(signal.SIGINT)
+    for process in processes:
+        process.send_signal(signal.SIGINT)
     try:
-        for process in processes: process.wait(max(0, deadline - time.monotonic()))
+        for process in processes:
+            process.wait(max(0, deadline - time.monotonic()))
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        for process in processes: process.kill()
+        for process in processes:
+            process.kill()

@@ -10,57 +10,104 @@ __all__ = ['ENGINES', 'typed', 'value_list', 'check_axes', 'plan', 'local', 'nee
 import ast, itertools, json, os, signal, time
 from contextlib import closing
 from pathlib import Path
-from .execution import check_known, code_id, on_signal, prepare_run, read_run, record, run_id, run_notebook, run_parameters, run_path, start_run, stop_runs
+from spotr_nb.experiments.execution import (
+    check_known,
+    code_id,
+    on_signal,
+    prepare_run,
+    read_run,
+    record,
+    run_id,
+    run_notebook,
+    run_parameters,
+    run_path,
+    start_run,
+    stop_runs,
+)
 from ..files import writing
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #98319672
 def typed(
-    value,    # text, or a value
+    value,  # text, or a value
     default,  # the notebook's
-    name:str, # of the parameter, for the error
-):            # a value that JSON can hold, of the default's type; None stays None
+    name: str,  # of the parameter, for the error
+):  # a value that JSON can hold, of the default's type; None stays None
     "A value as the notebook's default has it."
-    if hasattr(value, 'item'): value = value.item()                  # numpy's
-    if isinstance(value, os.PathLike): value = os.fspath(value)
-    kind, wrong = type(default), ValueError(f"{name} is {default!r} by default and takes {type(default).__name__}, found {value!r}")
+    if hasattr(value, "item"):
+        value = value.item()  # numpy's
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    kind, wrong = (
+        type(default),
+        ValueError(f"{name} is {default!r} by default and takes {type(default).__name__}, found {value!r}"),
+    )
     if isinstance(value, str) and not isinstance(default, str):
-        try: value = dict(true=True, false=False, none=None).get(value.lower(), value) if value.lower() in ('true', 'false', 'none') else ast.literal_eval(value)
+        try:
+            value = (
+                dict(true=True, false=False, none=None).get(value.lower(), value)
+                if value.lower() in ("true", "false", "none")
+                else ast.literal_eval(value)
+            )
         except (ValueError, SyntaxError):
-            if default is not None: raise wrong from None
-    if kind is float and type(value) is int: value = float(value)
-    if kind is int and type(value) is float and value.is_integer(): value = int(value)   # 1e3 steps
-    if kind in (list, tuple) and type(value) in (list, tuple): value = kind(value)
-    if None not in (value, default) and type(value) is not kind: raise wrong
-    try: json.dumps(value, allow_nan=False)
-    except (ValueError, TypeError): raise wrong from None
+            if default is not None:
+                raise wrong from None
+    if kind is float and type(value) is int:
+        value = float(value)
+    if kind is int and type(value) is float and value.is_integer():
+        value = int(value)  # 1e3 steps
+    if kind in (list, tuple) and type(value) in (list, tuple):
+        value = kind(value)
+    if None not in (value, default) and type(value) is not kind:
+        raise wrong
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError):
+        raise wrong from None
     return value
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #a358fbda
-def value_list(name, values, default): # the values of one parameter: text with commas, or a list
-    if isinstance(values, str): values = ast.literal_eval(f'[{values}]') if isinstance(default, (list, tuple, dict)) else values.split(',')
-    values = [typed(value.strip() if isinstance(value, str) else value, default, name) for value in ([values] if isinstance(values, (int, float)) or values is None else values)]
-    if not values: raise ValueError(f"{name} has no values")
+def value_list(name, values, default):
+    "The values of one parameter: text with commas, or a list."
+    if isinstance(values, str):
+        values = ast.literal_eval(f"[{values}]") if isinstance(default, (list, tuple, dict)) else values.split(",")
+    values = [
+        typed(value.strip() if isinstance(value, str) else value, default, name)
+        for value in ([values] if isinstance(values, (int, float)) or values is None else values)
+    ]
+    if not values:
+        raise ValueError(f"{name} has no values")
     return values
 
-def check_axes(axes, fixed): # raise if a parameter is said twice, or is not the user's to choose
-    if 'out' in (*axes, *fixed): raise ValueError("out is no parameter of a sweep: every run gets a folder of its own inside the sweep's `out`")
+
+def check_axes(axes, fixed):
+    "Raise if a parameter is said twice, or is not the user's to choose."
+    if "out" in (*axes, *fixed):
+        raise ValueError("out is no parameter of a sweep: every run gets a folder of its own inside the sweep's `out`")
     for key in axes:
-        if key == 'resume' or key in fixed: raise ValueError(f"{key} cannot be swept" + (f": it is {fixed[key]!r} in every run" if key in fixed else ''))
+        if key == "resume" or key in fixed:
+            raise ValueError(
+                f"{key} cannot be swept" + (f": it is {fixed[key]!r} in every run" if key in fixed else "")
+            )
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #a0c646df
 def plan(
-    name:str|os.PathLike,           # as for `run_path`
-    grid:dict|list[dict]|None=None, # {parameter: values}, a list or text with commas; or a list of such grids
-    seeds:int|list[int]|None=None,  # so many seeds, from 0; or the seeds
-    parameters:dict|None=None,      # {parameter: value}, the same in every run
-) -> list[dict]:                    # all parameters of each run
+    name: str | os.PathLike,  # as for `run_path`
+    grid: dict | list[dict] | None = None,  # {parameter: values}, a list or text with commas; or a list of such grids
+    seeds: int | list[int] | None = None,  # so many seeds, from 0; or the seeds
+    parameters: dict | None = None,  # {parameter: value}, the same in every run
+) -> list[dict]:  # all parameters of each run
     "Every combination of a grid, each with every seed; what the notebook does not know is refused."
     known, fixed, runs = run_parameters(name), dict(parameters or {}), {}
     for axes in grid if isinstance(grid, list) else [grid or {}]:
-        if seeds is not None and 'seed' in axes: raise ValueError("seed is in the grid already: leave seeds out")
-        if seeds is not None: axes = axes | dict(seed=range(seeds) if isinstance(seeds, int) else seeds)
-        check_known(name, known, [*axes, *fixed]); check_axes(axes, fixed)
-        same = {key: default for key, (default, _) in known.items()} | {key: typed(value, known[key][0], key) for key, value in fixed.items()}
+        if seeds is not None and "seed" in axes:
+            raise ValueError("seed is in the grid already: leave seeds out")
+        if seeds is not None:
+            axes = axes | dict(seed=range(seeds) if isinstance(seeds, int) else seeds)
+        check_known(name, known, [*axes, *fixed])
+        check_axes(axes, fixed)
+        same = {key: default for key, (default, _) in known.items()} | {
+            key: typed(value, known[key][0], key) for key, value in fixed.items()
+        }
         for chosen in itertools.product(*(value_list(key, axes[key], known[key][0]) for key in axes)):
             run = same | dict(zip(axes, chosen))
             runs.setdefault(run_id(name, run), run)
@@ -68,160 +115,275 @@ def plan(
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #b26f5d1f
 def local(
-    folders:list[Path], # of runs
-    n_jobs:int=1,       # at the same time
-):                      # yields (folder, cause)
+    folders: list[Path],  # of runs
+    n_jobs: int = 1,  # at the same time
+):  # yields (folder, cause)
     "Processes on this machine."
-    if n_jobs < 1: raise ValueError(f"n_jobs must be at least 1, found {n_jobs}")
+    if n_jobs < 1:
+        raise ValueError(f"n_jobs must be at least 1, found {n_jobs}")
     return _local(folders, n_jobs)
 
+# %% ../../nbs/experiments/01_sweeps.ipynb #dfed143c
 def _local(folders, n_jobs):
-    waiting, running, free = list(folders), {}, list(range(n_jobs))      # running: {process: (folder, slot)}
-    gpus = os.environ['CUDA_VISIBLE_DEVICES'].split(',') if os.environ.get('CUDA_VISIBLE_DEVICES') else [str(k) for k, _ in enumerate(Path('/dev').glob('nvidia[0-9]*'))]
-    shared = {} if n_jobs == 1 or 'OMP_NUM_THREADS' in os.environ else dict(OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1)//n_jobs)))
+    waiting, running, free = list(folders), {}, list(range(n_jobs))  # running: {process: (folder, slot)}
+    gpus = (
+        os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+        if os.environ.get("CUDA_VISIBLE_DEVICES")
+        else [str(k) for k, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    )
+    shared = (
+        {}
+        if n_jobs == 1 or "OMP_NUM_THREADS" in os.environ
+        else dict(OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1) // n_jobs)))
+    )
     try:
         while waiting or running:
             while waiting and free:
                 slot, folder = free.pop(0), waiting.pop(0)
-                running[start_run(folder, **shared, **(dict(CUDA_VISIBLE_DEVICES=gpus[slot % len(gpus)]) if len(gpus) > 1 else {}))] = folder, slot
+                running[
+                    start_run(
+                        folder, **shared, **(dict(CUDA_VISIBLE_DEVICES=gpus[slot % len(gpus)]) if len(gpus) > 1 else {})
+                    )
+                ] = folder, slot
             for process in [process for process in running if process.poll() is not None]:
-                folder, slot = running.pop(process); free.append(slot)
-                yield folder, f'ended by {signal.Signals(-process.returncode).name}' if process.returncode < 0 else None
-            time.sleep(.1)
-    finally: stop_runs(list(running))
+                folder, slot = running.pop(process)
+                free.append(slot)
+                yield folder, f"ended by {signal.Signals(-process.returncode).name}" if process.returncode < 0 else None
+            time.sleep(0.1)
+    finally:
+        stop_runs(list(running))
+
 
 ENGINES = dict(local=local)
 
-def _engine(engine): # a name, or a generator function
-    if callable(engine): return engine
-    if engine in ('slurm', 'dask'): import spotr_nb.experiments.clusters   # adds itself to ENGINES
-    if engine not in ENGINES: raise ValueError(f"no engine called {engine!r}; there are local, slurm and dask")
+# %% ../../nbs/experiments/01_sweeps.ipynb #22dc75b3
+def _engine(engine):
+    "A name, or a generator function."
+    if callable(engine):
+        return engine
+    if engine in ("slurm", "dask"):
+        import spotr_nb.experiments.clusters  # adds itself to ENGINES
+    if engine not in ENGINES:
+        raise ValueError(f"no engine called {engine!r}; there are local, slurm and dask")
     return ENGINES[engine]
 
+
 def needs(
-    module:str, # a module that does not come with the package
-    what:str,   # what asks for it
-):              # the module
+    module: str,  # a module that does not come with the package
+    what: str,  # what asks for it
+):  # the module
     "A module of the extra `sweeps`, or an error that says how to get it."
     from importlib import import_module
-    try: return import_module(module)
-    except ImportError as error: raise ImportError(f"{what} needs {error.name or module}, which is not installed: pip install 'spotr-nb[sweeps]'") from None
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs {error.name or module}, which is not installed: pip install 'spotr-nb[sweeps]'"
+        ) from None
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #7623ff0f
 def scalars(
-    content,       # anything from JSON
-    name:str='',   # of `content`
-) -> dict:         # {path: number, text, truth value or None}
+    content,  # anything from JSON
+    name: str = "",  # of `content`
+) -> dict:  # {path: number, text, truth value or None}
     "The single values in nested dictionaries and lists of dictionaries."
-    if isinstance(content, dict): items = content.items()
-    elif isinstance(content, list): items = ((k, item) for k, item in enumerate(content) if isinstance(item, dict))
-    else: return {name: content}
-    return {path: value for key, item in items for path, value in scalars(item, f'{name}.{key}' if name else str(key)).items()}
+    if isinstance(content, dict):
+        items = content.items()
+    elif isinstance(content, list):
+        items = ((k, item) for k, item in enumerate(content) if isinstance(item, dict))
+    else:
+        return {name: content}
+    return {
+        path: value
+        for key, item in items
+        for path, value in scalars(item, f"{name}.{key}" if name else str(key)).items()
+    }
 
+# %% ../../nbs/experiments/01_sweeps.ipynb #4c1bd29a
 def run_result(
-    folder:str|os.PathLike, # of a run
-) -> dict:                  # see `scalars`; empty if the notebook leaves no such file
+    folder: str | os.PathLike,  # of a run
+) -> dict:  # see `scalars`; empty if the notebook leaves no such file
     "The single values of a run's result."
-    path = Path(folder)/f"{Path(read_run(folder)['notebook']).stem}.json"
-    if not path.exists(): return {}
-    try: return scalars(json.loads(path.read_text(encoding='utf-8')))
-    except ValueError as error: raise ValueError(f"{path} is no JSON ({error}): its notebook wrote a broken result") from None
+    path = Path(folder) / f"{Path(read_run(folder)['notebook']).stem}.json"
+    if not path.exists():
+        return {}
+    try:
+        return scalars(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}): its notebook wrote a broken result") from None
 
-def _row(folder): # a run's line in the table
+# %% ../../nbs/experiments/01_sweeps.ipynb #5fd71002
+def _row(folder):
+    "A run's line in the table."
     run = read_run(folder)
-    row = dict(run=Path(folder).name, notebook=Path(run['notebook']).stem, **{key: run.get(key) for key in ('state', 'error', 'seconds', 'attempts', 'created', 'started', 'code')})
-    row |= {f'parameter.{key}' if key in row else key: value if isinstance(value, (str, int, float)) or value is None else json.dumps(value) for key, value in run['parameters'].items()}
-    try: return row | ({f'result.{key}': value for key, value in run_result(folder).items()} if run['state'] == 'finished' else {})
-    except ValueError as error: return row | dict(error=str(error))   # the others' results are still to be seen
+    row = dict(
+        run=Path(folder).name,
+        notebook=Path(run["notebook"]).stem,
+        **{key: run.get(key) for key in ("state", "error", "seconds", "attempts", "created", "started", "code")},
+    )
+    row |= {
+        f"parameter.{key}" if key in row else key: value
+        if isinstance(value, (str, int, float)) or value is None
+        else json.dumps(value)
+        for key, value in run["parameters"].items()
+    }
+    try:
+        return row | (
+            {f"result.{key}": value for key, value in run_result(folder).items()} if run["state"] == "finished" else {}
+        )
+    except ValueError as error:
+        return row | dict(error=str(error))  # the others' results are still to be seen
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #c679fff9
 def sweep_table(
-    out:str|os.PathLike, # the sweep's folder
-    write:bool=True,     # write it to table.parquet in `out`
-):                       # a pandas DataFrame
+    out: str | os.PathLike,  # the sweep's folder
+    write: bool = True,  # write it to table.parquet in `out`
+):  # a pandas DataFrame
     "A line for each run: its state, error and time, its parameters, and as `result.…` what it found."
     import pandas as pd
-    folders = [path.parent for path in Path(out).glob('*/run.json')]
-    if not folders: raise FileNotFoundError(f"no runs in {out}: a sweep's folder has a folder for each run, with a run.json in it")
-    table = pd.DataFrame([_row(folder) for folder in folders]).sort_values(['created', 'run'], ignore_index=True)
-    for column in table:                                                # Parquet: one type a column
-        if len({type(value) for value in table[column].dropna()} - {int, float}) > 1 or pd.api.types.infer_dtype(table[column], skipna=True).startswith('mixed'): table[column] = table[column].map(str, na_action='ignore')
+
+    folders = [path.parent for path in Path(out).glob("*/run.json")]
+    if not folders:
+        raise FileNotFoundError(f"no runs in {out}: a sweep's folder has a folder for each run, with a run.json in it")
+    table = pd.DataFrame([_row(folder) for folder in folders]).sort_values(["created", "run"], ignore_index=True)
+    for column in table:  # Parquet: one type a column
+        if len({type(value) for value in table[column].dropna()} - {int, float}) > 1 or pd.api.types.infer_dtype(
+            table[column], skipna=True
+        ).startswith("mixed"):
+            table[column] = table[column].map(str, na_action="ignore")
     if write:
-        needs('pyarrow', 'a table in Parquet')
-        with writing(Path(out)/'table.parquet') as new: table.to_parquet(new, index=False)
+        needs("pyarrow", "a table in Parquet")
+        with writing(Path(out) / "table.parquet") as new:
+            table.to_parquet(new, index=False)
     return table
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #3e095991
 def run_all(
-    folders:list[Path],         # of runs
-    engine='local',             # local, slurm, dask, or an engine of one's own
-    retry_failed:bool=False,    # execute failed ones again
-    retry_changed:bool=False,   # execute finished ones again whose notebook has other code now
-    progress:bool|str=True,     # see `progress_bar`
-    **settings,                 # of the engine: `n_jobs` and others
+    folders: list[Path],  # of runs
+    engine="local",  # local, slurm, dask, or an engine of one's own
+    retry_failed: bool = False,  # execute failed ones again
+    retry_changed: bool = False,  # execute finished ones again whose notebook has other code now
+    progress: bool | str = True,  # see `progress_bar`
+    **settings,  # of the engine: `n_jobs` and others
 ) -> None:
     "Bring runs to their end: finished ones are left alone, interrupted ones go on."
     from spotr_nb.corpus.corpus import progress_bar
+
     runs = {folder: read_run(folder) for folder in folders}
-    changed = [folder for folder, run in runs.items() if run['state'] == 'finished' and run['code'] != code_id(run['notebook'])]
-    left_alone = [folder for folder, run in runs.items() if run['state'] == 'finished' and not (retry_changed and folder in changed) or run['state'] == 'failed' and not retry_failed]
+    changed = [
+        folder for folder, run in runs.items() if run["state"] == "finished" and run["code"] != code_id(run["notebook"])
+    ]
+    left_alone = [
+        folder
+        for folder, run in runs.items()
+        if run["state"] == "finished"
+        and not (retry_changed and folder in changed)
+        or run["state"] == "failed"
+        and not retry_failed
+    ]
     todo, engine = [folder for folder in folders if folder not in left_alone], _engine(engine)
-    try: ends = engine(todo, **settings)
-    except TypeError as error: raise ValueError(f"{error}; the notebook's own parameters go into grid and parameters") from None
-    if changed and not retry_changed: print(f"{len(changed)} finished with other code than the notebook has now; retry_changed executes them again: {' '.join(folder.name for folder in changed)}")
-    for folder in set(todo) & set(changed): record(folder, state='waiting')
-    for folder in todo: (folder/'stop').unlink(missing_ok=True)
-    with on_signal(_interrupt), closing(ends), closing(progress_bar(progress, total=len(folders), initial=len(left_alone), desc='sweep', unit='run')) as bar:
+    try:
+        ends = engine(todo, **settings)
+    except TypeError as error:
+        raise ValueError(f"{error}; the notebook's own parameters go into grid and parameters") from None
+    if changed and not retry_changed:
+        print(
+            f"{len(changed)} finished with other code than the notebook has now; retry_changed executes them again: {' '.join(folder.name for folder in changed)}"
+        )
+    for folder in set(todo) & set(changed):
+        record(folder, state="waiting")
+    for folder in todo:
+        (folder / "stop").unlink(missing_ok=True)
+    with (
+        on_signal(_interrupt),
+        closing(ends),
+        closing(progress_bar(progress, total=len(folders), initial=len(left_alone), desc="sweep", unit="run")) as bar,
+    ):
         for folder, cause in ends:
             run = read_run(folder)
-            if cause and run['state'] in ('waiting', 'interrupted'): record(folder, state='interrupted', error=cause)
-            bar.update(); bar.set_postfix_str(f"{folder.name} {run['state']}")
+            if cause and run["state"] in ("waiting", "interrupted"):
+                record(folder, state="interrupted", error=cause)
+            bar.update()
+            bar.set_postfix_str(f"{folder.name} {run['state']}")
 
-def _interrupt(number): raise KeyboardInterrupt
+# %% ../../nbs/experiments/01_sweeps.ipynb #21bd06af
+def _interrupt(number):
+    raise KeyboardInterrupt
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #18ba56ef
-def _words(run, runs): # a run by the parameters in which the runs differ
-    return ' '.join(f'{key}={value}' for key, value in run['parameters'].items() if len({json.dumps(other['parameters'].get(key)) for other in runs}) > 1) or 'the only run'
+def _words(run, runs):
+    "A run by the parameters in which the runs differ."
+    return (
+        " ".join(
+            f"{key}={value}"
+            for key, value in run["parameters"].items()
+            if len({json.dumps(other["parameters"].get(key)) for other in runs}) > 1
+        )
+        or "the only run"
+    )
 
-def near(path): # as seen from here, if it is below
+
+def near(path):
+    "As seen from here, if it is below."
     return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
+# %% ../../nbs/experiments/01_sweeps.ipynb #570de108
 def report(
-    folders:list[Path], # of runs
-) -> bool:              # whether all are finished
+    folders: list[Path],  # of runs
+) -> bool:  # whether all are finished
     "Print how runs stand, and each that is not finished with its error and where to look."
     runs = {folder: read_run(folder) for folder in folders}
-    count = {state: sum(run['state'] == state for run in runs.values()) for state in ('finished', 'failed', 'interrupted', 'running', 'waiting')}
-    print(f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {', '.join(f'{n} {state}' for state, n in count.items() if n)}")
-    unfinished = [(folder, run) for folder, run in runs.items() if run['error'] and run['state'] != 'finished']
-    for folder, run in unfinished[:10]: print(f"{run['state']}  {_words(run, runs.values())}: {run['error']}\n  see {near(folder/'log.txt')} and {near(run['executed'])}")
-    if len(unfinished) > 10: print(f"and {len(unfinished) - 10} more, in the table")
-    if count['failed']: print('failed runs are left alone until asked for: retry_failed=True, or --retry-failed')
-    return count['finished'] == len(runs)
+    count = {
+        state: sum(run["state"] == state for run in runs.values())
+        for state in ("finished", "failed", "interrupted", "running", "waiting")
+    }
+    print(
+        f"{len(runs)} run{'s' if len(runs) > 1 else ''}: {', '.join(f'{n} {state}' for state, n in count.items() if n)}"
+    )
+    unfinished = [(folder, run) for folder, run in runs.items() if run["error"] and run["state"] != "finished"]
+    for folder, run in unfinished[:10]:
+        print(
+            f"{run['state']}  {_words(run, runs.values())}: {run['error']}\n  see {near(folder / 'log.txt')} and {near(run['executed'])}"
+        )
+    if len(unfinished) > 10:
+        print(f"and {len(unfinished) - 10} more, in the table")
+    if count["failed"]:
+        print("failed runs are left alone until asked for: retry_failed=True, or --retry-failed")
+    return count["finished"] == len(runs)
 
-
-def check_places(out, notebooks): # raise if one cannot be written to
-    needs('pyarrow', 'the table of all runs')
-    if '://' in str(out): raise ValueError(f"out is {out}, and must be a folder: runs resume from files in it, lock it and map it into memory; `notebooks` may be an address")
-    if notebooks and notebooks.startswith('s3:'): needs('boto3', f'writing to {notebooks}')
+# %% ../../nbs/experiments/01_sweeps.ipynb #364646b2
+def check_places(out, notebooks):
+    "Raise if one cannot be written to."
+    needs("pyarrow", "the table of all runs")
+    if "://" in str(out):
+        raise ValueError(
+            f"out is {out}, and must be a folder: runs resume from files in it, lock it and map it into memory; `notebooks` may be an address"
+        )
+    if notebooks and notebooks.startswith("s3:"):
+        needs("boto3", f"writing to {notebooks}")
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #48c52d00
 def sweep(
-    name:str|os.PathLike,           # as for `run_path`
-    grid:dict|list[dict]|None=None, # {parameter: values}, see `plan`
-    seeds:int|list[int]|None=None,  # so many seeds, from 0; or the seeds
-    out:str|os.PathLike='sweep',    # folder for everything; on disks that all machines of the engine see
-    parameters:dict|None=None,      # {parameter: value}, the same in every run
-    engine='local',                 # local, slurm, dask, or an engine of one's own
-    notebooks:str|None=None,        # where executed notebooks go instead of the runs' folders: an address such as `s3://bucket/prefix`
-    **settings,                     # of `run_all` (retry_failed, retry_changed, progress) and of the engine (n_jobs, …)
-):                                  # a pandas DataFrame
+    name: str | os.PathLike,  # as for `run_path`
+    grid: dict | list[dict] | None = None,  # {parameter: values}, see `plan`
+    seeds: int | list[int] | None = None,  # so many seeds, from 0; or the seeds
+    out: str | os.PathLike = "sweep",  # folder for everything; on disks that all machines of the engine see
+    parameters: dict | None = None,  # {parameter: value}, the same in every run
+    engine="local",  # local, slurm, dask, or an engine of one's own
+    notebooks: str
+    | None = None,  # where executed notebooks go instead of the runs' folders: an address such as `s3://bucket/prefix`
+    **settings,  # of `run_all` (retry_failed, retry_changed, progress) and of the engine (n_jobs, …)
+):  # a pandas DataFrame
     "Run a notebook for every combination of a grid, and give the table of these runs; the same call goes on where the last one was stopped."
     check_places(out, notebooks)
     folders = [prepare_run(name, run, out, notebooks) for run in plan(name, grid, seeds, parameters)]
-    try: run_all(folders, engine, **settings)
+    try:
+        run_all(folders, engine, **settings)
     except KeyboardInterrupt:
-        sweep_table(out); report(folders)
-        raise KeyboardInterrupt('interrupted: the same call goes on with the runs that are not finished') from None
-    table = sweep_table(out); report(folders)
+        sweep_table(out)
+        report(folders)
+        raise KeyboardInterrupt("interrupted: the same call goes on with the runs that are not finished") from None
+    table = sweep_table(out)
+    report(folders)
     return table[table.run.isin([folder.name for folder in folders])].reset_index(drop=True)

@@ -10,131 +10,224 @@ import hashlib, json, math, os, re
 from contextlib import closing
 from pathlib import Path
 from .execution import APART, check_known, prepare_run, read_run, run_id, run_parameters, run_path
-from .sweeps import check_axes, check_places, near, needs, report, run_all, run_result, sweep_table, typed, value_list
+from spotr_nb.experiments.sweeps import (
+    check_axes,
+    check_places,
+    near,
+    needs,
+    report,
+    run_all,
+    run_result,
+    sweep_table,
+    typed,
+    value_list,
+)
 
 # %% ../../nbs/experiments/03_tuning.ipynb #44bc19ae
 def distribution(
-    name:str, # of the parameter, for errors
-    values,   # a range or choices as text, a list of choices, or one of Optuna's distributions
+    name: str,  # of the parameter, for errors
+    values,  # a range or choices as text, a list of choices, or one of Optuna's distributions
     default,  # the notebook's
-):            # one of Optuna's distributions
+):  # one of Optuna's distributions
     "Where to look for a parameter."
-    distributions = needs('optuna', 'a search').distributions
-    if isinstance(values, distributions.BaseDistribution): return values
-    found = re.fullmatch(r'(.+?)\.\.(.+?)(?::(.+))?', values.strip()) if isinstance(values, str) else None
-    if not found: return distributions.CategoricalDistribution(value_list(name, values, default))
+    distributions = needs("optuna", "a search").distributions
+    if isinstance(values, distributions.BaseDistribution):
+        return values
+    found = re.fullmatch(r"(.+?)\.\.(.+?)(?::(.+))?", values.strip()) if isinstance(values, str) else None
+    if not found:
+        return distributions.CategoricalDistribution(value_list(name, values, default))
     whole, (low, high, how) = type(default) is int, found.groups()
-    if not whole and type(default) not in (float, type(None)): raise ValueError(f"{name} is {default!r} by default: a range needs a number, or give choices: a,b,c")
-    low, high, step = (typed(part, default if default is not None else 0., name) if part not in (None, 'log') else None for part in (low, high, how))
-    if None in (low, high) or not low < high or (how == 'log' and low <= 0) or step is not None and not 0 < step <= high - low or how not in (None, 'log') and step is None: raise ValueError(f"{name}={values} is no range: low..high, low..high:log with low above 0, or low..high:step")
+    if not whole and type(default) not in (float, type(None)):
+        raise ValueError(f"{name} is {default!r} by default: a range needs a number, or give choices: a,b,c")
+    low, high, step = (
+        typed(part, default if default is not None else 0.0, name) if part not in (None, "log") else None
+        for part in (low, high, how)
+    )
+    if (
+        None in (low, high)
+        or not low < high
+        or (how == "log" and low <= 0)
+        or step is not None
+        and not 0 < step <= high - low
+        or how not in (None, "log")
+        and step is None
+    ):
+        raise ValueError(f"{name}={values} is no range: low..high, low..high:log with low above 0, or low..high:step")
     kind = distributions.IntDistribution if whole else distributions.FloatDistribution
-    return kind(low, high, log=how == 'log', **(dict(step=step) if step else {}))
+    return kind(low, high, log=how == "log", **(dict(step=step) if step else {}))
 
 # %% ../../nbs/experiments/03_tuning.ipynb #3ccb2103
 def open_study(
-    name:str|os.PathLike,  # as for `run_path`
-    metric:str,            # what to look at in a run's result, as `run_result` names it
-    maximise:bool,         # rather than make it small
-    fixed:dict,            # parameters that are not searched
-    out:Path,              # the sweep's folder
-    seed:int=0,            # of the proposals
-):                         # Optuna's study
+    name: str | os.PathLike,  # as for `run_path`
+    metric: str,  # what to look at in a run's result, as `run_result` names it
+    maximise: bool,  # rather than make it small
+    fixed: dict,  # parameters that are not searched
+    out: Path,  # the sweep's folder
+    seed: int = 0,  # of the proposals
+):  # Optuna's study
     "The study of that question, from the journal if it is there."
-    optuna = needs('optuna', 'a search')
+    optuna = needs("optuna", "a search")
     from optuna.storages.journal import JournalFileBackend
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    direction, out = 'maximize' if maximise else 'minimize', Path(out)
+    direction, out = "maximize" if maximise else "minimize", Path(out)
     out.mkdir(parents=True, exist_ok=True)
     question = f"{run_path(name).stem} {direction} {metric} {hashlib.sha256(json.dumps({key: value for key, value in fixed.items() if key not in APART}, sort_keys=True).encode()).hexdigest()[:12]}"
-    study = optuna.create_study(study_name=question, direction=direction, storage=optuna.storages.JournalStorage(JournalFileBackend(str(out/'optuna.journal'))), load_if_exists=True)
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))     # the same seed again would propose the same again
+    study = optuna.create_study(
+        study_name=question,
+        direction=direction,
+        storage=optuna.storages.JournalStorage(JournalFileBackend(str(out / "optuna.journal"))),
+        load_if_exists=True,
+    )
+    # the same seed again would propose the same again
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
     return study
 
+# %% ../../nbs/experiments/03_tuning.ipynb #6bdb9aea
 def metric_of(
-    folder:Path,  # of a finished run
-    metric:str,
-) -> float|None:  # None if it is none, or not finite
+    folder: Path,  # of a finished run
+    metric: str,
+) -> float | None:  # None if it is none, or not finite
     "What a run found."
     result = run_result(folder)
-    if metric not in result: raise ValueError(f"the result in {folder} has no {metric!r}; it has {', '.join(key for key, value in result.items() if isinstance(value, (int, float))) or 'no numbers'}")
+    if metric not in result:
+        raise ValueError(
+            f"the result in {folder} has no {metric!r}; it has {', '.join(key for key, value in result.items() if isinstance(value, (int, float))) or 'no numbers'}"
+        )
     value = result[metric]
-    if not isinstance(value, (int, float, type(None))): raise ValueError(f"{metric} is {value!r} in {folder}: a search needs a number")
+    if not isinstance(value, (int, float, type(None))):
+        raise ValueError(f"{metric} is {value!r} in {folder}: a search needs a number")
     return float(value) if value is not None and math.isfinite(value) else None
 
 # %% ../../nbs/experiments/03_tuning.ipynb #c0375c16
-def _tell(study, number, folder, metric): # report a run to Optuna; an interrupted one stays open
+def _tell(study, number, folder, metric):
+    "Report a run to Optuna; an interrupted one stays open."
     from optuna.trial import TrialState
-    state = read_run(folder)['state']
-    value = metric_of(folder, metric) if state == 'finished' else None
-    if value is not None: study.tell(number, value)
-    elif state in ('finished', 'failed'): study.tell(number, state=TrialState.FAIL)
 
-def _next(study, space, n_trials, resumed): # number and parameters of the next trial; None if there are enough
+    state = read_run(folder)["state"]
+    value = metric_of(folder, metric) if state == "finished" else None
+    if value is not None:
+        study.tell(number, value)
+    elif state in ("finished", "failed"):
+        study.tell(number, state=TrialState.FAIL)
+
+
+def _next(study, space, n_trials, resumed):
+    "Number and parameters of the next trial; None if there are enough."
     from optuna.trial import TrialState
-    if resumed: trial = resumed.pop(0); return trial.number, trial.params
+
+    if resumed:
+        trial = resumed.pop(0)
+        return trial.number, trial.params
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if not waiting and sum('again' not in trial.user_attrs for trial in study.get_trials(deepcopy=False)) >= n_trials: return None
-    trial = study.ask(space); return trial.number, trial.params
+    if not waiting and sum("again" not in trial.user_attrs for trial in study.get_trials(deepcopy=False)) >= n_trials:
+        return None
+    trial = study.ask(space)
+    return trial.number, trial.params
 
-def _retry(study): # put the parameters of failed trials into the queue, once each
+# %% ../../nbs/experiments/03_tuning.ipynb #c3339216
+def _retry(study):
+    "Put the parameters of failed trials into the queue, once each."
     from optuna.trial import TrialState
-    again = {trial.user_attrs.get('again') for trial in study.trials}
+
+    again = {trial.user_attrs.get("again") for trial in study.trials}
     for trial in study.get_trials(states=(TrialState.FAIL,)):
-        if trial.number not in again: study.enqueue_trial(trial.params, user_attrs=dict(again=trial.number))
+        if trial.number not in again:
+            study.enqueue_trial(trial.params, user_attrs=dict(again=trial.number))
 
 # %% ../../nbs/experiments/03_tuning.ipynb #96ebd6cf
-def _trials_table(study, name, fixed, out, metric): # the table, a line for each trial; says what was best
-    table = sweep_table(out).set_index('run')
-    folders = {trial.number: Path(out).resolve()/run_id(name, fixed | trial.params) for trial in study.trials if trial.params}
+def _trials_table(study, name, fixed, out, metric):
+    "The table, a line for each trial; says what was best."
+    table = sweep_table(out).set_index("run")
+    folders = {
+        trial.number: Path(out).resolve() / run_id(name, fixed | trial.params) for trial in study.trials if trial.params
+    }
     report(list(dict.fromkeys(folders.values())))
     if any(trial.value is not None for trial in study.trials):
-        print(f"best {metric} {study.best_value:g}: {' '.join(f'{key}={value}' for key, value in study.best_params.items())}\n  in {near(folders[study.best_trial.number])}")
+        print(
+            f"best {metric} {study.best_value:g}: {' '.join(f'{key}={value}' for key, value in study.best_params.items())}\n  in {near(folders[study.best_trial.number])}"
+        )
     rows = table.loc[[folder.name for folder in folders.values()]].reset_index()
-    rows.insert(0, 'trial', list(folders))
+    rows.insert(0, "trial", list(folders))
     return rows
 
 # %% ../../nbs/experiments/03_tuning.ipynb #290d9c83
 def search(
-    name:str|os.PathLike,       # as for `run_path`
-    space:dict,                 # {parameter: values}, see `distribution`
-    metric:str,                 # what to look at in a run's result, as in the columns `result.…` of the table
-    n_trials:int=20,            # in all calls together
-    maximise:bool=False,        # make the metric large
-    out:str|os.PathLike='search', # folder for everything
-    parameters:dict|None=None,  # {parameter: value}, the same in every run
-    engine='local',             # as for `sweep`
-    n_jobs:int=1,               # trials proposed, and run, at a time
-    seed:int=0,                 # of the proposals
-    retry_failed:bool=False,    # try failed ones again
-    notebooks:str|None=None,    # as for `sweep`
-    progress:bool|str=True,     # see `progress_bar`
-    **settings,                 # of the engine
-):                              # a pandas DataFrame, with `trial` in front
+    name: str | os.PathLike,  # as for `run_path`
+    space: dict,  # {parameter: values}, see `distribution`
+    metric: str,  # what to look at in a run's result, as in the columns `result.…` of the table
+    n_trials: int = 20,  # in all calls together
+    maximise: bool = False,  # make the metric large
+    out: str | os.PathLike = "search",  # folder for everything
+    parameters: dict | None = None,  # {parameter: value}, the same in every run
+    engine="local",  # as for `sweep`
+    n_jobs: int = 1,  # trials proposed, and run, at a time
+    seed: int = 0,  # of the proposals
+    retry_failed: bool = False,  # try failed ones again
+    notebooks: str | None = None,  # as for `sweep`
+    progress: bool | str = True,  # see `progress_bar`
+    **settings,  # of the engine
+):  # a pandas DataFrame, with `trial` in front
     "Search for parameters that make a metric small; the same call goes on where the last one was stopped."
-    check_places(out, notebooks); needs('optuna', 'a search')
+    check_places(out, notebooks)
+    needs("optuna", "a search")
     from optuna.trial import TrialState
     from spotr_nb.corpus.corpus import progress_bar
+
     known, given, folders = run_parameters(name), parameters or {}, {}
-    check_known(name, known, [*space, *given]); check_axes(space, given)
-    if not space: raise ValueError("a search needs parameters to look for, such as lr=1e-4..1e-2:log")
-    if not metric: raise ValueError("a search needs a metric: a number in the run's result, such as final_loss")
-    if min(n_trials, n_jobs) < 1: raise ValueError(f"n_trials and n_jobs must be at least 1, found {n_trials} and {n_jobs}")
+    check_known(name, known, [*space, *given])
+    check_axes(space, given)
+    if not space:
+        raise ValueError("a search needs parameters to look for, such as lr=1e-4..1e-2:log")
+    if not metric:
+        raise ValueError("a search needs a metric: a number in the run's result, such as final_loss")
+    if min(n_trials, n_jobs) < 1:
+        raise ValueError(f"n_trials and n_jobs must be at least 1, found {n_trials} and {n_jobs}")
     space = {key: distribution(key, values, known[key][0]) for key, values in space.items()}
-    fixed = {key: typed(given.get(key, default), default, key) for key, (default, _) in known.items() if key not in space and key != 'out'}
-    metric = metric.removeprefix('result.')
+    fixed = {
+        key: typed(given.get(key, default), default, key)
+        for key, (default, _) in known.items()
+        if key not in space and key != "out"
+    }
+    metric = metric.removeprefix("result.")
     study = open_study(name, metric, maximise, fixed, out, seed)
     resumed = study.get_trials(states=(TrialState.RUNNING,))
-    for trial in [trial for trial in resumed if set(trial.params) != set(space)]: resumed.remove(trial); study.tell(trial.number, state=TrialState.FAIL)   # killed while it was proposed
-    if retry_failed: _retry(study)
-    with closing(progress_bar(progress, total=n_trials, initial=sum(trial.state.is_finished() for trial in study.trials), desc='search', unit='trial')) as bar:
+    # killed while it was proposed
+    for trial in [trial for trial in resumed if set(trial.params) != set(space)]:
+        resumed.remove(trial)
+        study.tell(trial.number, state=TrialState.FAIL)
+    if retry_failed:
+        _retry(study)
+    with closing(
+        progress_bar(
+            progress,
+            total=n_trials,
+            initial=sum(trial.state.is_finished() for trial in study.trials),
+            desc="search",
+            unit="trial",
+        )
+    ) as bar:
         try:
-            while batch := [trial for trial in (_next(study, space, n_trials, resumed) for _ in range(n_jobs)) if trial]:
+            while batch := [
+                trial for trial in (_next(study, space, n_trials, resumed) for _ in range(n_jobs)) if trial
+            ]:
                 at = {number: prepare_run(name, fixed | chosen, out, notebooks) for number, chosen in batch}
                 folders |= at
-                run_all(list(dict.fromkeys(at.values())), engine, retry_failed=retry_failed, progress=False, n_jobs=n_jobs, **settings)
-                for number, folder in at.items(): _tell(study, number, folder, metric); bar.update()
-                if any(trial.value is not None for trial in study.trials): bar.set_postfix_str(f'best {study.best_value:.4g}')
+                run_all(
+                    list(dict.fromkeys(at.values())),
+                    engine,
+                    retry_failed=retry_failed,
+                    progress=False,
+                    n_jobs=n_jobs,
+                    **settings,
+                )
+                for number, folder in at.items():
+                    _tell(study, number, folder, metric)
+                    bar.update()
+                if any(trial.value is not None for trial in study.trials):
+                    bar.set_postfix_str(f"best {study.best_value:.4g}")
         except KeyboardInterrupt:
-            if folders: report(list(dict.fromkeys(folders.values())))
-            raise KeyboardInterrupt('interrupted: the same call goes on with the trials that are under way') from None
+            if folders:
+                report(list(dict.fromkeys(folders.values())))
+            raise KeyboardInterrupt("interrupted: the same call goes on with the trials that are under way") from None
     return _trials_table(study, name, fixed, out, metric)

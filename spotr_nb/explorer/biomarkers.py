@@ -11,68 +11,85 @@ from ..probing.features import BAND_EDGES
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #8078076f
 def spectrum(
-    x:np.ndarray,     # `[..., L]`
-    valid:np.ndarray, # `[..., L]` bool
-    sfreq:float,      # Hz
-    seconds:float=2., # length of a segment
-):                    # frequencies `[F]` in Hz, power `[..., F]` in unit²/Hz; NaN without a complete segment
+    x: np.ndarray,  # `[..., L]`
+    valid: np.ndarray,  # `[..., L]` bool
+    sfreq: float,  # Hz
+    seconds: float = 2.0,  # length of a segment
+):  # frequencies `[F]` in Hz, power `[..., F]` in unit²/Hz; NaN without a complete segment
     "Power over frequency (Welch), of complete segments only."
-    length = min(x.shape[-1], round(seconds*sfreq))
-    if length < 8: raise ValueError(f"a spectrum of {x.shape[-1]} samples at {sfreq:g} Hz: at least 8 are needed")
-    cut = lambda a: np.lib.stride_tricks.sliding_window_view(a, length, axis=-1)[..., ::max(1, length//2), :]
+    length = min(x.shape[-1], round(seconds * sfreq))
+    if length < 8:
+        raise ValueError(f"a spectrum of {x.shape[-1]} samples at {sfreq:g} Hz: at least 8 are needed")
+    cut = lambda a: np.lib.stride_tricks.sliding_window_view(a, length, axis=-1)[..., :: max(1, length // 2), :]
     segments, complete, window = cut(x), cut(valid).all(-1), np.hanning(length + 2)[1:-1]
     segments = np.where(complete[..., None], segments, 0)
-    power = np.abs(np.fft.rfft((segments - segments.mean(-1, keepdims=True))*window))**2*2/(sfreq*(window**2).sum())
+    power = (
+        np.abs(np.fft.rfft((segments - segments.mean(-1, keepdims=True)) * window)) ** 2
+        * 2
+        / (sfreq * (window**2).sum())
+    )
     n = complete.sum(-1)[..., None]
-    return np.fft.rfftfreq(length, 1/sfreq), np.where(n > 0, power.sum(-2)/np.maximum(n, 1), np.nan)
+    return np.fft.rfftfreq(length, 1 / sfreq), np.where(n > 0, power.sum(-2) / np.maximum(n, 1), np.nan)
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #fbe8ffb3
 def band_shares(
-    x:np.ndarray,     # `[C, L]`
-    valid:np.ndarray, # `[C, L]` bool
-    sfreq:float,      # Hz
-) -> dict:            # {band: share of the power from .5 to 45 Hz}, mean over the channels
+    x: np.ndarray,  # `[C, L]`
+    valid: np.ndarray,  # `[C, L]` bool
+    sfreq: float,  # Hz
+) -> dict:  # {band: share of the power from .5 to 45 Hz}, mean over the channels
     "How the power divides between delta, theta, alpha, beta and gamma."
-    for seconds in (2., 1., .5): # shorter segments where gaps leave no longer ones
+    for seconds in (2.0, 1.0, 0.5):  # shorter segments where gaps leave no longer ones
         frequency, power = spectrum(x, valid, sfreq, seconds)
-        if np.isfinite(power).any(): break
-    bands = np.stack([power[..., (frequency >= low) & (frequency < high)].sum(-1) for low, high in BAND_EDGES.values()], -1)
+        if np.isfinite(power).any():
+            break
+    bands = np.stack(
+        [power[..., (frequency >= low) & (frequency < high)].sum(-1) for low, high in BAND_EDGES.values()], -1
+    )
     total = bands.sum(-1, keepdims=True)
-    shares = np.where(total > 0, bands/np.where(total > 0, total, 1), np.nan)
+    shares = np.where(total > 0, bands / np.where(total > 0, total, 1), np.nan)
     known = np.isfinite(shares).all(-1)
     return dict(zip(BAND_EDGES, (shares[known].mean(0) if known.any() else np.full(len(BAND_EDGES), np.nan)).tolist()))
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #0b35b085
 def heart_rate(
-    x:np.ndarray,        # `[L]`, one channel
-    sfreq:float,         # Hz
-    modality:str='ecg',  # 'ecg' or 'ppg'
-) -> float:              # beats a minute; NaN with fewer than two beats
+    x: np.ndarray,  # `[L]`, one channel
+    sfreq: float,  # Hz
+    modality: str = "ecg",  # 'ecg' or 'ppg'
+) -> float:  # beats a minute; NaN with fewer than two beats
     "Rate of the peaks."
     from scipy.signal import find_peaks
+
     x = np.nan_to_num(x - np.nanmean(x)) if np.isfinite(x).any() else np.zeros_like(x)
     deviation = x.std()
-    if not deviation > 0: return float('nan')
-    if modality == 'ecg' and (x**3).mean() < 0: x = -x
-    peaks, _ = find_peaks(x/deviation, prominence=1.5 if modality == 'ecg' else .8, distance=max(1, round(.3*sfreq)))
-    return float(60/np.median(np.diff(peaks))*sfreq) if len(peaks) > 1 else float('nan')
+    if not deviation > 0:
+        return float("nan")
+    if modality == "ecg" and (x**3).mean() < 0:
+        x = -x
+    peaks, _ = find_peaks(
+        x / deviation, prominence=1.5 if modality == "ecg" else 0.8, distance=max(1, round(0.3 * sfreq))
+    )
+    return float(60 / np.median(np.diff(peaks)) * sfreq) if len(peaks) > 1 else float("nan")
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #58405e20
 def readings(
-    x:np.ndarray,     # `[C, L]`
-    valid:np.ndarray, # `[C, L]` bool
-    sfreq:float,      # Hz
-    modality:str,     # eeg, ieeg, ecg or ppg
-) -> dict:            # {name: number}; NaN where it cannot be read
+    x: np.ndarray,  # `[C, L]`
+    valid: np.ndarray,  # `[C, L]` bool
+    sfreq: float,  # Hz
+    modality: str,  # eeg, ieeg, ecg or ppg
+) -> dict:  # {name: number}; NaN where it cannot be read
     "What a monitor would say: heart rate (median over channels), or the share of each band."
-    if modality not in ('ecg', 'ppg'): return band_shares(x, valid, sfreq) if x.shape[-1] >= 8 else dict.fromkeys(BAND_EDGES, float('nan'))
+    if modality not in ("ecg", "ppg"):
+        return band_shares(x, valid, sfreq) if x.shape[-1] >= 8 else dict.fromkeys(BAND_EDGES, float("nan"))
     rates = [heart_rate(np.where(v, row, np.nan), sfreq, modality) for row, v in zip(x, valid)]
     known = [rate for rate in rates if np.isfinite(rate)]
-    return {'heart rate': float(np.median(known)) if known else float('nan')}
+    return {"heart rate": float(np.median(known)) if known else float("nan")}
+
 
 def in_words(
-    found:dict, # of `readings`
+    found: dict,  # of `readings`
 ) -> str:
     "One line of it."
-    said = lambda name, value: '?' if not np.isfinite(value) else f'{value:.0f}/min' if name == 'heart rate' else f'{value:.0%}'
-    return ', '.join(f'{name} {said(name, value)}' for name, value in found.items())
+    said = lambda name, value: (
+        "?" if not np.isfinite(value) else f"{value:.0f}/min" if name == "heart rate" else f"{value:.0%}"
+    )
+    return ", ".join(f"{name} {said(name, value)}" for name, value in found.items())

@@ -11,20 +11,32 @@ import numpy as np
 
 # %% ../../nbs/explorer/07_panel.ipynb #08735a11
 def figure_widget(
-    figure,   # a `go.Figure`
-):            # a `go.FigureWidget`
+    figure,  # a `go.Figure`
+):  # a `go.FigureWidget`
     "A figure as wide as its place on the page; its camera saves SVG."
     import plotly.graph_objects as go
+
     widget = go.FigureWidget(figure.update_layout(autosize=True))
-    widget._config = dict(widget._config or {}, responsive=True, displaylogo=False, scrollZoom=True, modeBarButtonsToRemove=['zoomIn2d', 'zoomOut2d', 'autoScale2d'], toImageButtonOptions=dict(format='svg', filename='spotr'))
-    def fit(change): # plotly draws before it has its place on the page, 700 pixels wide; once there is a view, let it draw again
+    widget._config = dict(
+        widget._config or {},
+        responsive=True,
+        displaylogo=False,
+        scrollZoom=True,
+        modeBarButtonsToRemove=["zoomIn2d", "zoomOut2d", "autoScale2d"],
+        toImageButtonOptions=dict(format="svg", filename="spotr"),
+    )
+
+    def fit(change):
+        "Plotly draws before it has its place on the page, 700 pixels wide; once there is a view, let it draw again."
         widget.layout.meta = (widget.layout.meta or 0) + 1
-    widget.observe(fit, '_view_count')
+
+    widget.observe(fit, "_view_count")
     return widget
 
+# %% ../../nbs/explorer/07_panel.ipynb #531c502d
 def refill(
-    widget,   # of `figure_widget`
-    figure,   # what it shall show from now on
+    widget,  # of `figure_widget`
+    figure,  # what it shall show from now on
 ):
     "Exchange what is in a figure's widget."
     meta = widget.layout.meta
@@ -34,16 +46,17 @@ def refill(
     widget.add_traces(figure.data)
     return widget
 
+
 def unframe(
-    widget,   # of `figure_widget`
+    widget,  # of `figure_widget`
 ):
     "Take away the frames that a hand drew."
-    widget._send_relayout_msg(dict(selections=[]))                       # Python does not know of frames: only the browser has them
+    widget._send_relayout_msg(dict(selections=[]))  # Python does not know of frames: only the browser has them
 
 # %% ../../nbs/explorer/07_panel.ipynb #f6eb7590
 def light(
-    trace,             # of a `figure_widget`
-    points:np.ndarray, # `[n]` bool: those that stand out; none: all alike
+    trace,  # of a `figure_widget`
+    points: np.ndarray,  # `[n]` bool: those that stand out; none: all alike
 ):
     "Let some points of a trace stand out."
     trace.selectedpoints = np.flatnonzero(points).tolist() if points.any() else None
@@ -51,46 +64,71 @@ def light(
 # %% ../../nbs/explorer/07_panel.ipynb #bf503e14
 class Hush(local):
     "True in the thread that changes widgets itself, which then does not listen to them; what hands do in others is heard."
+
     deep = 0
-    def __bool__(self): return self.deep > 0
-    def __enter__(self): self.deep += 1
-    def __exit__(self, *error): self.deep -= 1
+
+    def __bool__(self):
+        return self.deep > 0
+
+    def __enter__(self):
+        self.deep += 1
+
+    def __exit__(self, *error):
+        self.deep -= 1
 
 # %% ../../nbs/explorer/07_panel.ipynb #6bea324f
 class Board:
     "One view: its controls, its figure, and when to draw it again."
-    title = ''
-    def __init__(self,
-        desk,   # a `Desk`
-        do):    # called with a function: the app runs it and shows its errors
+
+    title = ""
+
+    def __init__(
+        self,
+        desk,  # a `Desk`
+        do,  # called with a function: the app runs it and shows its errors
+    ):
         import ipywidgets as w
+
         self.desk, self.do, self.quiet, self.stale, self.figure = desk, do, Hush(), True, None
-        self.stage = w.VBox(layout=w.Layout(width='100%', min_width='0'))
-        self.controls = w.HBox(layout=w.Layout(width='100%', align_items='center', flex_flow='row wrap'))
-        self.widget = w.VBox([self.controls, self.stage], layout=w.Layout(width='100%'))
+        self.stage = w.VBox(layout=w.Layout(width="100%", min_width="0"))
+        self.controls = w.HBox(layout=w.Layout(width="100%", align_items="center", flex_flow="row wrap"))
+        self.widget = w.VBox([self.controls, self.stage], layout=w.Layout(width="100%"))
         self.build(w)
 
-    def build(self, w): "Make the controls; `w` is ipywidgets."
-    def draw(self): "The figure for what lies on the desk: a `go.Figure`."
-    def wire(self): "Listen to the figure; called once for each time it was filled."
-    def still(self): "What is shown, as a `go.Figure` for a file."; return self.draw()
+    def build(self, w):
+        "Make the controls; `w` is ipywidgets."
+
+    def draw(self):
+        "The figure for what lies on the desk: a `go.Figure`."
+
+    def wire(self):
+        "Listen to the figure; called once for each time it was filled."
+
+    def still(self):
+        "What is shown, as a `go.Figure` for a file."
+        return self.draw()
 
     def show(self):
         "Draw, if something changed since the board was last looked at."
-        if not self.stale or self.desk.timeline is None: return self.fit()
+        if not self.stale or self.desk.timeline is None:
+            return self.fit()
         figure = self.draw()
         with self.quiet:
             if self.figure is None:
                 self.figure = figure_widget(figure)
                 self.stage.children = (self.figure,)
-            else: refill(self.figure, figure)
+            else:
+                refill(self.figure, figure)
         self.stale = False
         self.wire()
         self.fit()
 
-    def fit(self): # a figure that was hidden knows no width: let it draw again
-        if self.figure is not None: self.figure.layout.meta = (self.figure.layout.meta or 0) + 1
+    def fit(self):
+        "A figure that was hidden knows no width: let it draw again."
+        if self.figure is not None:
+            self.figure.layout.meta = (self.figure.layout.meta or 0) + 1
 
-    def when(self, widget, work, trait='value'): # a hand changed a widget: call `work`
+    def when(self, widget, work, trait="value"):
+        "A hand changed a widget: call `work`."
         widget.observe(lambda change: self.quiet or self.do(work), trait)
         return widget

@@ -13,40 +13,119 @@ from ..figures import plot_traverse
 from ..files import writing
 from .biomarkers import in_words, readings
 from .traversal import TokenSpace
-from .views import plot_error_map, plot_recording, plot_spectra, plot_token_map, plot_windows, thin_windows, window_spectra
+from spotr_nb.explorer.views import (
+    plot_error_map,
+    plot_recording,
+    plot_spectra,
+    plot_token_map,
+    plot_windows,
+    thin_windows,
+    window_spectra,
+)
 
 # %% ../../nbs/explorer/13_report.ipynb #92d25a9a
 def report_figures(
-    desk,               # a `Desk` with a recording on it
-    n_windows:int=6,    # windows side by side, evenly spaced
-    n_channels:int=4,   # channels of those
-) -> list:              # of (heading, text, `go.Figure`)
+    desk,  # a `Desk` with a recording on it
+    n_windows: int = 6,  # windows side by side, evenly spaced
+    n_channels: int = 4,  # channels of those
+) -> list:  # of (heading, text, `go.Figure`)
     "What the explorer shows, one figure after another."
     recording, timeline, space = desk.recording, desk.timeline, desk.space
     channels, t0 = list(timeline.channels), timeline.t0
     few, names = channels[:n_channels], [recording.ch_names[k] for k in channels[:n_channels]]
-    median = int(np.argsort(np.nan_to_num(timeline.mean_error, nan=np.inf), kind='stable')[np.isfinite(timeline.mean_error).sum()//2])
+    median = int(
+        np.argsort(np.nan_to_num(timeline.mean_error, nan=np.inf), kind="stable")[
+            np.isfinite(timeline.mean_error).sum() // 2
+        ]
+    )
     desk.look_at(t0[median])
-    said = in_words(readings(desk.x, desk.valid, recording.sfreq, recording.modality)), in_words(readings(desk.before, desk.valid, recording.sfreq, recording.modality))
-    begin = float(np.clip(t0[median] - 2*timeline.seconds, 0, max(0, recording.duration - 5*timeline.seconds)))
-    colour = 'label' if timeline.labels else 'error'
-    panels = lambda found, **how: plot_windows([desk.panel(source, at, names, title, **how) for source, at, title in found], recording.sfreq, names)
+    said = (
+        in_words(readings(desk.x, desk.valid, recording.sfreq, recording.modality)),
+        in_words(readings(desk.before, desk.valid, recording.sfreq, recording.modality)),
+    )
+    begin = float(np.clip(t0[median] - 2 * timeline.seconds, 0, max(0, recording.duration - 5 * timeline.seconds)))
+    colour = "label" if timeline.labels else "error"
+    panels = lambda found, **how: plot_windows(
+        [desk.panel(source, at, names, title, **how) for source, at, title in found], recording.sfreq, names
+    )
     shown, worst = thin_windows(len(timeline), n_windows), desk.anomalies(min(4, len(timeline)))
-    figures = [('The whole recording', 'The extremes of each column; below, a mark for each window, coloured by its error.', plot_recording(recording, timeline, colour_by='error', channels=channels[:19], n_columns=400)),
-               ('A closer look', f'Five windows around the one of median error, at {t0[median]:.1f} s. Original: {said[0]}; drawn from its token: {said[1]}.', plot_recording(recording, timeline, begin, 5*timeline.seconds, channels[:19], desk.model, 'error', current=(desk.time, desk.seconds))),
-               ('Windows, evenly spaced', 'In standard deviations of each channel.', panels([(desk.name, t0[k], f'{t0[k]:.1f} s, error {timeline.mean_error[k]:.2f}') for k in shown])),
-               ('The map', f'Each point is a window, at its place on the first two principal directions of the tokens, coloured by {colour}.', plot_token_map(timeline, space.map(timeline.token), colour, share=space.share)),
-               ('Errors', '0 is a copy, 1 is no better than the mean.', plot_error_map(recording, timeline)),
-               ('Spectra', 'Mean over the channels, and over up to 48 windows.', plot_spectra(*window_spectra(desk.model, recording, timeline, np.arange(len(timeline)), channels))),
-               ('Drawn worst', 'The part that a token draws worst is marked.', panels([(desk.name, t0[k], f'{t0[k]:.1f} s, error {error:.2f}') for k, error in worst], mark=True))]
-    if len(timeline) > 4: figures.append(('Alike', f'Windows whose tokens are nearest to that at {desk.time:.1f} s, which comes first.', panels([(desk.name, desk.time, f'{desk.time:.1f} s')] + [(one.source, one.t0, f'{one.t0:.1f} s, likeness {one.likeness:.2f}') for one in desk.alike(3)])))
-    if len(space.steps): figures.append(('Along the first direction', f'That window, its token moved along the direction in which the tokens vary most ({space.share[0]:.0%} of their variance).', _along(desk, few[:2])))
+    figures = [
+        (
+            "The whole recording",
+            "The extremes of each column; below, a mark for each window, coloured by its error.",
+            plot_recording(recording, timeline, colour_by="error", channels=channels[:19], n_columns=400),
+        ),
+        (
+            "A closer look",
+            f"Five windows around the one of median error, at {t0[median]:.1f} s. Original: {said[0]}; drawn from its token: {said[1]}.",
+            plot_recording(
+                recording,
+                timeline,
+                begin,
+                5 * timeline.seconds,
+                channels[:19],
+                desk.model,
+                "error",
+                current=(desk.time, desk.seconds),
+            ),
+        ),
+        (
+            "Windows, evenly spaced",
+            "In standard deviations of each channel.",
+            panels([(desk.name, t0[k], f"{t0[k]:.1f} s, error {timeline.mean_error[k]:.2f}") for k in shown]),
+        ),
+        (
+            "The map",
+            f"Each point is a window, at its place on the first two principal directions of the tokens, coloured by {colour}.",
+            plot_token_map(timeline, space.map(timeline.token), colour, share=space.share),
+        ),
+        ("Errors", "0 is a copy, 1 is no better than the mean.", plot_error_map(recording, timeline)),
+        (
+            "Spectra",
+            "Mean over the channels, and over up to 48 windows.",
+            plot_spectra(*window_spectra(desk.model, recording, timeline, np.arange(len(timeline)), channels)),
+        ),
+        (
+            "Drawn worst",
+            "The part that a token draws worst is marked.",
+            panels([(desk.name, t0[k], f"{t0[k]:.1f} s, error {error:.2f}") for k, error in worst], mark=True),
+        ),
+    ]
+    if len(timeline) > 4:
+        figures.append(
+            (
+                "Alike",
+                f"Windows whose tokens are nearest to that at {desk.time:.1f} s, which comes first.",
+                panels(
+                    [(desk.name, desk.time, f"{desk.time:.1f} s")]
+                    + [(one.source, one.t0, f"{one.t0:.1f} s, likeness {one.likeness:.2f}") for one in desk.alike(3)]
+                ),
+            )
+        )
+    if len(space.steps):
+        figures.append(
+            (
+                "Along the first direction",
+                f"That window, its token moved along the direction in which the tokens vary most ({space.share[0]:.0%} of their variance).",
+                _along(desk, few[:2]),
+            )
+        )
     return figures
 
-def _along(desk, channels): # a still traverse
+# %% ../../nbs/explorer/13_report.ipynb #5feb4a66
+def _along(desk, channels):
+    "A still traverse."
     rows, places = [desk.used.index(k) for k in channels], np.linspace(-3, 3, 7)
     drawings = desk.drawn(desk.token + np.outer(places, desk.space.step(TokenSpace.KINDS[0], 1)))[:, rows]
-    return plot_traverse(drawings, places, desk.x[rows], desk.recording.sfreq, [desk.recording.ch_names[k] for k in channels], desk.recording.unit, 'standard deviations:')
+    return plot_traverse(
+        drawings,
+        places,
+        desk.x[rows],
+        desk.recording.sfreq,
+        [desk.recording.ch_names[k] for k in channels],
+        desk.recording.unit,
+        "standard deviations:",
+    )
 
 # %% ../../nbs/explorer/13_report.ipynb #19b24584
 STYLE = """:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;background:Canvas;color:CanvasText}h1{font-size:1.6em}h2{font-size:1.15em;margin:2em 0 0}p{margin:.3em 0;opacity:.8}dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.2em}dt{opacity:.7}dd{margin:0}"""
@@ -60,37 +139,63 @@ SCRIPT = """(async () => {
   document.body.dataset.drawn = 'yes';
 })();"""
 
+# %% ../../nbs/explorer/13_report.ipynb #15985f5a
 def recording_report(
-    desk,                    # a `Desk` with a recording on it
-    path:str|os.PathLike,    # the .html to write
-    **how,                   # of `report_figures`
-):                           # the path
+    desk,  # a `Desk` with a recording on it
+    path: str | os.PathLike,  # the .html to write
+    **how,  # of `report_figures`
+):  # the path
     "One HTML file with the explorer's views of the recording on the desk."
     from plotly.offline import get_plotlyjs
+
     recording, timeline = desk.recording, desk.timeline
-    channels = lambda n: f"{n} channel{'s'*(n != 1)}"
-    facts = dict(recording=recording.name, signal=f'{recording.modality.upper()}, {channels(recording.n_channels)}, {recording.duration:.1f} s, filtered, at {recording.sfreq:g} Hz',
-                 tokens=f'{len(timeline)} windows of {timeline.seconds:g} s, one token of {timeline.token.shape[1]} numbers each, made from {channels(len(timeline.channels))}',
-                 error=how_well(timeline.mean_error))
+    channels = lambda n: f"{n} channel{'s' * (n != 1)}"
+    facts = dict(
+        recording=recording.name,
+        signal=f"{recording.modality.upper()}, {channels(recording.n_channels)}, {recording.duration:.1f} s, filtered, at {recording.sfreq:g} Hz",
+        tokens=f"{len(timeline)} windows of {timeline.seconds:g} s, one token of {timeline.token.shape[1]} numbers each, made from {channels(len(timeline.channels))}",
+        error=how_well(timeline.mean_error),
+    )
     parts = report_figures(desk, **how)
-    shown = ''.join(f'<section><h2>{escape(heading)}</h2><p>{escape(text)}</p><figure style="margin:0;min-height:{figure.layout.height or 400}px"></figure></section>' for heading, text, figure in parts)
-    packed = {name: base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode() for name, text in dict(plotly=get_plotlyjs(), figures=json.dumps([_short(figure.to_dict()) for *_, figure in parts])).items()}
+    shown = "".join(
+        f'<section><h2>{escape(heading)}</h2><p>{escape(text)}</p><figure style="margin:0;min-height:{figure.layout.height or 400}px"></figure></section>'
+        for heading, text, figure in parts
+    )
+    packed = {
+        name: base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+        for name, text in dict(
+            plotly=get_plotlyjs(), figures=json.dumps([_short(figure.to_dict()) for *_, figure in parts])
+        ).items()
+    }
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(recording.name)}: one token a window</title><style>{STYLE}</style></head><body>
-<h1>{escape(recording.name)}</h1><p>Grey is what was recorded, vermilion what one token a window draws of it. Drag to zoom, double-click to return.</p><dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in facts.items())}</dl>
-<noscript><p><b>The figures need JavaScript.</b></p></noscript>{shown}{''.join(f'<script id="{name}" type="text/plain">{text}</script>' for name, text in packed.items())}<script>{SCRIPT}</script></body></html>"""
-    with writing(path) as new: new.write_text(page, encoding='utf-8')
+<h1>{escape(recording.name)}</h1><p>Grey is what was recorded, vermilion what one token a window draws of it. Drag to zoom, double-click to return.</p><dl>{"".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())}</dl>
+<noscript><p><b>The figures need JavaScript.</b></p></noscript>{shown}{"".join(f'<script id="{name}" type="text/plain">{text}</script>' for name, text in packed.items())}<script>{SCRIPT}</script></body></html>"""
+    with writing(path) as new:
+        new.write_text(page, encoding="utf-8")
     return path
 
-def how_well(errors): # of windows, in words
-    if not np.isfinite(errors).any(): return 'unknown'
-    said = f'{np.nanmean(errors):.3f} on average (mean squared error over the variance of each channel), {np.nanmedian(errors):.3f} in the median'
-    return said + ('. That is hardly better than a flat line, or worse: try fewer channels for one token, or windows as long as those the model was trained on' if np.nanmedian(errors) > .9 else '')
+# %% ../../nbs/explorer/13_report.ipynb #3d96224d
+def how_well(errors):
+    "Of windows, in words."
+    if not np.isfinite(errors).any():
+        return "unknown"
+    said = f"{np.nanmean(errors):.3f} on average (mean squared error over the variance of each channel), {np.nanmedian(errors):.3f} in the median"
+    return said + (
+        ". That is hardly better than a flat line, or worse: try fewer channels for one token, or windows as long as those the model was trained on"
+        if np.nanmedian(errors) > 0.9
+        else ""
+    )
 
-def _short(part, digits=8): # of a figure: arrays as lists, four digits for heights and colours, eight for times, which gzip packs better
-    if isinstance(part, dict) and 'bdata' in part:
-        a = np.frombuffer(base64.b64decode(part['bdata']), part['dtype'])
-        return _short(a.reshape([int(n) for n in str(part.get('shape', a.size)).split(',')]).tolist(), digits)
-    if isinstance(part, dict): return {name: _short(value, 4 if name in ('y', 'z', 'color') else digits) for name, value in part.items()}
-    if isinstance(part, (list, tuple, np.ndarray)): return [_short(value, digits) for value in part]
-    if isinstance(part, (float, np.floating)): return float(f'{part:.{digits}g}') if np.isfinite(part) else None
+
+def _short(part, digits=8):
+    "Of a figure: arrays as lists, four digits for heights and colours, eight for times, which gzip packs better."
+    if isinstance(part, dict) and "bdata" in part:
+        a = np.frombuffer(base64.b64decode(part["bdata"]), part["dtype"])
+        return _short(a.reshape([int(n) for n in str(part.get("shape", a.size)).split(",")]).tolist(), digits)
+    if isinstance(part, dict):
+        return {name: _short(value, 4 if name in ("y", "z", "color") else digits) for name, value in part.items()}
+    if isinstance(part, (list, tuple, np.ndarray)):
+        return [_short(value, digits) for value in part]
+    if isinstance(part, (float, np.floating)):
+        return float(f"{part:.{digits}g}") if np.isfinite(part) else None
     return part.item() if isinstance(part, np.generic) else part

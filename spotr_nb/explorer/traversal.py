@@ -14,71 +14,95 @@ from .biomarkers import readings
 @dataclass
 class TokenSpace:
     "How the tokens of a recording vary."
-    mean:np.ndarray        # `[D]`
-    deviation:np.ndarray   # `[D]` standard deviation of each dimension
-    steps:np.ndarray       # `[k, D]` one standard deviation along each principal direction
-    share:np.ndarray       # `[k]` share of the variance along each
 
-    KINDS = ('principal direction', 'dimension')
+    mean: np.ndarray  # `[D]`
+    deviation: np.ndarray  # `[D]` standard deviation of each dimension
+    steps: np.ndarray  # `[k, D]` one standard deviation along each principal direction
+    share: np.ndarray  # `[k]` share of the variance along each
 
-    def step(self, kind, k): # one standard deviation along a direction: token `[D]`
-        return self.steps[k - 1] if kind == 'principal direction' else np.where(np.arange(len(self.mean)) == k, self.deviation, 0).astype(np.float32)
-    def numbers(self, kind): # lowest and highest number of a direction
-        return (1, len(self.steps)) if kind == 'principal direction' else (0, len(self.mean) - 1)
-    def about(self, kind, k): # what one should know about it
-        return f"{self.share[k - 1]:.0%} of the variance of this recording's tokens" if kind == 'principal direction' else f"token[{k}]"
-    def map(self, tokens): # places `[n, 2]` of tokens on the first two principal directions, in standard deviations
+    KINDS = ("principal direction", "dimension")
+
+    def step(self, kind, k):
+        "One standard deviation along a direction: token `[D]`."
+        return (
+            self.steps[k - 1]
+            if kind == "principal direction"
+            else np.where(np.arange(len(self.mean)) == k, self.deviation, 0).astype(np.float32)
+        )
+
+    def numbers(self, kind):
+        "Lowest and highest number of a direction."
+        return (1, len(self.steps)) if kind == "principal direction" else (0, len(self.mean) - 1)
+
+    def about(self, kind, k):
+        "What one should know about it."
+        return (
+            f"{self.share[k - 1]:.0%} of the variance of this recording's tokens"
+            if kind == "principal direction"
+            else f"token[{k}]"
+        )
+
+    def map(self, tokens):
+        "Places `[n, 2]` of tokens on the first two principal directions, in standard deviations."
         axes = self.steps[:2]
         size = (axes**2).sum(1)
-        places = (np.asarray(tokens) - self.mean) @ axes.T/np.where(size > 0, size, 1)
+        places = (np.asarray(tokens) - self.mean) @ axes.T / np.where(size > 0, size, 1)
         return np.pad(places, ((0, 0), (0, 2 - len(axes)))).astype(np.float32)
-    def moved(self, token, moves): # a token after {(kind, k): standard deviations}
-        return token + sum((place*self.step(*direction) for direction, place in moves.items()), np.zeros_like(self.mean))
+
+    def moved(self, token, moves):
+        "A token after {(kind, k): standard deviations}."
+        return token + sum(
+            (place * self.step(*direction) for direction, place in moves.items()), np.zeros_like(self.mean)
+        )
 
 # %% ../../nbs/explorer/04_traversal.ipynb #0b45ac58
 def token_space(
-    tokens:np.ndarray, # `[n, D]`
+    tokens: np.ndarray,  # `[n, D]`
 ) -> TokenSpace:
     "Standard deviations and principal directions of tokens."
     mean = tokens.mean(0)
     away = tokens - mean
-    if len(tokens) > 4*tokens.shape[1]: # many tokens: their D × D covariance has the same directions
+    if len(tokens) > 4 * tokens.shape[1]:  # many tokens: their D × D covariance has the same directions
         size, direction = np.linalg.eigh(away.T @ away)
         size, direction = np.sqrt(size.clip(0))[::-1], direction.T[::-1]
-    else: _, size, direction = np.linalg.svd(away, full_matrices=False)
-    share = size**2/max((size**2).sum(), 1e-30)
+    else:
+        _, size, direction = np.linalg.svd(away, full_matrices=False)
+    share = size**2 / max((size**2).sum(), 1e-30)
     kept = share > 1e-6
-    direction = direction*np.sign(np.take_along_axis(direction, np.abs(direction).argmax(1)[:, None], 1))     # the largest entry is positive: the same direction each time
-    steps = direction[kept]*size[kept, None]/np.sqrt(max(len(tokens) - 1, 1))
+    # the largest entry is positive: the same direction each time
+    direction = direction * np.sign(np.take_along_axis(direction, np.abs(direction).argmax(1)[:, None], 1))
+    steps = direction[kept] * size[kept, None] / np.sqrt(max(len(tokens) - 1, 1))
     return TokenSpace(mean, tokens.std(0), steps.astype(np.float32), share[kept])
 
 # %% ../../nbs/explorer/04_traversal.ipynb #be68b311
 def blend(
-    one:np.ndarray,   # token `[D]`
-    other:np.ndarray, # another
-    share,            # of the other: 0 is `one`, 1 is `other`; a number, or several `[S]`
-) -> np.ndarray:      # `[D]` or `[S, D]`
+    one: np.ndarray,  # token `[D]`
+    other: np.ndarray,  # another
+    share,  # of the other: 0 is `one`, 1 is `other`; a number, or several `[S]`
+) -> np.ndarray:  # `[D]` or `[S, D]`
     "Tokens on the straight way from one to another."
     share = np.asarray(share, np.float32)[..., None]
-    return ((1 - share)*one + share*other).astype(np.float32)
+    return ((1 - share) * one + share * other).astype(np.float32)
 
 # %% ../../nbs/explorer/04_traversal.ipynb #9dadd10d
 def draw_tokens(
-    model,               # has `render`
-    tokens:np.ndarray,   # `[S, D]`
-    mean, scale,         # `[C, 1]` of the window, see `zscore`
-    n_samples:int,       # L
-    places=None,         # `[C, 3]` of the channels, for models that know them
-) -> np.ndarray:         # `[S, C, L]` in the recording's unit
+    model,  # has `render`
+    tokens: np.ndarray,  # `[S, D]`
+    mean,
+    scale,  # `[C, 1]` of the window, see `zscore`
+    n_samples: int,  # L
+    places=None,  # `[C, 3]` of the channels, for models that know them
+) -> np.ndarray:  # `[S, C, L]` in the recording's unit
     "What a model draws from tokens."
     known = {} if places is None else dict(places=places)
-    return model.render(np.ascontiguousarray(tokens, dtype=np.float32), len(mean), n_samples, **known)*scale + mean
+    return model.render(np.ascontiguousarray(tokens, dtype=np.float32), len(mean), n_samples, **known) * scale + mean
+
 
 def readings_along(
-    drawings:np.ndarray, # `[S, C, L]`
-    sfreq:float,         # Hz
-    modality:str,        # eeg, ieeg, ecg or ppg
-) -> dict:               # {name: [S] numbers}
+    drawings: np.ndarray,  # `[S, C, L]`
+    sfreq: float,  # Hz
+    modality: str,  # eeg, ieeg, ecg or ppg
+) -> dict:  # {name: [S] numbers}
     "Heart rate or band shares of one drawing after another."
     found = [readings(drawing, np.isfinite(drawing), sfreq, modality) for drawing in drawings]
     return {name: [one[name] for one in found] for name in found[0]}

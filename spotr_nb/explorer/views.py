@@ -19,67 +19,94 @@ from .biomarkers import spectrum
 
 # %% ../../nbs/explorer/05_views.ipynb #9e0bea0c
 def row_heights(
-    recording,        # a `Recording`
-) -> np.ndarray:      # `[C]` in the recording's unit; the height of a channel's row
+    recording,  # a `Recording`
+) -> np.ndarray:  # `[C]` in the recording's unit; the height of a channel's row
     "What a channel usually spans: the 90 % quantile over stretches of a few seconds."
     low, high = np.moveaxis(recording.pyramid.levels[min(1, len(recording.pyramid.levels) - 1)], -1, 0)
-    spans = np.where(np.isfinite(high), high - low, np.nan)*recording.scale[:, None]
+    spans = np.where(np.isfinite(high), high - low, np.nan) * recording.scale[:, None]
     known = np.isfinite(spans).any(1)
-    height = np.where(known, np.nanquantile(np.where(known[:, None], spans, 0), .9, axis=1), 1)
+    height = np.where(known, np.nanquantile(np.where(known[:, None], spans, 0), 0.9, axis=1), 1)
     return np.where(height > 0, height, 1)
 
+
 def stacked(
-    points:np.ndarray,    # `[C, m]` in the recording's unit
-    heights:np.ndarray,   # `[C]` of the rows
-    gain:float=1.,        # larger: higher waves
-) -> np.ndarray:          # `[C, m]` float32, row k around -k
+    points: np.ndarray,  # `[C, m]` in the recording's unit
+    heights: np.ndarray,  # `[C]` of the rows
+    gain: float = 1.0,  # larger: higher waves
+) -> np.ndarray:  # `[C, m]` float32, row k around -k
     "Channels in their rows."
     mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1, keepdims=True)
-    return ((points - mean)/heights[:, None]*gain*.9 - np.arange(len(points))[:, None]).astype(np.float32)
+    return ((points - mean) / heights[:, None] * gain * 0.9 - np.arange(len(points))[:, None]).astype(np.float32)
 
+# %% ../../nbs/explorer/05_views.ipynb #216ee041
 def row_range(
-    rows:np.ndarray,      # `[C, m]`, row k around -k; NaN where nothing is drawn
-) -> list:                # of an axis: lowest, highest
+    rows: np.ndarray,  # `[C, m]`, row k around -k; NaN where nothing is drawn
+) -> list:  # of an axis: lowest, highest
     "From under the last row to over the first, with room for what leaves those two, up to a row."
-    if not len(rows): return [.3, .7]
-    low, high = np.fmin.reduce(rows[-1], initial=-len(rows) + .35) - .05, np.fmax.reduce(rows[0], initial=.65) + .05
-    return [float(max(low, -len(rows) - .7)), float(min(high, 1.7))]
+    if not len(rows):
+        return [0.3, 0.7]
+    low, high = np.fmin.reduce(rows[-1], initial=-len(rows) + 0.35) - 0.05, np.fmax.reduce(rows[0], initial=0.65) + 0.05
+    return [float(max(low, -len(rows) - 0.7)), float(min(high, 1.7))]
 
 # %% ../../nbs/explorer/05_views.ipynb #75a42c1f
-SCALE = [[0, PALETTE[1]], [.5, '#9a9a9a'], [1, PALETTE[0]]]
-COLOURINGS = 'time', 'error', 'quality', 'label'
+SCALE = [[0, PALETTE[1]], [0.5, "#9a9a9a"], [1, PALETTE[0]]]
+COLOURINGS = "time", "error", "quality", "label"
 
+# %% ../../nbs/explorer/05_views.ipynb #23a83817
 def colouring(
-    timeline,        # a `Timeline`
-    what:str='time', # one of `COLOURINGS`
-) -> tuple:          # `[n]` numbers, and a plotly coloraxis for them
+    timeline,  # a `Timeline`
+    what: str = "time",  # one of `COLOURINGS`
+) -> tuple:  # `[n]` numbers, and a plotly coloraxis for them
     "Numbers for windows, and the colours that they mean."
-    bar = dict(thickness=10, len=.9, outlinewidth=0, tickfont=dict(size=10), title=dict(text=what, side='right', font=dict(size=11)))
-    if what == 'time': return timeline.t0/60, dict(colorscale=SCALE, colorbar=bar | dict(title=dict(text='min', side='right')))
-    if what == 'error': return timeline.mean_error, dict(colorscale=SCALE, cmin=0, cmax=float(np.nanmax(timeline.mean_error.clip(max=1.5), initial=.1)), colorbar=bar)
-    if what not in COLOURINGS: raise ValueError(f"windows can be coloured by {', '.join(COLOURINGS)}, found {what!r}")
-    kinds, names = (timeline.quality, QUALITIES) if what == 'quality' else (timeline.label + 1, ('none', *timeline.labels))
+    bar = dict(
+        thickness=10,
+        len=0.9,
+        outlinewidth=0,
+        tickfont=dict(size=10),
+        title=dict(text=what, side="right", font=dict(size=11)),
+    )
+    if what == "time":
+        return timeline.t0 / 60, dict(colorscale=SCALE, colorbar=bar | dict(title=dict(text="min", side="right")))
+    if what == "error":
+        return timeline.mean_error, dict(
+            colorscale=SCALE,
+            cmin=0,
+            cmax=float(np.nanmax(timeline.mean_error.clip(max=1.5), initial=0.1)),
+            colorbar=bar,
+        )
+    if what not in COLOURINGS:
+        raise ValueError(f"windows can be coloured by {', '.join(COLOURINGS)}, found {what!r}")
+    kinds, names = (
+        (timeline.quality, QUALITIES) if what == "quality" else (timeline.label + 1, ("none", *timeline.labels))
+    )
     n, colours = len(names), [GREY, *PALETTE]
-    steps = [[edge/n, colours[k % len(colours)]] for k in range(n) for edge in (k, k + 1)]
-    return kinds.astype(float), dict(colorscale=steps, cmin=-.5, cmax=n - .5, colorbar=bar | dict(tickvals=list(range(n)), ticktext=[name[:14] for name in names]))
+    steps = [[edge / n, colours[k % len(colours)]] for k in range(n) for edge in (k, k + 1)]
+    return kinds.astype(float), dict(
+        colorscale=steps,
+        cmin=-0.5,
+        cmax=n - 0.5,
+        colorbar=bar | dict(tickvals=list(range(n)), ticktext=[name[:14] for name in names]),
+    )
 
+# %% ../../nbs/explorer/05_views.ipynb #dc98c25d
 def thin_windows(
-    n:int,           # windows
-    most:int=700,    # that can be shown
-) -> np.ndarray:     # `[≤ most]` numbers of those that are
+    n: int,  # windows
+    most: int = 700,  # that can be shown
+) -> np.ndarray:  # `[≤ most]` numbers of those that are
     "Windows that stand for all, evenly spaced."
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 # %% ../../nbs/explorer/05_views.ipynb #ac395f50
 def runs(
-    chosen:np.ndarray,  # `[n]` bool
-    t0:np.ndarray,      # `[n]` s
-    seconds:float,      # length of a window
-    most:int=200,       # stretches to return
-) -> list:              # [(begin, end)] s
+    chosen: np.ndarray,  # `[n]` bool
+    t0: np.ndarray,  # `[n]` s
+    seconds: float,  # length of a window
+    most: int = 200,  # stretches to return
+) -> list:  # [(begin, end)] s
     "Windows that follow one another, as stretches; with too many of them the narrowest gaps are closed."
     at = np.flatnonzero(chosen)
-    if not len(at): return []
+    if not len(at):
+        return []
     gaps = t0[at[1:]] - t0[at[:-1]] - seconds
     least = max(1e-6, np.sort(gaps)[-most] if len(gaps) >= most else 0)
     breaks = np.flatnonzero(gaps > least)
@@ -87,192 +114,428 @@ def runs(
 
 # %% ../../nbs/explorer/05_views.ipynb #98adbca8
 def marks(
-    recording, timeline,     # see there
-    begin:float, end:float,  # of the view, s
-    selected=None,           # `[n]` bool: windows that are chosen
-    current=None,            # (t0, seconds) of the window that is looked at
-    most:int=60,             # events to draw
-) -> tuple[list, list]:      # plotly shapes and annotations
+    recording,
+    timeline,  # see there
+    begin: float,
+    end: float,  # of the view, s
+    selected=None,  # `[n]` bool: windows that are chosen
+    current=None,  # (t0, seconds) of the window that is looked at
+    most: int = 60,  # events to draw
+) -> tuple[list, list]:  # plotly shapes and annotations
     "Chosen windows, doubtful ones, events, and the window that is looked at, within a view."
-    area = lambda a, b, colour, opacity, **kw: dict(type='rect', xref='x', yref='y domain', x0=a, x1=b, y0=0, y1=1, fillcolor=colour, opacity=opacity, line=dict(width=0), layer='below', **kw)
+    area = lambda a, b, colour, opacity, **kw: dict(
+        type="rect",
+        xref="x",
+        yref="y domain",
+        x0=a,
+        x1=b,
+        y0=0,
+        y1=1,
+        fillcolor=colour,
+        opacity=opacity,
+        line=dict(width=0),
+        layer="below",
+        **kw,
+    )
     seen = lambda spans: [(max(a, begin), min(b, end)) for a, b in spans if a < end and b > begin]
     shapes, notes = [], []
     if timeline is not None:
-        shapes += [area(a, b, PALETTE[3], .16, name='doubtful') for a, b in seen(runs(timeline.quality > 0, timeline.t0, timeline.seconds))]
-        if selected is not None: shapes += [area(a, b, PALETTE[4], .28, name='selected') for a, b in seen(runs(selected, timeline.t0, timeline.seconds))]
-    if current is not None and current[0] < end and sum(current) > begin: shapes.append(area(current[0], sum(current), 'rgba(0,0,0,0)', 1, name='current') | dict(line=dict(width=1.5, color=PALETTE[0]), layer='above'))
+        shapes += [
+            area(a, b, PALETTE[3], 0.16, name="doubtful")
+            for a, b in seen(runs(timeline.quality > 0, timeline.t0, timeline.seconds))
+        ]
+        if selected is not None:
+            shapes += [
+                area(a, b, PALETTE[4], 0.28, name="selected")
+                for a, b in seen(runs(selected, timeline.t0, timeline.seconds))
+            ]
+    if current is not None and current[0] < end and sum(current) > begin:
+        shapes.append(
+            area(current[0], sum(current), "rgba(0,0,0,0)", 1, name="current")
+            | dict(line=dict(width=1.5, color=PALETTE[0]), layer="above")
+        )
     events = [event for event in recording.events if event.onset < end and event.onset + event.duration >= begin]
     for event in events if len(events) <= most else []:
         at = max(event.onset, begin)
-        shapes.append(dict(type='line', name='event', xref='x', yref='y domain', x0=at, x1=at, y0=0, y1=1, line=dict(color=PALETTE[1], width=1, dash='dot'), layer='below'))
-        notes.append(dict(text=event.label[:12], x=at, y=1, yref='y domain', yanchor='bottom', xanchor='left', showarrow=False, font=dict(size=10)))
+        shapes.append(
+            dict(
+                type="line",
+                name="event",
+                xref="x",
+                yref="y domain",
+                x0=at,
+                x1=at,
+                y0=0,
+                y1=1,
+                line=dict(color=PALETTE[1], width=1, dash="dot"),
+                layer="below",
+            )
+        )
+        notes.append(
+            dict(
+                text=event.label[:12],
+                x=at,
+                y=1,
+                yref="y domain",
+                yanchor="bottom",
+                xanchor="left",
+                showarrow=False,
+                font=dict(size=10),
+            )
+        )
     return shapes, notes
 
 # %% ../../nbs/explorer/05_views.ipynb #8d9510de
 def drawn_view(
-    model, recording, timeline,  # see there
-    begin:float, end:float,      # of the view, s
-    channels,                    # indices of the channels to show
-    most:int=24,                 # windows to draw; None beyond that
-    n_columns:int=600,           # of the screen
-    kept:dict=None,              # drawings by number of window, of the last view; becomes those of this view
-):                               # `[C, m]` in the recording's unit, time of the first and between two; or None
+    model,
+    recording,
+    timeline,  # see there
+    begin: float,
+    end: float,  # of the view, s
+    channels,  # indices of the channels to show
+    most: int = 24,  # windows to draw; None beyond that
+    n_columns: int = 600,  # of the screen
+    kept: dict = None,  # drawings by number of window, of the last view; becomes those of this view
+):  # `[C, m]` in the recording's unit, time of the first and between two; or None
     "The windows in a view, each drawn from its token, one after another."
     inside = np.flatnonzero((timeline.t0 < end) & (timeline.t0 + timeline.seconds > begin))
     rows = [timeline.channels.index(k) for k in channels if k in timeline.channels]
-    if not 0 < len(inside) <= most or len(rows) < len(channels): return None
-    length, places, kept = round(timeline.seconds*recording.sfreq), known_places(model, recording, timeline.channels), {} if kept is None else kept
-    for k in kept.keys() - set(inside.tolist()): del kept[k]
+    if not 0 < len(inside) <= most or len(rows) < len(channels):
+        return None
+    length, places, kept = (
+        round(timeline.seconds * recording.sfreq),
+        known_places(model, recording, timeline.channels),
+        {} if kept is None else kept,
+    )
+    for k in kept.keys() - set(inside.tolist()):
+        del kept[k]
     fresh = [k for k in inside.tolist() if k not in kept]
     if fresh:
-        drawn = model.render(timeline.token[fresh], len(timeline.channels), length, **({} if places is None else dict(places=places)))
+        drawn = model.render(
+            timeline.token[fresh], len(timeline.channels), length, **({} if places is None else dict(places=places))
+        )
         for k, z in zip(fresh, drawn):
             x, valid = recording.window(timeline.t0[k], timeline.seconds, timeline.channels)
             mean, scale = mean_and_scale(x, valid)
-            kept[k] = np.where(valid, z*scale + mean, np.nan)
-    first = round(timeline.t0[inside[0]]*recording.sfreq)
-    line = np.full((len(channels), round(timeline.t0[inside[-1]]*recording.sfreq) + length - first), np.nan, np.float32)
+            kept[k] = np.where(valid, z * scale + mean, np.nan)
+    first = round(timeline.t0[inside[0]] * recording.sfreq)
+    line = np.full(
+        (len(channels), round(timeline.t0[inside[-1]] * recording.sfreq) + length - first), np.nan, np.float32
+    )
     for k in inside.tolist():
-        at = round(timeline.t0[k]*recording.sfreq) - first
-        line[:, at:at + length] = kept[k][rows]
-    stretch = -(-line.shape[1]//n_columns)
-    if stretch <= 2: return line, first/recording.sfreq, 1/recording.sfreq
+        at = round(timeline.t0[k] * recording.sfreq) - first
+        line[:, at : at + length] = kept[k][rows]
+    stretch = -(-line.shape[1] // n_columns)
+    if stretch <= 2:
+        return line, first / recording.sfreq, 1 / recording.sfreq
     columns = extremes(line, stretch)
     falling = np.diff(columns.mean(-1), prepend=0) < 0
-    columns[falling] = columns[falling][:, ::-1]                                    # the higher one first, or a wave that falls becomes a saw
-    return columns.reshape(len(line), -1), first/recording.sfreq, stretch/2/recording.sfreq
+    columns[falling] = columns[falling][:, ::-1]  # the higher one first, or a wave that falls becomes a saw
+    return columns.reshape(len(line), -1), first / recording.sfreq, stretch / 2 / recording.sfreq
 
 # %% ../../nbs/explorer/05_views.ipynb #df7f566b
-def recording_height(n_channels): # pixels of the figure
-    return int(np.clip(34*n_channels, 190, 520)) + 130
+def recording_height(n_channels):
+    "Pixels of the figure."
+    return int(np.clip(34 * n_channels, 190, 520)) + 130
 
+# %% ../../nbs/explorer/05_views.ipynb #e4e02f91
 def plot_recording(
-    recording, timeline=None,  # see there; without tokens, channels only
-    t0:float=0.,               # where the view begins, s
-    seconds:float=None,        # how much of it; None: all
-    channels=None,             # indices; None: all
-    model=None,                # draws the reconstruction over it, if the view is short enough
-    colour_by:str='time',      # one of `COLOURINGS`, of the strip
-    selected=None,             # `[n]` bool: windows that are chosen
-    current=None,              # (t0, seconds) of the window that is looked at
-    n_columns:int=None,        # of the screen; None: see `view_columns`
-):                             # a `go.Figure`
+    recording,
+    timeline=None,  # see there; without tokens, channels only
+    t0: float = 0.0,  # where the view begins, s
+    seconds: float = None,  # how much of it; None: all
+    channels=None,  # indices; None: all
+    model=None,  # draws the reconstruction over it, if the view is short enough
+    colour_by: str = "time",  # one of `COLOURINGS`, of the strip
+    selected=None,  # `[n]` bool: windows that are chosen
+    current=None,  # (t0, seconds) of the window that is looked at
+    n_columns: int = None,  # of the screen; None: see `view_columns`
+):  # a `go.Figure`
     "Channels over time, and a strip with a mark for each window of the whole recording."
     channels = list(range(recording.n_channels)) if channels is None else list(channels)
-    end, heights, names = min(recording.duration, t0 + (seconds or recording.duration)), row_heights(recording)[channels], [recording.ch_names[k] for k in channels]
-    figure = _figure(height=recording_height(len(channels)), showlegend=False, dragmode='pan', selectdirection='h', margin=dict(l=76, r=92, t=30, b=34), hovermode='closest',
-                     yaxis=dict(domain=[.2, 1], tickvals=[-k for k in range(len(channels))], ticktext=names, showgrid=False, zeroline=False, fixedrange=True, ticklabeloverflow='allow', tickfont=dict(size=10 if len(channels) > 12 else 12)),
-                     xaxis=dict(range=[t0, end], anchor='y', zeroline=False, ticklabeloverflow='allow', title=dict(text='s', standoff=2)),
-                     xaxis2=dict(domain=[0, 1], anchor='y2', range=[0, recording.duration], zeroline=False, showgrid=False, fixedrange=True, ticklabeloverflow='allow', tickfont=dict(size=10)),
-                     yaxis2=dict(domain=[0, .07], anchor='x2', range=[-1, 1], showticklabels=False, showgrid=False, zeroline=False, fixedrange=True))
+    end, heights, names = (
+        min(recording.duration, t0 + (seconds or recording.duration)),
+        row_heights(recording)[channels],
+        [recording.ch_names[k] for k in channels],
+    )
+    figure = _figure(
+        height=recording_height(len(channels)),
+        showlegend=False,
+        dragmode="pan",
+        selectdirection="h",
+        margin=dict(l=76, r=92, t=30, b=34),
+        hovermode="closest",
+        yaxis=dict(
+            domain=[0.2, 1],
+            tickvals=[-k for k in range(len(channels))],
+            ticktext=names,
+            showgrid=False,
+            zeroline=False,
+            fixedrange=True,
+            ticklabeloverflow="allow",
+            tickfont=dict(size=10 if len(channels) > 12 else 12),
+        ),
+        xaxis=dict(
+            range=[t0, end], anchor="y", zeroline=False, ticklabeloverflow="allow", title=dict(text="s", standoff=2)
+        ),
+        xaxis2=dict(
+            domain=[0, 1],
+            anchor="y2",
+            range=[0, recording.duration],
+            zeroline=False,
+            showgrid=False,
+            fixedrange=True,
+            ticklabeloverflow="allow",
+            tickfont=dict(size=10),
+        ),
+        yaxis2=dict(
+            domain=[0, 0.07],
+            anchor="x2",
+            range=[-1, 1],
+            showticklabels=False,
+            showgrid=False,
+            zeroline=False,
+            fixedrange=True,
+        ),
+    )
     lines = view_lines(recording, timeline, model, t0, end, channels, heights, n_columns)
-    figure.layout.yaxis.range = row_range(line_rows(lines['original']['y'], len(channels)))
-    figure.add_scatter(**lines['original'], text=line_names(lines['original']['y'], names), mode='lines', name='original', line=dict(color=COLOURS['original'], width=1), hovertemplate='<b>%{text}</b> %{x:.2f} s<extra></extra>')
-    figure.add_scatter(**lines['reconstruction'], mode='lines', name='reconstruction', line=dict(color=COLOURS['reconstruction'], width=1.3), hoverinfo='skip')
+    figure.layout.yaxis.range = row_range(line_rows(lines["original"]["y"], len(channels)))
+    figure.add_scatter(
+        **lines["original"],
+        text=line_names(lines["original"]["y"], names),
+        mode="lines",
+        name="original",
+        line=dict(color=COLOURS["original"], width=1),
+        hovertemplate="<b>%{text}</b> %{x:.2f} s<extra></extra>",
+    )
+    figure.add_scatter(
+        **lines["reconstruction"],
+        mode="lines",
+        name="reconstruction",
+        line=dict(color=COLOURS["reconstruction"], width=1.3),
+        hoverinfo="skip",
+    )
     _add_strip(figure, recording, timeline, colour_by)
     shapes, notes = marks(recording, timeline, t0, end, selected, current)
     return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
 
 # %% ../../nbs/explorer/05_views.ipynb #f67ce560
-def view_columns(n_channels): # of the screen, that a view fills: a browser's work grows with the points, and low rows show fewer
-    return int(np.clip(6000//max(1, n_channels), 300, 600))
+def view_columns(n_channels):
+    "Of the screen, that a view fills: a browser's work grows with the points, and low rows show fewer."
+    return int(np.clip(6000 // max(1, n_channels), 300, 600))
 
-def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1., kept=None): # x and y of the two lines of a view
+
+def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1.0, kept=None):
+    "X and y of the two lines of a view."
     n_columns = n_columns or view_columns(len(channels))
     points, x0, dx = recording.view(begin, end - begin, n_columns, channels)
-    drawn = drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept) if model is not None and timeline is not None else None
+    drawn = (
+        drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept)
+        if model is not None and timeline is not None
+        else None
+    )
     lines = dict(original=one_line(stacked(points, heights, gain), x0, dx))
-    if drawn is None: return lines | dict(reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.))
+    if drawn is None:
+        return lines | dict(reconstruction=one_line(np.empty((len(channels), 0)), x0, 1.0))
     mean = np.nanmean(np.where(np.isfinite(points).any(1, keepdims=True), points, 0), axis=1, keepdims=True)
-    return lines | dict(reconstruction=one_line((drawn[0] - mean)/heights[:, None]*gain*.9 - np.arange(len(channels))[:, None], *drawn[1:]))
+    return lines | dict(
+        reconstruction=one_line(
+            (drawn[0] - mean) / heights[:, None] * gain * 0.9 - np.arange(len(channels))[:, None], *drawn[1:]
+        )
+    )
 
-def one_line(rows, x0, dx): # `[C, m]` → x and y of one line through all rows, NaN after each: a browser draws one trace sooner than C
+# %% ../../nbs/explorer/05_views.ipynb #9d1857e9
+def one_line(rows, x0, dx):
+    "`[C, m]` → x and y of one line through all rows, NaN after each: a browser draws one trace sooner than C."
     y = np.pad(rows.astype(np.float32), ((0, 0), (0, 1)), constant_values=np.nan)
-    return dict(x=np.tile(x0 + np.arange(y.shape[1])*dx, len(y)), y=y.ravel())
+    return dict(x=np.tile(x0 + np.arange(y.shape[1]) * dx, len(y)), y=y.ravel())
 
-def line_rows(y, n_channels): # of `one_line`, apart again: `[C, m + 1]`
-    return np.reshape(y, (n_channels, len(y)//max(1, n_channels)))
 
-def line_names(y, names): # of `one_line`, a channel's name for each point: what hovering says
+def line_rows(y, n_channels):
+    "Of `one_line`, apart again: `[C, m + 1]`."
+    return np.reshape(y, (n_channels, len(y) // max(1, n_channels)))
+
+
+def line_names(y, names):
+    "Of `one_line`, a channel's name for each point: what hovering says."
     return np.repeat(names, line_rows(y, len(names)).shape[1])
 
-def view_box(begin, end): # in the strip: which part is seen above
-    return dict(name='view', type='rect', xref='x2', yref='y2 domain', x0=begin, x1=end, y0=0, y1=1, line=dict(color=COLOURS['reconstruction'], width=1.5), fillcolor='rgba(213,94,0,.12)', layer='above')
+# %% ../../nbs/explorer/05_views.ipynb #8caa8a99
+def view_box(begin, end):
+    "In the strip: which part is seen above."
+    return dict(
+        name="view",
+        type="rect",
+        xref="x2",
+        yref="y2 domain",
+        x0=begin,
+        x1=end,
+        y0=0,
+        y1=1,
+        line=dict(color=COLOURS["reconstruction"], width=1.5),
+        fillcolor="rgba(213,94,0,.12)",
+        layer="above",
+    )
 
-def _add_strip(figure, recording, timeline, colour_by): # marks of windows below the channels
-    if timeline is None: return figure.add_scatter(x=[], y=[], xaxis='x2', yaxis='y2', mode='markers', name='windows')
+# %% ../../nbs/explorer/05_views.ipynb #0241088b
+def _add_strip(figure, recording, timeline, colour_by):
+    "Marks of windows below the channels."
+    if timeline is None:
+        return figure.add_scatter(x=[], y=[], xaxis="x2", yaxis="y2", mode="markers", name="windows")
     shown = thin_windows(len(timeline))
     numbers, axis = colouring(timeline, colour_by)
-    figure.add_scatter(x=(timeline.t0 + timeline.seconds/2)[shown].astype(np.float32), y=np.zeros(len(shown), np.int8), xaxis='x2', yaxis='y2', mode='markers', name='windows',
-                       marker=dict(symbol='square', size=9 if len(shown) < 200 else 6, color=numbers[shown].astype(np.float32), coloraxis='coloraxis'), hovertemplate='%{x:.1f} s: %{marker.color:.2f}<extra></extra>')
+    figure.add_scatter(
+        x=(timeline.t0 + timeline.seconds / 2)[shown].astype(np.float32),
+        y=np.zeros(len(shown), np.int8),
+        xaxis="x2",
+        yaxis="y2",
+        mode="markers",
+        name="windows",
+        marker=dict(
+            symbol="square",
+            size=9 if len(shown) < 200 else 6,
+            color=numbers[shown].astype(np.float32),
+            coloraxis="coloraxis",
+        ),
+        hovertemplate="%{x:.1f} s: %{marker.color:.2f}<extra></extra>",
+    )
     figure.update_layout(coloraxis=axis)
 
 # %% ../../nbs/explorer/05_views.ipynb #a0193ad1
 def map_places(
-    space, token,       # a `TokenSpace`, and tokens `[n, D]`
-    method:str='PCA',   # or 'UMAP'
-) -> np.ndarray:        # `[n, 2]`
+    space,
+    token,  # a `TokenSpace`, and tokens `[n, D]`
+    method: str = "PCA",  # or 'UMAP'
+) -> np.ndarray:  # `[n, 2]`
     "Where windows lie on a map."
-    if method == 'PCA': return space.map(token)
-    if method != 'UMAP': raise ValueError(f"a map is made by PCA or UMAP, found {method!r}")
-    try: import umap
-    except ImportError: raise ImportError("a map by UMAP needs umap-learn: pip install umap-learn, or choose PCA") from None
+    if method == "PCA":
+        return space.map(token)
+    if method != "UMAP":
+        raise ValueError(f"a map is made by PCA or UMAP, found {method!r}")
+    try:
+        import umap
+    except ImportError:
+        raise ImportError("a map by UMAP needs umap-learn: pip install umap-learn, or choose PCA") from None
     return umap.UMAP(n_neighbors=min(15, len(token) - 1), random_state=0).fit_transform(token).astype(np.float32)
 
+# %% ../../nbs/explorer/05_views.ipynb #068be92d
 def plot_token_map(
-    timeline, places,       # a `Timeline`, and `[n, 2]`
-    colour_by:str='time',   # one of `COLOURINGS`
-    selected=None,          # `[n]` bool
-    most:int=3000,          # points to show
-    share=None,             # of the variance along the two axes
-):                          # a `go.Figure`
+    timeline,
+    places,  # a `Timeline`, and `[n, 2]`
+    colour_by: str = "time",  # one of `COLOURINGS`
+    selected=None,  # `[n]` bool
+    most: int = 3000,  # points to show
+    share=None,  # of the variance along the two axes
+):  # a `go.Figure`
     "Tokens as points; chosen ones stand out."
     shown = thin_windows(len(timeline), most)
     numbers, axis = colouring(timeline, colour_by)
-    said = lambda k: f'direction {k + 1}' + (f' ({share[k]:.0%})' if share is not None and len(share) > k else '')
-    figure = _figure(height=400, showlegend=False, dragmode='lasso', margin=dict(l=50, r=100, t=10, b=40), hovermode='closest', coloraxis=axis, newselection=dict(line=dict(color=PALETTE[0])),
-                     xaxis=dict(title=dict(text=said(0), standoff=4), zeroline=False), yaxis=dict(title=dict(text=said(1), standoff=4), zeroline=False))
-    figure.add_scatter(x=places[shown, 0], y=places[shown, 1], mode='markers', name='tokens', marker=dict(size=7 if len(shown) < 600 else 5, color=numbers[shown].astype(np.float32), coloraxis='coloraxis'),
-                       customdata=timeline.t0[shown].astype(np.float32), hovertemplate='%{customdata:.1f} s<extra></extra>',
-                       selected=dict(marker=dict(opacity=1)), unselected=dict(marker=dict(opacity=.18)))
-    if selected is not None and selected.any(): figure.data[0].selectedpoints = np.flatnonzero(selected[shown]).tolist()
+    said = lambda k: f"direction {k + 1}" + (f" ({share[k]:.0%})" if share is not None and len(share) > k else "")
+    figure = _figure(
+        height=400,
+        showlegend=False,
+        dragmode="lasso",
+        margin=dict(l=50, r=100, t=10, b=40),
+        hovermode="closest",
+        coloraxis=axis,
+        newselection=dict(line=dict(color=PALETTE[0])),
+        xaxis=dict(title=dict(text=said(0), standoff=4), zeroline=False),
+        yaxis=dict(title=dict(text=said(1), standoff=4), zeroline=False),
+    )
+    figure.add_scatter(
+        x=places[shown, 0],
+        y=places[shown, 1],
+        mode="markers",
+        name="tokens",
+        marker=dict(size=7 if len(shown) < 600 else 5, color=numbers[shown].astype(np.float32), coloraxis="coloraxis"),
+        customdata=timeline.t0[shown].astype(np.float32),
+        hovertemplate="%{customdata:.1f} s<extra></extra>",
+        selected=dict(marker=dict(opacity=1)),
+        unselected=dict(marker=dict(opacity=0.18)),
+    )
+    if selected is not None and selected.any():
+        figure.data[0].selectedpoints = np.flatnonzero(selected[shown]).tolist()
     return figure
 
+# %% ../../nbs/explorer/05_views.ipynb #cf829f3d
 def inside(
-    places:np.ndarray,  # `[n, 2]`
-    corners:np.ndarray, # `[k, 2]` of a polygon; two: a box
-) -> np.ndarray:        # `[n]` bool
+    places: np.ndarray,  # `[n, 2]`
+    corners: np.ndarray,  # `[k, 2]` of a polygon; two: a box
+) -> np.ndarray:  # `[n]` bool
     "Which points lie within a polygon that somebody drew."
     corners = np.asarray(corners, float)
-    if len(corners) == 2: return ((places >= corners.min(0)) & (places <= corners.max(0))).all(1)
+    if len(corners) == 2:
+        return ((places >= corners.min(0)) & (places <= corners.max(0))).all(1)
     (x, y), found = places.T, np.zeros(len(places), bool)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0)):
-        if y0 != y1: found ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0)*(y - y0)/(y1 - y0) + x0)
+        if y0 != y1:
+            found ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
     return found
 
 # %% ../../nbs/explorer/05_views.ipynb #8b8778c4
 def plot_error_map(
-    recording, timeline,  # see there
-    n_columns:int=400,    # stretches of time to show
-):                        # a `go.Figure`
+    recording,
+    timeline,  # see there
+    n_columns: int = 400,  # stretches of time to show
+):  # a `go.Figure`
     "Normalised error of each channel over time, and the mean of each channel beside it."
-    names, groups = [recording.ch_names[k] for k in timeline.channels], np.array_split(np.arange(len(timeline)), min(n_columns, len(timeline)))
+    names, groups = (
+        [recording.ch_names[k] for k in timeline.channels],
+        np.array_split(np.arange(len(timeline)), min(n_columns, len(timeline))),
+    )
     known = np.isfinite(timeline.error)
     total, n = (np.stack([a[group].sum(0) for group in groups], 1) for a in (np.where(known, timeline.error, 0), known))
-    mean = np.where(known.any(0), np.where(known, timeline.error, 0).sum(0)/np.maximum(known.sum(0), 1), np.nan)
-    figure = _figure(height=int(np.clip(22*len(names), 90, 420)) + 80, showlegend=False, margin=dict(l=76, r=100, t=10, b=40), coloraxis=dict(colorscale=SCALE, cmin=0, cmax=1.2, colorbar=dict(thickness=10, outlinewidth=0, tickfont=dict(size=10), title=dict(text='error', side='right'))),
-                     xaxis=dict(domain=[0, .76], title=dict(text='s', standoff=2), showgrid=False), yaxis=dict(autorange='reversed', showgrid=False), xaxis2=dict(domain=[.8, 1], anchor='y2', range=[0, max(1.05, 1.1*np.nanmax(mean, initial=0))], title=dict(text='mean error', standoff=2)), yaxis2=dict(autorange='reversed', anchor='x2', showticklabels=False, showgrid=False), dragmode='zoom')
-    figure.add_heatmap(z=np.where(n > 0, total/np.maximum(n, 1), np.nan).astype(np.float32), x=[float(timeline.t0[group[0]] + timeline.seconds/2) for group in groups], y=names, coloraxis='coloraxis', name='error', hovertemplate='%{y} at %{x:.0f} s: %{z:.2f}<extra></extra>')
-    figure.add_bar(x=mean.round(3), y=names, orientation='h', xaxis='x2', yaxis='y2', name='mean error', marker=dict(color=mean, coloraxis='coloraxis'), hovertemplate='%{y}: %{x:.2f}<extra></extra>')
+    mean = np.where(known.any(0), np.where(known, timeline.error, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    figure = _figure(
+        height=int(np.clip(22 * len(names), 90, 420)) + 80,
+        showlegend=False,
+        margin=dict(l=76, r=100, t=10, b=40),
+        coloraxis=dict(
+            colorscale=SCALE,
+            cmin=0,
+            cmax=1.2,
+            colorbar=dict(thickness=10, outlinewidth=0, tickfont=dict(size=10), title=dict(text="error", side="right")),
+        ),
+        xaxis=dict(domain=[0, 0.76], title=dict(text="s", standoff=2), showgrid=False),
+        yaxis=dict(autorange="reversed", showgrid=False),
+        xaxis2=dict(
+            domain=[0.8, 1],
+            anchor="y2",
+            range=[0, max(1.05, 1.1 * np.nanmax(mean, initial=0))],
+            title=dict(text="mean error", standoff=2),
+        ),
+        yaxis2=dict(autorange="reversed", anchor="x2", showticklabels=False, showgrid=False),
+        dragmode="zoom",
+    )
+    figure.add_heatmap(
+        z=np.where(n > 0, total / np.maximum(n, 1), np.nan).astype(np.float32),
+        x=[float(timeline.t0[group[0]] + timeline.seconds / 2) for group in groups],
+        y=names,
+        coloraxis="coloraxis",
+        name="error",
+        hovertemplate="%{y} at %{x:.0f} s: %{z:.2f}<extra></extra>",
+    )
+    figure.add_bar(
+        x=mean.round(3),
+        y=names,
+        orientation="h",
+        xaxis="x2",
+        yaxis="y2",
+        name="mean error",
+        marker=dict(color=mean, coloraxis="coloraxis"),
+        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+    )
     return figure
 
 # %% ../../nbs/explorer/05_views.ipynb #ac2c27f7
 def window_spectra(
-    model, recording, timeline,  # see there
-    which,                       # numbers of windows
-    channels,                    # indices of channels, among those of the timeline
-    most:int=48,                 # windows to look at, evenly spaced
-):                               # frequencies `[F]`, mean power `[F]` of the recorded and of the drawn windows, in variances of the recorded
+    model,
+    recording,
+    timeline,  # see there
+    which,  # numbers of windows
+    channels,  # indices of channels, among those of the timeline
+    most: int = 48,  # windows to look at, evenly spaced
+):  # frequencies `[F]`, mean power `[F]` of the recorded and of the drawn windows, in variances of the recorded
     "Mean spectra over windows and channels, each in units of its recorded variance."
     which = np.asarray(which)[thin_windows(len(which), most)]
     rows = [timeline.channels.index(k) for k in channels]
@@ -280,117 +543,269 @@ def window_spectra(
     powers = [spectrum(a, valid, recording.sfreq) for a in (x, drawn)]
     frequency, variance = powers[0][0], powers[0][1].sum(-1, keepdims=True)
     usable = np.isfinite(variance) & (variance > 0)
-    shares = [np.where(usable, power/np.where(usable, variance, 1), np.nan)[:, rows] for _, power in powers]
-    return frequency, *(np.nanmean(share, (0, 1)) if np.isfinite(share).any() else np.full(len(frequency), np.nan) for share in shares)
+    shares = [np.where(usable, power / np.where(usable, variance, 1), np.nan)[:, rows] for _, power in powers]
+    return frequency, *(
+        np.nanmean(share, (0, 1)) if np.isfinite(share).any() else np.full(len(frequency), np.nan) for share in shares
+    )
 
-def draw_windows(model, recording, timeline, which): # x, valid, drawn `[n, C, L]` of some windows, all channels of the timeline
-    x, valid = (np.stack(part) for part in zip(*(recording.window(timeline.t0[k], timeline.seconds, timeline.channels) for k in which)))
+# %% ../../nbs/explorer/05_views.ipynb #bf656e9b
+def draw_windows(model, recording, timeline, which):
+    "X, valid, drawn `[n, C, L]` of some windows, all channels of the timeline."
+    x, valid = (
+        np.stack(part)
+        for part in zip(*(recording.window(timeline.t0[k], timeline.seconds, timeline.channels) for k in which))
+    )
     places, (mean, scale) = known_places(model, recording, timeline.channels), mean_and_scale(x, valid)
-    return x, valid, model.render(timeline.token[which], *x.shape[1:], **({} if places is None else dict(places=places)))*scale + mean
+    return (
+        x,
+        valid,
+        model.render(timeline.token[which], *x.shape[1:], **({} if places is None else dict(places=places))) * scale
+        + mean,
+    )
 
+# %% ../../nbs/explorer/05_views.ipynb #959968eb
 def plot_spectra(
-    frequency, recorded, drawn,  # of `window_spectra`
-    highest:float=60.,           # Hz
-):                               # a `go.Figure`
+    frequency,
+    recorded,
+    drawn,  # of `window_spectra`
+    highest: float = 60.0,  # Hz
+):  # a `go.Figure`
     "Two spectra over one another, on a logarithmic axis."
     kept = (frequency <= highest) & (frequency > 0)
-    figure = _figure(height=300, margin=dict(l=76, r=20, t=30, b=40), xaxis=dict(title=dict(text='Hz', standoff=2), zeroline=False), yaxis=dict(type='log', title=dict(text='share of the power', standoff=4), exponentformat='power', nticks=5))
-    for name, power, key in (('original', recorded, 'original'), ('reconstruction', drawn, 'reconstruction')):
-        figure.add_scatter(x=frequency[kept].astype(np.float32), y=np.maximum(power[kept], 1e-9).astype(np.float32), mode='lines', name=name, line=dict(color=COLOURS[key], width=2, dash='solid' if name == 'original' else 'dash'), hovertemplate='%{x:.1f} Hz: %{y:.1e}')
+    figure = _figure(
+        height=300,
+        margin=dict(l=76, r=20, t=30, b=40),
+        xaxis=dict(title=dict(text="Hz", standoff=2), zeroline=False),
+        yaxis=dict(type="log", title=dict(text="share of the power", standoff=4), exponentformat="power", nticks=5),
+    )
+    for name, power, key in (("original", recorded, "original"), ("reconstruction", drawn, "reconstruction")):
+        figure.add_scatter(
+            x=frequency[kept].astype(np.float32),
+            y=np.maximum(power[kept], 1e-9).astype(np.float32),
+            mode="lines",
+            name=name,
+            line=dict(color=COLOURS[key], width=2, dash="solid" if name == "original" else "dash"),
+            hovertemplate="%{x:.1f} Hz: %{y:.1e}",
+        )
     return figure
 
 # %% ../../nbs/explorer/05_views.ipynb #2d49102f
 def worst_part(
-    x, drawn, valid,   # `[C, L]`
-    share:float=.2,    # of the window's length
-):                     # index of the channel, first sample, last + 1
+    x,
+    drawn,
+    valid,  # `[C, L]`
+    share: float = 0.2,  # of the window's length
+):  # index of the channel, first sample, last + 1
     "Where a drawing misses most: the stretch of one channel with the largest squared error, in variances of the channel."
     mean, scale = mean_and_scale(x, valid)
-    missed = np.where(valid, ((drawn - x)/np.where(scale > 0, scale, 1))**2, 0)*(scale > 0)
-    length = max(1, round(share*x.shape[1]))
+    missed = np.where(valid, ((drawn - x) / np.where(scale > 0, scale, 1)) ** 2, 0) * (scale > 0)
+    length = max(1, round(share * x.shape[1]))
     total = np.cumsum(np.pad(missed, ((0, 0), (1, 0))), 1)
-    channel, first = np.unravel_index((total[:, length:] - total[:, :-length]).argmax(), (len(x), x.shape[1] - length + 1))
+    channel, first = np.unravel_index(
+        (total[:, length:] - total[:, :-length]).argmax(), (len(x), x.shape[1] - length + 1)
+    )
     return int(channel), int(first), int(first + length)
 
+# %% ../../nbs/explorer/05_views.ipynb #308acd64
 def plot_windows(
-    windows,           # dicts: x, drawn, valid `[C, L]`, title; mark: `worst_part` is shown; t0 (s)
-    sfreq:float,       # Hz
-    ch_names,          # C names
-    n_columns:int=2,   # panels in a row
-):                     # a `go.Figure`
+    windows,  # dicts: x, drawn, valid `[C, L]`, title; mark: `worst_part` is shown; t0 (s)
+    sfreq: float,  # Hz
+    ch_names,  # C names
+    n_columns: int = 2,  # panels in a row
+):  # a `go.Figure`
     "Several windows with their drawings, a panel each, channels below one another in standard deviations."
-    n_rows, n = -(-len(windows)//n_columns), len(ch_names)
-    height = 60 + n_rows*(70 + 36*min(n, 8))
-    figure = _figure(height=height, margin=dict(l=60, r=20, t=30, b=30), legend=dict(y=1 + 4/height), hovermode='closest')
-    air, gap = .03, min(.4, 34*n_rows/height)
+    n_rows, n = -(-len(windows) // n_columns), len(ch_names)
+    height = 60 + n_rows * (70 + 36 * min(n, 8))
+    figure = _figure(
+        height=height, margin=dict(l=60, r=20, t=30, b=30), legend=dict(y=1 + 4 / height), hovermode="closest"
+    )
+    air, gap = 0.03, min(0.4, 34 * n_rows / height)
     for i, window in enumerate(windows):
-        row, column, axis = i//n_columns, i % n_columns, '' if i == 0 else str(i + 1)
-        left, top = column/n_columns, 1 - row/n_rows
-        t0, (mean, scale) = float(window.get('t0', 0)), mean_and_scale(window['x'], window['valid'])
-        figure.update_layout({f'xaxis{axis}': dict(domain=[left + (column > 0)*air, left + 1/n_columns - (column < n_columns - 1)*air], anchor=f'y{axis}', zeroline=False, nticks=5, tickfont=dict(size=10), range=[t0, t0 + window['x'].shape[1]/sfreq]),
-                              f'yaxis{axis}': dict(domain=[max(0, top - (1 - gap)/n_rows), top - .25*gap/n_rows], anchor=f'x{axis}', tickvals=[-k for k in range(n)], ticktext=list(ch_names) if column == 0 else ['']*n, showgrid=False, zeroline=False, tickfont=dict(size=10))})
-        shown = {name: np.where(window['valid'] & (scale > 0), (window[a] - mean)/np.where(scale > 0, scale, 1)/5, np.nan) - np.arange(n)[:, None] for name, a in (('original', 'x'), ('reconstruction', 'drawn'))}
-        figure.layout[f'yaxis{axis}'].range = row_range(np.concatenate(list(shown.values()), 1))
+        row, column, axis = i // n_columns, i % n_columns, "" if i == 0 else str(i + 1)
+        left, top = column / n_columns, 1 - row / n_rows
+        t0, (mean, scale) = float(window.get("t0", 0)), mean_and_scale(window["x"], window["valid"])
+        figure.update_layout(
+            {
+                f"xaxis{axis}": dict(
+                    domain=[left + (column > 0) * air, left + 1 / n_columns - (column < n_columns - 1) * air],
+                    anchor=f"y{axis}",
+                    zeroline=False,
+                    nticks=5,
+                    tickfont=dict(size=10),
+                    range=[t0, t0 + window["x"].shape[1] / sfreq],
+                ),
+                f"yaxis{axis}": dict(
+                    domain=[max(0, top - (1 - gap) / n_rows), top - 0.25 * gap / n_rows],
+                    anchor=f"x{axis}",
+                    tickvals=[-k for k in range(n)],
+                    ticktext=list(ch_names) if column == 0 else [""] * n,
+                    showgrid=False,
+                    zeroline=False,
+                    tickfont=dict(size=10),
+                ),
+            }
+        )
+        shown = {
+            name: np.where(
+                window["valid"] & (scale > 0), (window[a] - mean) / np.where(scale > 0, scale, 1) / 5, np.nan
+            )
+            - np.arange(n)[:, None]
+            for name, a in (("original", "x"), ("reconstruction", "drawn"))
+        }
+        figure.layout[f"yaxis{axis}"].range = row_range(np.concatenate(list(shown.values()), 1))
         for (name, z), width in zip(shown.items(), (1, 1.4)):
-            every = max(1, z.shape[1]//1000)
-            y = np.pad(z, ((0, 0), (0, 1)), constant_values=np.nan)[:, ::every].astype(np.float32)                        # one line for all channels, NaN between them
-            x = np.tile(t0 + np.arange(y.shape[1])*every/sfreq, n).astype(np.float32)
+            every = max(1, z.shape[1] // 1000)
+            # one line for all channels, NaN between them
+            y = np.pad(z, ((0, 0), (0, 1)), constant_values=np.nan)[:, ::every].astype(np.float32)
+            x = np.tile(t0 + np.arange(y.shape[1]) * every / sfreq, n).astype(np.float32)
             y[:, -1] = np.nan
-            figure.add_scatter(x=x, y=y.ravel(), xaxis=f'x{axis}', yaxis=f'y{axis}', mode='lines', name=name, legendgroup=name, showlegend=i == 0, line=dict(color=COLOURS[name], width=width), hovertemplate='%{x:.2f} s<extra></extra>')
-        figure.add_annotation(text=window['title'], x=0, xref=f'x{axis} domain', y=1, yref=f'y{axis} domain', xanchor='left', yanchor='bottom', showarrow=False, font=dict(size=11))
-        if window.get('mark'):
-            channel, first, last = window['mark']
-            figure.add_shape(name='worst', type='rect', xref=f'x{axis}', yref=f'y{axis}', x0=t0 + first/sfreq, x1=t0 + last/sfreq, y0=-channel - .5, y1=-channel + .5, fillcolor=PALETTE[3], opacity=.35, line=dict(width=0), layer='below')
+            figure.add_scatter(
+                x=x,
+                y=y.ravel(),
+                xaxis=f"x{axis}",
+                yaxis=f"y{axis}",
+                mode="lines",
+                name=name,
+                legendgroup=name,
+                showlegend=i == 0,
+                line=dict(color=COLOURS[name], width=width),
+                hovertemplate="%{x:.2f} s<extra></extra>",
+            )
+        figure.add_annotation(
+            text=window["title"],
+            x=0,
+            xref=f"x{axis} domain",
+            y=1,
+            yref=f"y{axis} domain",
+            xanchor="left",
+            yanchor="bottom",
+            showarrow=False,
+            font=dict(size=11),
+        )
+        if window.get("mark"):
+            channel, first, last = window["mark"]
+            figure.add_shape(
+                name="worst",
+                type="rect",
+                xref=f"x{axis}",
+                yref=f"y{axis}",
+                x0=t0 + first / sfreq,
+                x1=t0 + last / sfreq,
+                y0=-channel - 0.5,
+                y1=-channel + 0.5,
+                fillcolor=PALETTE[3],
+                opacity=0.35,
+                line=dict(width=0),
+                layer="below",
+            )
     return figure
 
 # %% ../../nbs/explorer/05_views.ipynb #67197fd8
 def write_figure(
-    figure,                  # a `go.Figure` of this page
-    path:str|os.PathLike,    # ends in .html, .svg or .png
-    inches:float=10.,        # width of a still picture
-):                           # the path
+    figure,  # a `go.Figure` of this page
+    path: str | os.PathLike,  # ends in .html, .svg or .png
+    inches: float = 10.0,  # width of a still picture
+):  # the path
     "Write a figure as HTML, SVG or PNG."
-    kind = os.fspath(path).rsplit('.', 1)[-1].lower()
-    if kind not in ('html', 'svg', 'png'): raise ValueError(f"{path} must end in .html, .svg or .png")
+    kind = os.fspath(path).rsplit(".", 1)[-1].lower()
+    if kind not in ("html", "svg", "png"):
+        raise ValueError(f"{path} must end in .html, .svg or .png")
     with writing(path) as new:
-        if kind == 'html': figure.write_html(new, include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
-        else: _still(figure, inches).savefig(new, format=kind, transparent=True, dpi=110)
+        if kind == "html":
+            figure.write_html(new, include_plotlyjs=True, config=dict(displaylogo=False, responsive=True))
+        else:
+            _still(figure, inches).savefig(new, format=kind, transparent=True, dpi=110)
     return path
 
-def _numbers(values): # of a plotly attribute
+
+def _numbers(values):
+    "Of a plotly attribute."
     return np.array([], float) if values is None else np.asarray(values)
 
-def _still(figure, inches): # the same as a matplotlib picture: lines, marks, heat maps and bars in their axes
+# %% ../../nbs/explorer/05_views.ipynb #77257fd0
+def _still(figure, inches):
+    "The same as a matplotlib picture: lines, marks, heat maps and bars in their axes."
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
-    height = inches*(figure.layout.height or 400)/1000
-    picture, axes, colours = Figure(figsize=(inches, height)), {}, LinearSegmentedColormap.from_list('scale', [colour for _, colour in SCALE])
+
+    height = inches * (figure.layout.height or 400) / 1000
+    picture, axes, colours = (
+        Figure(figsize=(inches, height)),
+        {},
+        LinearSegmentedColormap.from_list("scale", [colour for _, colour in SCALE]),
+    )
     for trace in figure.data:
-        if trace.visible is False: continue
-        across, up = ((getattr(trace, f'{side}axis') or side) for side in 'xy')
-        if (across, up) not in axes: axes[across, up] = _still_axes(picture, figure.layout[across[0] + 'axis' + across[1:]], figure.layout[up[0] + 'axis' + up[1:]])
+        if trace.visible is False:
+            continue
+        across, up = ((getattr(trace, f"{side}axis") or side) for side in "xy")
+        if (across, up) not in axes:
+            axes[across, up] = _still_axes(
+                picture, figure.layout[across[0] + "axis" + across[1:]], figure.layout[up[0] + "axis" + up[1:]]
+            )
         _still_trace(axes[across, up], trace, colours)
     return picture
 
-def _still_axes(picture, across, up): # axes where plotly has them
+# %% ../../nbs/explorer/05_views.ipynb #a7dc4ebf
+def _still_axes(picture, across, up):
+    "Axes where plotly has them."
     (left, right), (bottom, top) = across.domain or (0, 1), up.domain or (0, 1)
-    axis = picture.add_axes([.09 + .86*left, .1 + .84*bottom, .86*(right - left), .84*(top - bottom)])
-    axis.patch.set_alpha(0); axis.tick_params(colors=GREY, labelsize=8)
-    for spine in axis.spines.values(): spine.set_color(GREY); spine.set_alpha(.4)
-    axis.set_xlabel(across.title.text or '', color=GREY, fontsize=9); axis.set_ylabel(up.title.text or '', color=GREY, fontsize=9)
-    if up.type == 'log': axis.set_yscale('log')
-    if across.range and across.type != 'log': axis.set_xlim(*across.range)
-    if up.range and up.type != 'log': axis.set_ylim(*up.range)
-    if up.tickvals is not None: axis.set_yticks(list(up.tickvals), list(up.ticktext))
-    if up.showticklabels is False: axis.set_yticks([])
-    if up.autorange == 'reversed': axis.invert_yaxis()
+    axis = picture.add_axes([0.09 + 0.86 * left, 0.1 + 0.84 * bottom, 0.86 * (right - left), 0.84 * (top - bottom)])
+    axis.patch.set_alpha(0)
+    axis.tick_params(colors=GREY, labelsize=8)
+    for spine in axis.spines.values():
+        spine.set_color(GREY)
+        spine.set_alpha(0.4)
+    axis.set_xlabel(across.title.text or "", color=GREY, fontsize=9)
+    axis.set_ylabel(up.title.text or "", color=GREY, fontsize=9)
+    if up.type == "log":
+        axis.set_yscale("log")
+    if across.range and across.type != "log":
+        axis.set_xlim(*across.range)
+    if up.range and up.type != "log":
+        axis.set_ylim(*up.range)
+    if up.tickvals is not None:
+        axis.set_yticks(list(up.tickvals), list(up.ticktext))
+    if up.showticklabels is False:
+        axis.set_yticks([])
+    if up.autorange == "reversed":
+        axis.invert_yaxis()
     return axis
 
-def _still_trace(axis, trace, colours): # one trace
-    if trace.type == 'heatmap': return axis.imshow(_numbers(trace.z).astype(float), aspect='auto', cmap=colours, vmin=0, vmax=1.2, interpolation='nearest', extent=[_numbers(trace.x)[0], _numbers(trace.x)[-1] + 1e-9, len(trace.z) - .5, -.5])
-    if trace.type == 'bar': return axis.barh(np.arange(len(trace.x)), _numbers(trace.x).astype(float), color=GREY)
+# %% ../../nbs/explorer/05_views.ipynb #ccc44577
+def _still_trace(axis, trace, colours):
+    "One trace."
+    if trace.type == "heatmap":
+        return axis.imshow(
+            _numbers(trace.z).astype(float),
+            aspect="auto",
+            cmap=colours,
+            vmin=0,
+            vmax=1.2,
+            interpolation="nearest",
+            extent=[_numbers(trace.x)[0], _numbers(trace.x)[-1] + 1e-9, len(trace.z) - 0.5, -0.5],
+        )
+    if trace.type == "bar":
+        return axis.barh(np.arange(len(trace.x)), _numbers(trace.x).astype(float), color=GREY)
     y = _numbers(trace.y).astype(float)
-    x = _numbers(trace.x).astype(float) if trace.x is not None else (trace.x0 or 0) + np.arange(len(y))*(trace.dx or 1)
-    if 'lines' in (trace.mode or 'lines'): return axis.plot(x, y, color=trace.line.color, lw=.8*(trace.line.width or 1), ls='--' if trace.line.dash == 'dash' else ':' if trace.line.dash == 'dot' else '-')
+    x = (
+        _numbers(trace.x).astype(float)
+        if trace.x is not None
+        else (trace.x0 or 0) + np.arange(len(y)) * (trace.dx or 1)
+    )
+    if "lines" in (trace.mode or "lines"):
+        return axis.plot(
+            x,
+            y,
+            color=trace.line.color,
+            lw=0.8 * (trace.line.width or 1),
+            ls="--" if trace.line.dash == "dash" else ":" if trace.line.dash == "dot" else "-",
+        )
     numbers = _numbers(trace.marker.color)
-    axis.scatter(x, y, s=(trace.marker.size or 6)**1.4, c=numbers.astype(float) if numbers.ndim and numbers.dtype.kind in 'fi' and len(numbers) == len(x) else GREY, cmap=colours, linewidths=0)
+    axis.scatter(
+        x,
+        y,
+        s=(trace.marker.size or 6) ** 1.4,
+        c=numbers.astype(float) if numbers.ndim and numbers.dtype.kind in "fi" and len(numbers) == len(x) else GREY,
+        cmap=colours,
+        linewidths=0,
+    )

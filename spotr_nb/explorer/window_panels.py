@@ -13,85 +13,172 @@ from .views import plot_error_map, plot_spectra, plot_windows, window_spectra
 # %% ../../nbs/explorer/11_window_panels.ipynb #ff204b8d
 class ListBoard(Board):
     "Windows in a list and side by side."
-    n_shown = 4      # channels in a panel
+
+    n_shown = 4  # channels in a panel
+
     def build(self, w):
-        self.list = self.when(w.Select(rows=7, layout=w.Layout(width='270px')), lambda: self.take(self.list.value))
-        self.following = w.Button(description='next', icon='arrow-down', tooltip='take the next of the list in hand', layout=w.Layout(width='90px')) # JupyterLab keeps arrow keys to itself
+        self.list = self.when(w.Select(rows=7, layout=w.Layout(width="270px")), lambda: self.take(self.list.value))
+        # JupyterLab keeps arrow keys to itself
+        self.following = w.Button(
+            description="next",
+            icon="arrow-down",
+            tooltip="take the next of the list in hand",
+            layout=w.Layout(width="90px"),
+        )
         self.following.on_click(lambda _: self.do(self.take_next))
-        self.n = self.when(w.BoundedIntText(value=6, min=1, max=24, description='how many', layout=w.Layout(width='160px')), self.again)
+        self.n = self.when(
+            w.BoundedIntText(value=6, min=1, max=24, description="how many", layout=w.Layout(width="160px")), self.again
+        )
         self.note = w.HTML()
         self.channels, self.found = [], []
-        self.widget.children = (self.controls, w.HBox([w.VBox([self.list, self.following, self.note]), self.stage], layout=w.Layout(width='100%', align_items='flex-start')))
-        self.stage.layout.flex = '1 1 0'
+        self.widget.children = (
+            self.controls,
+            w.HBox(
+                [w.VBox([self.list, self.following, self.note]), self.stage],
+                layout=w.Layout(width="100%", align_items="flex-start"),
+            ),
+        )
+        self.stage.layout.flex = "1 1 0"
 
-    def again(self): self.stale = True; self.show()
-    def names(self): return [self.desk.recording.ch_names[k] for k in self.channels[:self.n_shown]]
+    def again(self):
+        self.stale = True
+        self.show()
 
-    def listed(self, windows): # [(text, (source, t0))]
-        with self.quiet: self.list.options = windows; self.list.value = None
+    def names(self):
+        return [self.desk.recording.ch_names[k] for k in self.channels[: self.n_shown]]
 
-    def take_next(self): # after the last, the first
-        if self.found: self.list.index = 0 if self.list.index is None else (self.list.index + 1) % len(self.found)
+    def listed(self, windows):
+        "[(text, (source, t0))]."
+        with self.quiet:
+            self.list.options = windows
+            self.list.value = None
 
-    def take(self, window): # one of the list in hand; of another recording only if it is on the desk
-        if window is None: return
+    def take_next(self):
+        "After the last, the first."
+        if self.found:
+            self.list.index = 0 if self.list.index is None else (self.list.index + 1) % len(self.found)
+
+    def take(self, window):
+        "One of the list in hand; of another recording only if it is on the desk."
+        if window is None:
+            return
         source, t0 = window
-        if source == self.desk.name: self.desk.look_at(t0)
-        else: self.note.value = f'in {source}, which is not on the desk'
+        if source == self.desk.name:
+            self.desk.look_at(t0)
+        else:
+            self.note.value = f"in {source}, which is not on the desk"
 
 # %% ../../nbs/explorer/11_window_panels.ipynb #afcf38e8
 class AlikeBoard(ListBoard):
     "The windows most like the one in hand."
-    title = 'Alike'
+
+    title = "Alike"
+
     def build(self, w):
         super().build(w)
-        self.everywhere = self.when(w.Checkbox(description='in all recordings that were embedded', indent=False), self.again)
-        self.embed_all = w.Button(description='embed all', tooltip='open and embed every recording of the list', layout=w.Layout(width='100px'))
-        self.embed_all.on_click(lambda _: self.do(lambda: self.desk.embed_all(.1)))
-        self.search = w.Button(description='find alike', icon='search', button_style='primary', tooltip='search for windows like the one in hand', layout=w.Layout(width='110px'))
+        self.everywhere = self.when(
+            w.Checkbox(description="in all recordings that were embedded", indent=False), self.again
+        )
+        self.embed_all = w.Button(
+            description="embed all",
+            tooltip="open and embed every recording of the list",
+            layout=w.Layout(width="100px"),
+        )
+        self.embed_all.on_click(lambda _: self.do(lambda: self.desk.embed_all(0.1)))
+        self.search = w.Button(
+            description="find alike",
+            icon="search",
+            button_style="primary",
+            tooltip="search for windows like the one in hand",
+            layout=w.Layout(width="110px"),
+        )
         self.search.on_click(lambda _: self.do(self.again))
         self.controls.children = [self.search, self.n, self.everywhere, self.embed_all]
 
     def draw(self):
         desk = self.desk
         self.found = desk.alike(self.n.value, self.everywhere.value)
-        said = lambda one: f'{one.t0:.1f} s' + (f' of {one.source}' if one.source != desk.name else '')
-        self.listed([(f'{one.likeness:.2f}  at {said(one)}', (one.source, one.t0)) for one in self.found])
+        said = lambda one: f"{one.t0:.1f} s" + (f" of {one.source}" if one.source != desk.name else "")
+        self.listed([(f"{one.likeness:.2f}  at {said(one)}", (one.source, one.t0)) for one in self.found])
         self.note.value = f'<span style="opacity:.7">like the window at {desk.time:.1f} s,<br>among {len(desk.index(self.everywhere.value)):,} windows</span>'
-        own = desk.panel(desk.name, desk.time, self.names(), f'in hand, {desk.time:.1f} s')
-        return plot_windows([own] + [desk.panel(one.source, one.t0, self.names(), f'{one.likeness:.2f} at {said(one)}') for one in self.found[:7]], desk.recording.sfreq, self.names())
+        own = desk.panel(desk.name, desk.time, self.names(), f"in hand, {desk.time:.1f} s")
+        return plot_windows(
+            [own]
+            + [
+                desk.panel(one.source, one.t0, self.names(), f"{one.likeness:.2f} at {said(one)}")
+                for one in self.found[:7]
+            ],
+            desk.recording.sfreq,
+            self.names(),
+        )
 
+# %% ../../nbs/explorer/11_window_panels.ipynb #3cab7095
 class AnomalyBoard(ListBoard):
     "The windows that are drawn worst."
-    title = 'Anomalies'
+
+    title = "Anomalies"
+
     def build(self, w):
         super().build(w)
-        self.choose = w.Button(description='choose these', tooltip='choose the listed windows in recording and map', layout=w.Layout(width='120px'))
+        self.choose = w.Button(
+            description="choose these",
+            tooltip="choose the listed windows in recording and map",
+            layout=w.Layout(width="120px"),
+        )
         self.choose.on_click(lambda _: self.do(lambda: self.desk.select([number for number, _ in self.found])))
-        self.controls.children = [self.n, self.choose, w.HTML('<span style="opacity:.7">orange: the part that its token draws worst</span>')]
+        self.controls.children = [
+            self.n,
+            self.choose,
+            w.HTML('<span style="opacity:.7">orange: the part that its token draws worst</span>'),
+        ]
 
     def draw(self):
         desk, t0 = self.desk, self.desk.timeline.t0
         self.found = desk.anomalies(self.n.value)
-        self.listed([(f'{error:.2f}  at {t0[number]:.1f} s', (desk.name, float(t0[number]))) for number, error in self.found])
-        return plot_windows([desk.panel(desk.name, t0[number], self.names(), f'error {error:.2f} at {t0[number]:.1f} s', mark=True) for number, error in self.found[:8]], desk.recording.sfreq, self.names())
+        self.listed(
+            [(f"{error:.2f}  at {t0[number]:.1f} s", (desk.name, float(t0[number]))) for number, error in self.found]
+        )
+        return plot_windows(
+            [
+                desk.panel(desk.name, t0[number], self.names(), f"error {error:.2f} at {t0[number]:.1f} s", mark=True)
+                for number, error in self.found[:8]
+            ],
+            desk.recording.sfreq,
+            self.names(),
+        )
 
 # %% ../../nbs/explorer/11_window_panels.ipynb #813d77c2
 class ErrorBoard(Board):
     "Error by channel and in time; a click takes that window in hand."
-    title = 'Errors'
-    def draw(self): return plot_error_map(self.desk.recording, self.desk.timeline)
-    def wire(self): self.figure.data[0].on_click(lambda trace, points, state: points.xs and self.do(lambda: self.desk.look_at(float(self.desk.timeline.t0[self.desk.timeline.nearest(points.xs[0])]))))
 
+    title = "Errors"
+
+    def draw(self):
+        return plot_error_map(self.desk.recording, self.desk.timeline)
+
+    def wire(self):
+        self.figure.data[0].on_click(
+            lambda trace, points, state: (
+                points.xs
+                and self.do(
+                    lambda: self.desk.look_at(float(self.desk.timeline.t0[self.desk.timeline.nearest(points.xs[0])]))
+                )
+            )
+        )
+
+# %% ../../nbs/explorer/11_window_panels.ipynb #47003524
 class SpectrumBoard(Board):
     "Spectra of what was recorded and of what was drawn, over the chosen windows or all."
-    title = 'Spectra'
+
+    title = "Spectra"
+
     def build(self, w):
         self.channels, self.note = [], w.HTML()
         self.controls.children = [self.note]
+
     def draw(self):
         desk = self.desk
         which = np.flatnonzero(desk.selected) if desk.selected.any() else np.arange(len(desk.timeline))
         inside = [k for k in self.channels if k in desk.timeline.channels]
-        self.note.value = f'mean over {len(inside)} shown channel{"s"*(len(inside) > 1)} and {min(48, len(which))} of {len(which)} {"chosen " if desk.selected.any() else ""}windows, evenly spaced'
+        self.note.value = f"mean over {len(inside)} shown channel{'s' * (len(inside) > 1)} and {min(48, len(which))} of {len(which)} {'chosen ' if desk.selected.any() else ''}windows, evenly spaced"
         return plot_spectra(*window_spectra(desk.model, desk.recording, desk.timeline, which, inside))

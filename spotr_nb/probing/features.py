@@ -11,206 +11,373 @@ import warnings
 import numpy as np
 
 # %% ../../nbs/probing/01_features.ipynb #features-06
-BAND_EDGES = dict(delta=(.5, 4), theta=(4, 8), alpha=(8, 13), beta=(13, 30), gamma=(30, 45))
+BAND_EDGES = dict(delta=(0.5, 4), theta=(4, 8), alpha=(8, 13), beta=(13, 30), gamma=(30, 45))
+
 
 def band_power(
-    x:np.ndarray,  # windows `[n, C, L]`
-    sfreq:float,   # Hz
-) -> np.ndarray:   # `[n, C·5]`, natural logarithm of the power
+    x: np.ndarray,  # windows `[n, C, L]`
+    sfreq: float,  # Hz
+) -> np.ndarray:  # `[n, C·5]`, natural logarithm of the power
     "Log power of each channel in five bands (Welch, 2 s segments)."
     from scipy.signal import welch
-    frequency, power = welch(x, sfreq, nperseg=min(x.shape[-1], round(2*sfreq)))
+
+    frequency, power = welch(x, sfreq, nperseg=min(x.shape[-1], round(2 * sfreq)))
     bands = [power[..., (frequency >= low) & (frequency < high)].sum(-1) for low, high in BAND_EDGES.values()]
     return np.log(np.stack(bands, -1) + 1e-20).reshape(len(x), -1)
 
 # %% ../../nbs/probing/01_features.ipynb #features-10
-def _rhythm(channel, sfreq): # number of beats; mean, spread, smallest and largest interval in s; spread of heights, for one z-scored channel
+def _rhythm(channel, sfreq):
+    "Number of beats; mean, spread, smallest and largest interval in s; spread of heights, for one z-scored channel."
     from scipy.signal import find_peaks
-    if abs(channel.min()) > channel.max(): channel = -channel
-    peaks, found = find_peaks(channel, prominence=1.5, distance=max(1, round(.3*sfreq)))
-    if len(peaks) < 2: return [len(peaks), 0, 0, 0, 0, 0]
-    gaps = np.diff(peaks)/sfreq
-    return [len(peaks), gaps.mean(), gaps.std(), gaps.min(), gaps.max(), found['prominences'].std()]
+
+    if abs(channel.min()) > channel.max():
+        channel = -channel
+    peaks, found = find_peaks(channel, prominence=1.5, distance=max(1, round(0.3 * sfreq)))
+    if len(peaks) < 2:
+        return [len(peaks), 0, 0, 0, 0, 0]
+    gaps = np.diff(peaks) / sfreq
+    return [len(peaks), gaps.mean(), gaps.std(), gaps.min(), gaps.max(), found["prominences"].std()]
 
 # %% ../../nbs/probing/01_features.ipynb #features-11
 def shape_and_rhythm(
-    x:np.ndarray,  # windows `[n, C, L]`
-    sfreq:float,   # Hz
-) -> np.ndarray:   # `[n, C·11]`
+    x: np.ndarray,  # windows `[n, C, L]`
+    sfreq: float,  # Hz
+) -> np.ndarray:  # `[n, C·11]`
     "Moments, jaggedness and beat intervals of each channel."
     z = x - x.mean(-1, keepdims=True)
-    deviation = z.std(-1, keepdims=True); z = z/np.where(deviation > 0, deviation, 1)
+    deviation = z.std(-1, keepdims=True)
+    z = z / np.where(deviation > 0, deviation, 1)
     step, bend = np.diff(z), np.diff(z, 2)
-    moments = np.stack([(z**3).mean(-1), (z**4).mean(-1), np.abs(step).mean(-1), (step**2).mean(-1), (bend**2).mean(-1)], -1)
+    moments = np.stack(
+        [(z**3).mean(-1), (z**4).mean(-1), np.abs(step).mean(-1), (step**2).mean(-1), (bend**2).mean(-1)], -1
+    )
     beats = np.array([[_rhythm(channel, sfreq) for channel in window] for window in z], dtype=float)
     return np.concatenate([moments, beats], -1).reshape(len(x), -1)
 
 # %% ../../nbs/probing/01_features.ipynb #4ea3f995
-def _centred(x, valid): # windows less their channels' means, 0 where nothing was measured; what was measured; the means
+def _centred(x, valid):
+    "Windows less their channels' means, 0 where nothing was measured; what was measured; the means."
     valid = np.isfinite(x) if valid is None else valid & np.isfinite(x)
     x = np.where(valid, x, 0).astype(float)
-    mean = x.sum(-1, keepdims=True)/valid.sum(-1, keepdims=True).clip(1)
+    mean = x.sum(-1, keepdims=True) / valid.sum(-1, keepdims=True).clip(1)
     return np.where(valid, x - mean, 0), valid, mean
 
 # %% ../../nbs/probing/01_features.ipynb #efe4acf6
 class Handcrafted:
     "Handcrafted features as an embedder: band power, and shape and rhythm for ECG and PPG."
-    def __init__(self,
-        modality:str,      # `eeg`, `ieeg`, `ecg` or `ppg`
-        sfreq:float=200.): # of the windows, Hz
-        if modality not in ('eeg', 'ieeg', 'ecg', 'ppg'): raise ValueError(f"modality must be eeg, ieeg, ecg or ppg, found {modality!r}")
+
+    def __init__(
+        self,
+        modality: str,  # `eeg`, `ieeg`, `ecg` or `ppg`
+        sfreq: float = 200.0,  # of the windows, Hz
+    ):
+        if modality not in ("eeg", "ieeg", "ecg", "ppg"):
+            raise ValueError(f"modality must be eeg, ieeg, ecg or ppg, found {modality!r}")
         self.modality, self.sfreq = modality, sfreq
+
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to features `[n, D]`; missing samples count as the channel's mean."
         x, *_ = _centred(x, valid)
-        parts = [band_power(x, self.sfreq)] + ([shape_and_rhythm(x, self.sfreq)] if self.modality in ('ecg', 'ppg') else [])
+        parts = [band_power(x, self.sfreq)] + (
+            [shape_and_rhythm(x, self.sfreq)] if self.modality in ("ecg", "ppg") else []
+        )
         return np.concatenate(parts, 1).astype(np.float32)
 
 # %% ../../nbs/probing/01_features.ipynb #1a4827db
 class WaveformPCA:
     "Principal components of z-scored windows as an embedder."
-    def __init__(self,
-        n_components:int=128): # at most; as many as the training windows give
+
+    def __init__(
+        self,
+        n_components: int = 128,  # at most; as many as the training windows give
+    ):
         self.n_components = n_components
-    def _rows(self, x, valid): # z-scored over valid samples, flattened
+
+    def _rows(self, x, valid):
+        "Z-scored over valid samples, flattened."
         z, valid, _ = _centred(x, valid)
-        deviation = np.sqrt((z**2).sum(-1, keepdims=True)/valid.sum(-1, keepdims=True).clip(1))
-        return (z/np.where(deviation > 0, deviation, 1)).reshape(len(x), -1)
-    def fit(self, x, valid=None): # training windows `[n, C, L]`; never those that are tested
+        deviation = np.sqrt((z**2).sum(-1, keepdims=True) / valid.sum(-1, keepdims=True).clip(1))
+        return (z / np.where(deviation > 0, deviation, 1)).reshape(len(x), -1)
+
+    def fit(self, x, valid=None):  # training windows `[n, C, L]`; never those that are tested
         "Learn mean and components."
         from sklearn.decomposition import PCA
+
         rows = self._rows(x, valid)
-        found = PCA(min(self.n_components, *rows.shape), svd_solver='randomized', random_state=0).fit(rows)
+        found = PCA(min(self.n_components, *rows.shape), svd_solver="randomized", random_state=0).fit(rows)
         self.shape_, self.mean_, self.components_ = tuple(x.shape[1:]), found.mean_, found.components_
         return self
+
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to `[n, n_components]`."
-        if not hasattr(self, 'components_'): raise ValueError("WaveformPCA knows no components yet: call fit with training windows first")
-        if tuple(x.shape[1:]) != self.shape_: raise ValueError(f"WaveformPCA was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
+        if not hasattr(self, "components_"):
+            raise ValueError("WaveformPCA knows no components yet: call fit with training windows first")
+        if tuple(x.shape[1:]) != self.shape_:
+            raise ValueError(f"WaveformPCA was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
         return ((self._rows(x, valid) - self.mean_) @ self.components_.T).astype(np.float32)
 
 # %% ../../nbs/probing/01_features.ipynb #2d152ea3
 class WindowStatistics:
     "Spectrum, distribution and rhythm of each channel as an embedder; see `window_statistics`."
-    def __init__(self,
-        sfreq:float=200.): # of the windows, Hz
+
+    def __init__(
+        self,
+        sfreq: float = 200.0,  # of the windows, Hz
+    ):
         self.sfreq = sfreq
+
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to features `[n, C·187]`."
         import torch
         from spotr_nb.compaction import check_window, zscore
         from spotr_nb.statistics import window_statistics
+
         found = []
         for rows in range(0, len(x), 64):
-            part, seen = check_window(torch.from_numpy(x[rows:rows + 64]), None if valid is None else torch.from_numpy(valid[rows:rows + 64]))
+            part, seen = check_window(
+                torch.from_numpy(x[rows : rows + 64]),
+                None if valid is None else torch.from_numpy(valid[rows : rows + 64]),
+            )
             found.append(window_statistics(zscore(part, seen)[0].float(), self.sfreq).flatten(1))
         return torch.cat(found).numpy()
 
 # %% ../../nbs/probing/01_features.ipynb #6cf3c5af
-def _pycatch22(): # the module
-    try: import pycatch22
-    except ImportError: raise ImportError("catch22 needs the package pycatch22, which is optional because its licence is the GPL-3: pip install pycatch22") from None
+def _pycatch22():
+    "The module."
+    try:
+        import pycatch22
+    except ImportError:
+        raise ImportError(
+            "catch22 needs the package pycatch22, which is optional because its licence is the GPL-3: pip install pycatch22"
+        ) from None
     return pycatch22
 
+# %% ../../nbs/probing/01_features.ipynb #ee08ae9f
 class Catch22:
     "The 22 canonical time-series characteristics of each channel as an embedder, with its mean and log deviation."
-    def __init__(self): _pycatch22()   # better now than after the windows were made
+
+    def __init__(self):
+        _pycatch22()  # better now than after the windows were made
+
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to `[n, C·24]`; a channel that is flat or missing has zeros for its 22."
         x, valid, mean = _centred(x, valid)
-        deviation = np.sqrt((x**2).sum(-1, keepdims=True)/valid.sum(-1, keepdims=True).clip(1))
-        flat, all22 = deviation <= 1e-7*np.abs(mean), _pycatch22().catch22_all     # rounding is no signal
-        z = x/np.where(flat, 1, deviation)
-        rows = np.array([[np.zeros(22) if is_flat else all22(channel.tolist())['values'] for channel, is_flat in zip(window, still[:, 0])] for window, still in zip(z, flat)]).reshape(*x.shape[:2], 22)
-        return np.nan_to_num(np.concatenate([rows, mean, np.log(deviation + 1e-10)], -1), posinf=0, neginf=0).reshape(len(x), -1).astype(np.float32)
+        deviation = np.sqrt((x**2).sum(-1, keepdims=True) / valid.sum(-1, keepdims=True).clip(1))
+        flat, all22 = deviation <= 1e-7 * np.abs(mean), _pycatch22().catch22_all  # rounding is no signal
+        z = x / np.where(flat, 1, deviation)
+        rows = np.array(
+            [
+                [
+                    np.zeros(22) if is_flat else all22(channel.tolist())["values"]
+                    for channel, is_flat in zip(window, still[:, 0])
+                ]
+                for window, still in zip(z, flat)
+            ]
+        ).reshape(*x.shape[:2], 22)
+        return (
+            np.nan_to_num(np.concatenate([rows, mean, np.log(deviation + 1e-10)], -1), posinf=0, neginf=0)
+            .reshape(len(x), -1)
+            .astype(np.float32)
+        )
 
 # %% ../../nbs/probing/01_features.ipynb #58cab0b0
 def heart_beats(
-    channel:np.ndarray,  # `[L]`, without gaps
-    modality:str,        # `ecg` or `ppg`
-    sfreq:float,         # Hz
-):                       # the cleaned channel `[L]`; sample numbers of its beats; -1 where an ECG was read upside down, else 1
+    channel: np.ndarray,  # `[L]`, without gaps
+    modality: str,  # `ecg` or `ppg`
+    sfreq: float,  # Hz
+):  # the cleaned channel `[L]`; sample numbers of its beats; -1 where an ECG was read upside down, else 1
     "Clean a channel and find its beats by NeuroKit2."
     import neurokit2
+
     nobody = np.zeros(len(channel)), np.zeros(0, int), 1
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
+        warnings.simplefilter("ignore")
         try:
-            if modality == 'ppg':
+            if modality == "ppg":
                 clean = neurokit2.ppg_clean(channel, sampling_rate=sfreq)
-                return clean, np.asarray(neurokit2.ppg_findpeaks(clean, sampling_rate=sfreq)['PPG_Peaks'], dtype=int), 1
+                return clean, np.asarray(neurokit2.ppg_findpeaks(clean, sampling_rate=sfreq)["PPG_Peaks"], dtype=int), 1
             clean = neurokit2.ecg_clean(channel, sampling_rate=sfreq)
-            peaks = np.asarray(neurokit2.ecg_findpeaks(clean, sampling_rate=sfreq)['ECG_R_Peaks'], dtype=int)
-            near = (peaks[:, None] + np.arange(-round(.1*sfreq), round(.1*sfreq) + 1)).clip(0, len(clean) - 1)
-            if not len(peaks) or np.median(clean[near].max(-1) + clean[near].min(-1)) >= 0: return clean, peaks, 1
-            return clean, np.asarray(neurokit2.ecg_findpeaks(-clean, sampling_rate=sfreq)['ECG_R_Peaks'], dtype=int), -1
-        except (IndexError, TypeError, ValueError): return nobody    # how NeuroKit2 says that a window is too short, or has no beat
+            peaks = np.asarray(neurokit2.ecg_findpeaks(clean, sampling_rate=sfreq)["ECG_R_Peaks"], dtype=int)
+            near = (peaks[:, None] + np.arange(-round(0.1 * sfreq), round(0.1 * sfreq) + 1)).clip(0, len(clean) - 1)
+            if not len(peaks) or np.median(clean[near].max(-1) + clean[near].min(-1)) >= 0:
+                return clean, peaks, 1
+            return clean, np.asarray(neurokit2.ecg_findpeaks(-clean, sampling_rate=sfreq)["ECG_R_Peaks"], dtype=int), -1
+        except (IndexError, TypeError, ValueError):
+            return nobody  # how NeuroKit2 says that a window is too short, or has no beat
 
 # %% ../../nbs/probing/01_features.ipynb #4d80f876
-RHYTHM = ('MeanNN', 'MedianNN', 'MinNN', 'MaxNN', 'Prc20NN', 'Prc80NN', 'IQRNN', 'MadNN', 'MCVNN', 'SDNN', 'CVNN', 'RMSSD', 'SDSD', 'CVSD', 'SDRMSSD', 'pNN20', 'pNN50', 'SD1', 'SD2', 'SD1SD2', 'rate', 'known')
+RHYTHM = (
+    "MeanNN",
+    "MedianNN",
+    "MinNN",
+    "MaxNN",
+    "Prc20NN",
+    "Prc80NN",
+    "IQRNN",
+    "MadNN",
+    "MCVNN",
+    "SDNN",
+    "CVNN",
+    "RMSSD",
+    "SDSD",
+    "CVSD",
+    "SDRMSSD",
+    "pNN20",
+    "pNN50",
+    "SD1",
+    "SD2",
+    "SD1SD2",
+    "rate",
+    "known",
+)
 
+# %% ../../nbs/probing/01_features.ipynb #dd3f74f4
 def heart_rhythm(
-    peaks:np.ndarray,    # sample numbers of beats
-    measured:np.ndarray, # `[L]` bool, False where samples are missing
-    sfreq:float,         # Hz
-) -> dict:               # a number for each of `RHYTHM`; intervals in ms, `rate` in beats a minute
+    peaks: np.ndarray,  # sample numbers of beats
+    measured: np.ndarray,  # `[L]` bool, False where samples are missing
+    sfreq: float,  # Hz
+) -> dict:  # a number for each of `RHYTHM`; intervals in ms, `rate` in beats a minute
     "Heart-rate variability of a window."
     gaps = np.concatenate([[0], np.cumsum(~measured)])
     whole = gaps[peaks[1:]] == gaps[peaks[:-1]]
-    every = np.diff(peaks)*1e3/sfreq
+    every = np.diff(peaks) * 1e3 / sfreq
     intervals, following = every[whole], whole[1:] & whole[:-1]
-    if not len(intervals): return dict.fromkeys(RHYTHM, 0.)
+    if not len(intervals):
+        return dict.fromkeys(RHYTHM, 0.0)
     step, total = np.diff(every)[following], (every[1:] + every[:-1])[following]
-    spread = lambda values: values.std(ddof=1) if len(values) > 1 else 0.
+    spread = lambda values: values.std(ddof=1) if len(values) > 1 else 0.0
     low, lower, median, upper, high = np.percentile(intervals, [20, 25, 50, 75, 80])
-    mean, mad = intervals.mean(), 1.4826*np.median(np.abs(intervals - median))
-    sdnn, rmssd, sd1, sd2 = spread(intervals), np.sqrt((step**2).mean()) if len(step) else 0., spread(step)/2**.5, spread(total)/2**.5
-    share = lambda ms: 100*(np.abs(step) > ms).sum()/(len(step) + 1)
-    return dict(zip(RHYTHM, (mean, median, intervals.min(), intervals.max(), low, high, upper - lower, mad, mad/median, sdnn, sdnn/mean, rmssd, spread(step), rmssd/mean, sdnn/rmssd if rmssd else 0., share(20), share(50), sd1, sd2, sd1/sd2 if sd2 else 0., 6e4/mean, 1.)))
+    mean, mad = intervals.mean(), 1.4826 * np.median(np.abs(intervals - median))
+    sdnn, rmssd, sd1, sd2 = (
+        spread(intervals),
+        np.sqrt((step**2).mean()) if len(step) else 0.0,
+        spread(step) / 2**0.5,
+        spread(total) / 2**0.5,
+    )
+    share = lambda ms: 100 * (np.abs(step) > ms).sum() / (len(step) + 1)
+    return dict(
+        zip(
+            RHYTHM,
+            (
+                mean,
+                median,
+                intervals.min(),
+                intervals.max(),
+                low,
+                high,
+                upper - lower,
+                mad,
+                mad / median,
+                sdnn,
+                sdnn / mean,
+                rmssd,
+                spread(step),
+                rmssd / mean,
+                sdnn / rmssd if rmssd else 0.0,
+                share(20),
+                share(50),
+                sd1,
+                sd2,
+                sd1 / sd2 if sd2 else 0.0,
+                6e4 / mean,
+                1.0,
+            ),
+        )
+    )
 
 # %% ../../nbs/probing/01_features.ipynb #09718881
-AROUND_BEAT = dict(ecg=(.25, .45), ppg=(.35, .65))                # seconds before and after the peak
-SHAPE = ('beats', 'agreement', 'log height', 'spread of heights', 'above a quarter', 'above half', 'above three quarters', 'steepest rise', 'steepest fall', *(f'mean {k}' for k in range(24)), *(f'deviation {k}' for k in range(24)))
+AROUND_BEAT = dict(ecg=(0.25, 0.45), ppg=(0.35, 0.65))  # seconds before and after the peak
+SHAPE = (
+    "beats",
+    "agreement",
+    "log height",
+    "spread of heights",
+    "above a quarter",
+    "above half",
+    "above three quarters",
+    "steepest rise",
+    "steepest fall",
+    *(f"mean {k}" for k in range(24)),
+    *(f"deviation {k}" for k in range(24)),
+)
 
+# %% ../../nbs/probing/01_features.ipynb #d7f3bedb
 def beat_shape(
-    clean:np.ndarray,    # `[L]`, a channel
-    peaks:np.ndarray,    # sample numbers of beats, of this channel or another
-    measured:np.ndarray, # `[L]` bool
-    modality:str,        # `ecg` or `ppg`
-    sfreq:float,         # Hz
-) -> np.ndarray:         # a number for each of `SHAPE`; durations in s; zeros without a whole beat
+    clean: np.ndarray,  # `[L]`, a channel
+    peaks: np.ndarray,  # sample numbers of beats, of this channel or another
+    measured: np.ndarray,  # `[L]` bool
+    modality: str,  # `ecg` or `ppg`
+    sfreq: float,  # Hz
+) -> np.ndarray:  # a number for each of `SHAPE`; durations in s; zeros without a whole beat
     "The mean beat and how the others differ from it."
-    before, after = (round(seconds*sfreq) for seconds in AROUND_BEAT[modality])
+    before, after = (round(seconds * sfreq) for seconds in AROUND_BEAT[modality])
     rows = peaks[(peaks >= before) & (peaks + after <= len(clean))][:, None] + np.arange(-before, after)
     rows = rows[measured[rows].all(-1)]
     beats = clean[rows] - clean[rows].mean(-1, keepdims=True)
-    if not len(beats) or not (height := np.ptp(beats.mean(0))): return np.zeros(len(SHAPE))
-    mean, deviation, n = beats.mean(0)/height, beats.std(0)/height, len(beats)
-    agreement = (n*(mean**2).sum()/((beats/height)**2).sum(-1).mean() - 1)/(n - 1) if n > 1 else 0.
-    above, slope = [(mean - mean.min() > part).mean()*(before + after)/sfreq for part in (.25, .5, .75)], np.diff(mean)*sfreq
-    return np.array([n, agreement, np.log(height), np.ptp(beats, -1).std()/height, *above, slope.max(), slope.min(), *_steps(mean), *_steps(deviation)])
+    if not len(beats) or not (height := np.ptp(beats.mean(0))):
+        return np.zeros(len(SHAPE))
+    mean, deviation, n = beats.mean(0) / height, beats.std(0) / height, len(beats)
+    agreement = (n * (mean**2).sum() / ((beats / height) ** 2).sum(-1).mean() - 1) / (n - 1) if n > 1 else 0.0
+    above, slope = (
+        [(mean - mean.min() > part).mean() * (before + after) / sfreq for part in (0.25, 0.5, 0.75)],
+        np.diff(mean) * sfreq,
+    )
+    return np.array(
+        [
+            n,
+            agreement,
+            np.log(height),
+            np.ptp(beats, -1).std() / height,
+            *above,
+            slope.max(),
+            slope.min(),
+            *_steps(mean),
+            *_steps(deviation),
+        ]
+    )
 
-def _steps(curve, n_steps=24): # averages over equal stretches, at any sampling rate
-    total = np.interp(np.linspace(0, len(curve), n_steps + 1), np.arange(len(curve) + 1), np.concatenate([[0], np.cumsum(curve)]))
-    return np.diff(total)*n_steps/len(curve)
+# %% ../../nbs/probing/01_features.ipynb #8fc7e012
+def _steps(curve, n_steps=24):
+    "Averages over equal stretches, at any sampling rate."
+    total = np.interp(
+        np.linspace(0, len(curve), n_steps + 1), np.arange(len(curve) + 1), np.concatenate([[0], np.cumsum(curve)])
+    )
+    return np.diff(total) * n_steps / len(curve)
 
 # %% ../../nbs/probing/01_features.ipynb #43bba214
 class HrvMorphology:
     "Heart-rate variability and the shape of a beat, by NeuroKit2, as an embedder of ECG and PPG."
-    def __init__(self,
-        modality:str,      # `ecg` or `ppg`
-        sfreq:float=200.): # of the windows, Hz
-        if modality not in AROUND_BEAT: raise ValueError(f"modality must be ecg or ppg, found {modality!r}: there are no heart beats in anything else")
+
+    def __init__(
+        self,
+        modality: str,  # `ecg` or `ppg`
+        sfreq: float = 200.0,  # of the windows, Hz
+    ):
+        if modality not in AROUND_BEAT:
+            raise ValueError(
+                f"modality must be ecg or ppg, found {modality!r}: there are no heart beats in anything else"
+            )
         self.modality, self.sfreq = modality, sfreq
-    def _window(self, x, measured): # `[C, L]` → rhythm, side and shapes
+
+    def _window(self, x, measured):
+        "`[C, L]` → rhythm, side and shapes."
         cleaned = [heart_beats(channel, self.modality, self.sfreq) for channel in x]
-        own = [beat_shape(clean, peaks, real, self.modality, self.sfreq) for (clean, peaks, _), real in zip(cleaned, measured)]
+        own = [
+            beat_shape(clean, peaks, real, self.modality, self.sfreq)
+            for (clean, peaks, _), real in zip(cleaned, measured)
+        ]
         best = int(np.argmax([shape[1] if shape[0] > 1 else -2 + shape[0] for shape in own]))
         _, peaks, side = cleaned[best]
-        shapes = [beat_shape(side*clean, peaks, real, self.modality, self.sfreq) for (clean, *_), real in zip(cleaned, measured)]
+        shapes = [
+            beat_shape(side * clean, peaks, real, self.modality, self.sfreq)
+            for (clean, *_), real in zip(cleaned, measured)
+        ]
         return np.concatenate([list(heart_rhythm(peaks, measured[best], self.sfreq).values()), [side], *shapes])
+
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to `[n, 23 + C·57]`: `RHYTHM`, the side, and `SHAPE` of each channel."
         x, valid, _ = _centred(x, valid)
         rows = [self._window(window, measured) for window, measured in zip(x, valid)]
-        return np.nan_to_num(np.array(rows).reshape(len(x), len(RHYTHM) + 1 + x.shape[1]*len(SHAPE)), posinf=0, neginf=0).astype(np.float32)
+        return np.nan_to_num(
+            np.array(rows).reshape(len(x), len(RHYTHM) + 1 + x.shape[1] * len(SHAPE)), posinf=0, neginf=0
+        ).astype(np.float32)

@@ -9,104 +9,143 @@ __all__ = ['class_aurocs', 'auroc', 'mean_there', 'redrawn', 'measure', 'interva
 import numpy as np
 
 # %% ../../nbs/probing/00_metrics.ipynb #dd0ab2ea
-def class_aurocs(labels, scores, classes) -> np.ndarray: # `[K]`, or `[1]` for two classes; NaN where a class or its rest is absent
+def class_aurocs(
+    labels, scores, classes
+) -> np.ndarray:  # `[K]`, or `[1]` for two classes; NaN where a class or its rest is absent
     "AUROC of each class against the rest."
     from scipy.stats import rankdata
+
     columns = [1] if len(classes) == 2 else list(range(len(classes)))
     of_class = labels[:, None] == np.asarray(classes)[columns]
     n, ranks = of_class.sum(0), rankdata(scores[:, columns], axis=0)
-    pairs = n*(len(labels) - n)
-    return np.where(pairs > 0, ((ranks*of_class).sum(0) - n*(n + 1)/2)/np.maximum(pairs, 1), np.nan)
+    pairs = n * (len(labels) - n)
+    return np.where(pairs > 0, ((ranks * of_class).sum(0) - n * (n + 1) / 2) / np.maximum(pairs, 1), np.nan)
 
 # %% ../../nbs/probing/00_metrics.ipynb #638d5928
 def auroc(
-    labels:np.ndarray, # `[n]`, any values
-    scores:np.ndarray, # `[n, K]`, a column for each class
-    classes,           # the K classes
-) -> float:            # NaN if a class is absent
+    labels: np.ndarray,  # `[n]`, any values
+    scores: np.ndarray,  # `[n, K]`, a column for each class
+    classes,  # the K classes
+) -> float:  # NaN if a class is absent
     "Macro AUROC, one class against the rest; for two classes the usual one."
     return float(class_aurocs(labels, scores, classes).mean()) if len(np.unique(labels)) == len(classes) else np.nan
 
 # %% ../../nbs/probing/00_metrics.ipynb #2ad2100d
-def _won(scores, positive, groups): # groups with positives and with negatives, their numbers, and pairs won between them, averaged over the S sets of scores
-    sides = [rows[np.argsort(groups[rows], kind='stable')] for rows in (np.flatnonzero(positive), np.flatnonzero(~positive))]
-    (of_up, at_up, n_up), (of_down, at_down, n_down) = (np.unique(groups[side], return_index=True, return_counts=True) for side in sides)
+def _won(scores, positive, groups):
+    "Groups with positives and with negatives, their numbers, and pairs won between them, averaged over the S sets of scores."
+    sides = [
+        rows[np.argsort(groups[rows], kind="stable")] for rows in (np.flatnonzero(positive), np.flatnonzero(~positive))
+    ]
+    (of_up, at_up, n_up), (of_down, at_down, n_down) = (
+        np.unique(groups[side], return_index=True, return_counts=True) for side in sides
+    )
     pairs = np.zeros((len(of_up), len(of_down)), np.float32)
     for score in scores:
         up, down = score[sides[0]][:, None], score[sides[1]][None]
-        won = (up > down).astype(np.float32); won[up == down] = .5
-        if len(of_down) < len(sides[1]): won = np.add.reduceat(won, at_down, axis=1)
+        won = (up > down).astype(np.float32)
+        won[up == down] = 0.5
+        if len(of_down) < len(sides[1]):
+            won = np.add.reduceat(won, at_down, axis=1)
         pairs += np.add.reduceat(won, at_up, axis=0) if len(of_up) < len(sides[0]) else won
-    return of_up, of_down, n_up.astype(np.float32), n_down.astype(np.float32), pairs/len(scores)
+    return of_up, of_down, n_up.astype(np.float32), n_down.astype(np.float32), pairs / len(scores)
 
-def mean_there(values, axis=0) -> np.ndarray: # NaN where nothing is
+
+def mean_there(values, axis=0) -> np.ndarray:  # NaN where nothing is
     "The mean of what is not NaN, without a warning."
     there = np.isfinite(values)
-    with np.errstate(invalid='ignore'): return np.where(there, values, 0).sum(axis)/there.sum(axis)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0).sum(axis) / there.sum(axis)
 
 # %% ../../nbs/probing/00_metrics.ipynb #901efa2d
-def _redrawn_auroc(labels, scores, classes, groups, folds, counts): # [draws]
+def _redrawn_auroc(labels, scores, classes, groups, folds, counts):
+    "[draws]."
     of_class = []
     for k in [1] if len(classes) == 2 else range(len(classes)):
         of_fold = []
         for rows in (np.flatnonzero(folds == fold) for fold in np.unique(folds)):
             positive = labels[rows] == classes[k]
-            if positive.all() or not positive.any(): continue
+            if positive.all() or not positive.any():
+                continue
             of_up, of_down, n_up, n_down, pairs = _won(scores[:, rows, k], positive, groups[rows])
             up, down = counts[:, of_up], counts[:, of_down]
-            with np.errstate(invalid='ignore'): of_fold.append(((up @ pairs)*down).sum(1)/((up @ n_up)*(down @ n_down)))
-        if of_fold: of_class.append(mean_there(np.array(of_fold, dtype=float)))
+            with np.errstate(invalid="ignore"):
+                of_fold.append(((up @ pairs) * down).sum(1) / ((up @ n_up) * (down @ n_down)))
+        if of_fold:
+            of_class.append(mean_there(np.array(of_fold, dtype=float)))
     return mean_there(np.array(of_class)) if of_class else np.full(len(counts), np.nan)
 
 # %% ../../nbs/probing/00_metrics.ipynb #0ae5ea45
-def _redrawn_decisions(labels, scores, classes, groups, counts): # balanced accuracy and F1, [draws] each
+def _redrawn_decisions(labels, scores, classes, groups, counts):
+    "Balanced accuracy and F1, [draws] each."
     truth, K = np.searchsorted(classes, labels), len(classes)
     found = dict(balanced_accuracy=0, f1=0)
     for score in scores:
-        table = np.bincount((groups*K + truth)*K + score.argmax(-1), minlength=counts.shape[1]*K*K).reshape(-1, K*K)
+        table = np.bincount((groups * K + truth) * K + score.argmax(-1), minlength=counts.shape[1] * K * K).reshape(
+            -1, K * K
+        )
         table = (counts @ table.astype(counts.dtype)).reshape(-1, K, K).astype(float)
         hit, true, named = table[:, range(K), range(K)], table.sum(2), table.sum(1)
-        with np.errstate(invalid='ignore', divide='ignore'): shares = dict(balanced_accuracy=np.where(true > 0, hit/true, np.nan), f1=2*hit/(true + named))
-        for name, share in shares.items(): found[name] = found[name] + mean_there(share, -1)/len(scores)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = dict(balanced_accuracy=np.where(true > 0, hit / true, np.nan), f1=2 * hit / (true + named))
+        for name, share in shares.items():
+            found[name] = found[name] + mean_there(share, -1) / len(scores)
     return found
 
-def _redrawn_regression(labels, scores, groups, counts): # R² and mean absolute error, [draws] each
+# %% ../../nbs/probing/00_metrics.ipynb #7dfe7928
+def _redrawn_regression(labels, scores, groups, counts):
+    "R² and mean absolute error, [draws] each."
     y, found, counts = labels - labels.mean(), dict(r2=0, mae=0), counts.astype(float)
     over = lambda values: counts @ np.bincount(groups, values, minlength=counts.shape[1])
-    n, total = over(np.ones(len(y))), over(y**2) - over(y)**2/over(np.ones(len(y)))
+    n, total = over(np.ones(len(y))), over(y**2) - over(y) ** 2 / over(np.ones(len(y)))
     for error in labels - scores:
-        with np.errstate(invalid='ignore', divide='ignore'): found['r2'] = found['r2'] + (1 - over(error**2)/total)/len(scores)
-        found['mae'] = found['mae'] + over(np.abs(error))/n/len(scores)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found["r2"] = found["r2"] + (1 - over(error**2) / total) / len(scores)
+        found["mae"] = found["mae"] + over(np.abs(error)) / n / len(scores)
     return found
 
 # %% ../../nbs/probing/00_metrics.ipynb #9a4bb8f8
 def redrawn(
-    labels, scores,          # `[n]`; `[n, K]` or, several sets of scores to average over, `[S, n, K]`. Regression: `[n]` or `[S, n]`
-    classes=None,            # the K classes; None: regression
-    groups=None,             # what is drawn again: groups, or single windows
-    folds=None,              # `[n]` the fold in which each was tested
-    n_draws:int=1000,        # bootstrap samples
-    seed:int=0,
-) -> dict:                   # {metric: `[1 + n_draws]`}, the score itself first
+    labels,
+    scores,  # `[n]`; `[n, K]` or, several sets of scores to average over, `[S, n, K]`. Regression: `[n]` or `[S, n]`
+    classes=None,  # the K classes; None: regression
+    groups=None,  # what is drawn again: groups, or single windows
+    folds=None,  # `[n]` the fold in which each was tested
+    n_draws: int = 1000,  # bootstrap samples
+    seed: int = 0,
+) -> dict:  # {metric: `[1 + n_draws]`}, the score itself first
     "Every metric as measured, and on groups drawn again."
     labels, scores = np.asarray(labels), np.asarray(scores)
     scores = scores if scores.ndim == (2 if classes is None else 3) else scores[None]
     groups = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     folds, n = np.zeros(len(labels), int) if folds is None else np.asarray(folds), groups.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1/n), size=n_draws)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_draws)
     counts = np.concatenate([np.ones((1, n)), drawn]).astype(np.float32)
-    if classes is None: return _redrawn_regression(labels, scores, groups, counts)
-    return dict(auroc=_redrawn_auroc(labels, scores, classes, groups, folds, counts)) | _redrawn_decisions(labels, scores, np.asarray(classes), groups, counts)
+    if classes is None:
+        return _redrawn_regression(labels, scores, groups, counts)
+    return dict(auroc=_redrawn_auroc(labels, scores, classes, groups, folds, counts)) | _redrawn_decisions(
+        labels, scores, np.asarray(classes), groups, counts
+    )
 
 # %% ../../nbs/probing/00_metrics.ipynb #a13fe828
-def measure(*inputs, **options) -> dict: # {metric: (value, low, high)}
+def measure(*inputs, **options) -> dict:  # {metric: (value, low, high)}
     "Every metric with its 95 % interval; arguments as for `redrawn`."
-    bounds = lambda drawn: np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5]) if np.isfinite(drawn).any() else [np.nan]*2
-    return {name: (float(values[0]), *map(float, bounds(values[1:]))) for name, values in redrawn(*inputs, **options).items()}
+    bounds = lambda drawn: (
+        np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5]) if np.isfinite(drawn).any() else [np.nan] * 2
+    )
+    return {
+        name: (float(values[0]), *map(float, bounds(values[1:])))
+        for name, values in redrawn(*inputs, **options).items()
+    }
+
 
 def interval(
-    labels, scores, classes, groups=None, folds=None, # as for `redrawn`
-    n_draws:int=1000, seed:int=0,
-) -> tuple[float, float]:    # 2.5 and 97.5 percent points
+    labels,
+    scores,
+    classes,
+    groups=None,
+    folds=None,  # as for `redrawn`
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:  # 2.5 and 97.5 percent points
     "95 % interval of the AUROC by bootstrap over groups."
-    return measure(labels, scores, classes, groups, folds, n_draws=n_draws, seed=seed)['auroc'][1:]
+    return measure(labels, scores, classes, groups, folds, n_draws=n_draws, seed=seed)["auroc"][1:]

@@ -16,196 +16,326 @@ from .linear import BalancedLogistic, ProbeResult, check_features, out_of_fold, 
 from .metrics import measure, redrawn
 
 # %% ../../nbs/probing/03_protocols.ipynb #b8c2f8f4
-def _neighbours(train, test, k): # indices of the k most similar training windows, and their cosines, `[m, k]`
-    unit = lambda rows: rows/np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
+def _neighbours(train, test, k):
+    "Indices of the k most similar training windows, and their cosines, `[m, k]`."
+    unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
     cosine = unit(test) @ unit(train).T
     nearest = np.argpartition(-cosine, min(k, len(train)) - 1, axis=1)[:, :k]
     return nearest, np.take_along_axis(cosine, nearest, 1)
 
 # %% ../../nbs/probing/03_protocols.ipynb #456dcfd0
 def nearest(
-    features, labels, groups=None, split=None, n_folds=5, seed=0, may_test=None, regression=False, # as for `linear_probe`
-    n_neighbours:int=20, # voters of a window
+    features,
+    labels,
+    groups=None,
+    split=None,
+    n_folds=5,
+    seed=0,
+    may_test=None,
+    regression=False,  # as for `linear_probe`
+    n_neighbours: int = 20,  # voters of a window
 ) -> ProbeResult:
     "k nearest neighbours by cosine, on features standardised by the training part."
     labels, features = np.asarray(labels), check_features(features, labels)
+
     def predict(train, test):
         near, cosine = _neighbours(*standardise(features[train], features[test]), n_neighbours)
         votes = np.maximum(cosine, 1e-6)
-        if regression: return (votes*labels[train][near]).sum(1)/votes.sum(1)
+        if regression:
+            return (votes * labels[train][near]).sum(1) / votes.sum(1)
         classes, truth, count = np.unique(labels[train], return_inverse=True, return_counts=True)
-        share = np.stack([(votes*(truth[near] == k)).sum(1)/count[k] for k in range(len(classes))], 1)
-        return share/share.sum(1, keepdims=True)
+        share = np.stack([(votes * (truth[near] == k)).sum(1) / count[k] for k in range(len(classes))], 1)
+        return share / share.sum(1, keepdims=True)
+
     return out_of_fold(predict, labels, groups, split, n_folds, seed, may_test, regression)
 
 # %% ../../nbs/probing/03_protocols.ipynb #74a8f1c7
 def few_shot(
-    features, labels, groups=None, split=None, n_folds=5, seed=0, may_test=None, # as for `linear_probe`
-    shots=(1, 5, 10),    # labelled windows of each class
-    n_draws:int=20,      # of such windows, in every fold
-) -> dict:               # {shots: ProbeResult}, scores `[n_draws, n, K]`
+    features,
+    labels,
+    groups=None,
+    split=None,
+    n_folds=5,
+    seed=0,
+    may_test=None,  # as for `linear_probe`
+    shots=(1, 5, 10),  # labelled windows of each class
+    n_draws: int = 20,  # of such windows, in every fold
+) -> dict:  # {shots: ProbeResult}, scores `[n_draws, n, K]`
     "Logistic regression from a handful of labels."
     labels, features = np.asarray(labels), check_features(features, labels)
     classes = np.unique(labels)
+
     def predict(train, test, shot):
         x, x_test = standardise(features[train], features[test])
-        draw, members = np.random.default_rng([seed, shot, int(test[0])]), [np.flatnonzero(labels[train] == k) for k in classes]
+        draw, members = (
+            np.random.default_rng([seed, shot, int(test[0])]),
+            [np.flatnonzero(labels[train] == k) for k in classes],
+        )
         few = next((k for k, rows in zip(classes, members) if len(rows) < shot), None)
-        if few is not None: raise ValueError(f"class {few!s} has fewer than {shot} training windows in a fold: ask for fewer shots")
+        if few is not None:
+            raise ValueError(f"class {few!s} has fewer than {shot} training windows in a fold: ask for fewer shots")
         chosen = [np.concatenate([draw.choice(rows, shot, replace=False) for rows in members]) for _ in range(n_draws)]
-        return np.stack([BalancedLogistic(x[rows], labels[train][rows]).fit(1.).predict_proba(x_test) for rows in chosen])
-    return {shot: out_of_fold(lambda train, test: predict(train, test, shot), labels, groups, split, n_folds, seed, may_test) for shot in shots}
+        return np.stack(
+            [BalancedLogistic(x[rows], labels[train][rows]).fit(1.0).predict_proba(x_test) for rows in chosen]
+        )
+
+    return {
+        shot: out_of_fold(
+            lambda train, test: predict(train, test, shot), labels, groups, split, n_folds, seed, may_test
+        )
+        for shot in shots
+    }
 
 # %% ../../nbs/probing/03_protocols.ipynb #e237b4aa
-def _accepted(method, **options): # those of the options that a method takes
+def _accepted(method, **options):
+    "Those of the options that a method takes."
     known = inspect.signature(method).parameters
-    return {name: value for name, value in options.items() if value is not None and (name in known or any(p.kind is p.VAR_KEYWORD for p in known.values()))}
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and (name in known or any(p.kind is p.VAR_KEYWORD for p in known.values()))
+    }
 
+# %% ../../nbs/probing/03_protocols.ipynb #e9a7b0bf
 def fine_tune(
-    make,             # makes an untrained classifier, or regressor with `predict`
-    x, labels,        # windows `[n, C, L]`, `[n]`
-    groups=None, split=None, n_folds=5, seed=0, may_test=None, regression=False, # as for `linear_probe`
-    valid=None,       # `[n, C, L]` bool
+    make,  # makes an untrained classifier, or regressor with `predict`
+    x,
+    labels,  # windows `[n, C, L]`, `[n]`
+    groups=None,
+    split=None,
+    n_folds=5,
+    seed=0,
+    may_test=None,
+    regression=False,  # as for `linear_probe`
+    valid=None,  # `[n, C, L]` bool
 ) -> ProbeResult:
     "Train a classifier on the windows themselves, fold by fold."
     labels, groups = np.asarray(labels), None if groups is None else np.asarray(groups)
     some = lambda values, rows: None if values is None else values[rows]
+
     def predict(train, test):
         model = make()
         model.fit(x[train], labels[train], **_accepted(model.fit, groups=some(groups, train), valid=some(valid, train)))
         ask = model.predict if regression else model.predict_proba
         found = np.asarray(ask(x[test], **_accepted(ask, valid=some(valid, test))))
-        return found if regression else found[:, np.searchsorted(getattr(model, 'classes_', np.unique(labels)), np.unique(labels))]
+        return (
+            found
+            if regression
+            else found[:, np.searchsorted(getattr(model, "classes_", np.unique(labels)), np.unique(labels))]
+        )
+
     return out_of_fold(predict, labels, groups, split, n_folds, seed, may_test, regression)
 
 # %% ../../nbs/probing/03_protocols.ipynb #2808f5a9
-def _sets(result): return result.scores if result.scores.ndim == (2 if result.classes is None else 3) else result.scores[None] # [S, n, …]
+def _sets(result):
+    return (
+        result.scores if result.scores.ndim == (2 if result.classes is None else 3) else result.scores[None]
+    )  # [S, n, …]
 
-def _check_paired(results): # an error unless all were tested on the same windows, in the same folds
+
+def _check_paired(results):
+    "An error unless all were tested on the same windows, in the same folds."
     first = results[0]
     for other in results[1:]:
-        for name in ('labels', 'folds', 'groups'):
+        for name in ("labels", "folds", "groups"):
             a, b = getattr(first, name), getattr(other, name)
-            if (a is None) != (b is None) or a is not None and not np.array_equal(a, b): raise ValueError(f"the results differ in their {name}: probe both on the same windows, with the same groups, split, n_folds, seed and may_test")
+            if (a is None) != (b is None) or a is not None and not np.array_equal(a, b):
+                raise ValueError(
+                    f"the results differ in their {name}: probe both on the same windows, with the same groups, split, n_folds, seed and may_test"
+                )
 
 # %% ../../nbs/probing/03_protocols.ipynb #35787c6d
 def pool(
-    results:list,   # ProbeResults of one embedder pretrained with several seeds, on the same folds
-    seed:int=0,     # of the bootstrap
-) -> ProbeResult:   # scores `[S, n, …]`
+    results: list,  # ProbeResults of one embedder pretrained with several seeds, on the same folds
+    seed: int = 0,  # of the bootstrap
+) -> ProbeResult:  # scores `[S, n, …]`
     "Several results as one: the mean over seeds, and its interval over groups."
     _check_paired(results)
     first, scores = results[0], np.concatenate([_sets(result) for result in results])
     rows = np.flatnonzero(first.folds >= 0)
-    found = measure(first.labels[rows], scores[:, rows], first.classes, None if first.groups is None else first.groups[rows], first.folds[rows], seed=seed)
-    auroc, low, high = found.get('auroc', [np.nan]*3)
+    found = measure(
+        first.labels[rows],
+        scores[:, rows],
+        first.classes,
+        None if first.groups is None else first.groups[rows],
+        first.folds[rows],
+        seed=seed,
+    )
+    auroc, low, high = found.get("auroc", [np.nan] * 3)
     return replace(first, auroc=auroc, low=low, high=high, scores=scores, metrics=found)
 
 # %% ../../nbs/probing/03_protocols.ipynb #4c170607
 def by_fold(
-    result:ProbeResult,
-    metric='auroc',     # auroc, balanced_accuracy, f1; r2, mae
-) -> np.ndarray:        # `[S, n_folds]`, a row for each seed
+    result: ProbeResult,
+    metric="auroc",  # auroc, balanced_accuracy, f1; r2, mae
+) -> np.ndarray:  # `[S, n_folds]`, a row for each seed
     "A metric in every fold and for every seed or draw."
     parts = [np.flatnonzero(result.folds == k) for k in range(result.folds.max() + 1)]
-    score = lambda scores, rows: redrawn(result.labels[rows], scores[rows], result.classes, np.zeros(len(rows), int), n_draws=0)[metric][0]
+    score = lambda scores, rows: redrawn(
+        result.labels[rows], scores[rows], result.classes, np.zeros(len(rows), int), n_draws=0
+    )[metric][0]
     return np.array([[score(scores, rows) for rows in parts] for scores in _sets(result)])
 
 # %% ../../nbs/probing/03_protocols.ipynb #ebfac020
 def corrected_t(
-    differences,             # J differences of a score, one a fold and seed
-    n_train:float, n_test:float, # windows in the training and the test part of a fold
-) -> tuple[float, float]:    # t, and two-sided p with J − 1 degrees of freedom; NaN for a single difference
+    differences,  # J differences of a score, one a fold and seed
+    n_train: float,
+    n_test: float,  # windows in the training and the test part of a fold
+) -> tuple[float, float]:  # t, and two-sided p with J − 1 degrees of freedom; NaN for a single difference
     "Nadeau and Bengio's corrected resampled t-test."
     from scipy.stats import t as student
-    differences = np.ravel(differences); differences = differences[np.isfinite(differences)]
+
+    differences = np.ravel(differences)
+    differences = differences[np.isfinite(differences)]
     J, mean = len(differences), differences.mean() if len(differences) else np.nan
-    if J < 2: return np.nan, np.nan
-    error = np.sqrt(differences.var(ddof=1)*(1/J + n_test/n_train))
-    if error == 0: return (0., 1.) if mean == 0 else (np.copysign(np.inf, mean), 0.)
-    return float(mean/error), float(2*student.sf(abs(mean/error), J - 1))
+    if J < 2:
+        return np.nan, np.nan
+    error = np.sqrt(differences.var(ddof=1) * (1 / J + n_test / n_train))
+    if error == 0:
+        return (0.0, 1.0) if mean == 0 else (np.copysign(np.inf, mean), 0.0)
+    return float(mean / error), float(2 * student.sf(abs(mean / error), J - 1))
 
 # %% ../../nbs/probing/03_protocols.ipynb #76169245
 @dataclass(frozen=True)
 class Comparison:
     "How much better one embedder is than another."
-    metric:str
-    difference:float # first minus second
-    low:float        # 95 % interval, bootstrap over groups
-    high:float
-    t:float          # of the corrected resampled t-test
-    p:float          # two-sided
-    n_folds:int
-    n_seeds:int
-    def __repr__(self): return f"{self.metric} {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], p = {self.p:.2g} ({self.n_folds} folds, {self.n_seeds} seed{'s'*(self.n_seeds > 1)})"
+
+    metric: str
+    difference: float  # first minus second
+    low: float  # 95 % interval, bootstrap over groups
+    high: float
+    t: float  # of the corrected resampled t-test
+    p: float  # two-sided
+    n_folds: int
+    n_seeds: int
+
+    def __repr__(self):
+        return f"{self.metric} {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], p = {self.p:.2g} ({self.n_folds} folds, {self.n_seeds} seed{'s' * (self.n_seeds > 1)})"
 
 # %% ../../nbs/probing/03_protocols.ipynb #ae9ac270
 def compare(
-    a:ProbeResult, b:ProbeResult, # on the same folds; of one seed, or of several by `pool`
-    metric=None,                  # None: auroc, or r2 for regression
-    n_draws:int=1000, seed:int=0, # of the bootstrap
+    a: ProbeResult,
+    b: ProbeResult,  # on the same folds; of one seed, or of several by `pool`
+    metric=None,  # None: auroc, or r2 for regression
+    n_draws: int = 1000,
+    seed: int = 0,  # of the bootstrap
 ) -> Comparison:
     "The difference of two results, first minus second."
     _check_paired([a, b])
-    if (a.classes is None) != (b.classes is None): raise ValueError("one result is of a regression, the other of a classification")
-    metric, rows = metric or ('r2' if a.classes is None else 'auroc'), np.flatnonzero(a.folds >= 0)
-    if metric not in a.metrics: raise ValueError(f"metric must be one of {', '.join(a.metrics)}, found {metric!r}")
-    first, second = (redrawn(a.labels[rows], _sets(of)[:, rows], a.classes, None if a.groups is None else a.groups[rows], a.folds[rows], n_draws, seed)[metric] for of in (a, b))
+    if (a.classes is None) != (b.classes is None):
+        raise ValueError("one result is of a regression, the other of a classification")
+    metric, rows = metric or ("r2" if a.classes is None else "auroc"), np.flatnonzero(a.folds >= 0)
+    if metric not in a.metrics:
+        raise ValueError(f"metric must be one of {', '.join(a.metrics)}, found {metric!r}")
+    first, second = (
+        redrawn(
+            a.labels[rows],
+            _sets(of)[:, rows],
+            a.classes,
+            None if a.groups is None else a.groups[rows],
+            a.folds[rows],
+            n_draws,
+            seed,
+        )[metric]
+        for of in (a, b)
+    )
     gain, folds = first - second, [by_fold(of, metric) for of in (a, b)]
-    paired = folds[0] - folds[1] if len(folds[0]) == len(folds[1]) else folds[0].mean(0, keepdims=True) - folds[1].mean(0, keepdims=True) # unequal numbers of seeds: of their means
-    t, p = corrected_t(paired, a.n_train, a.n_test/paired.shape[1])
-    return Comparison(metric, float(gain[0]), *map(float, np.nanpercentile(gain[1:], [2.5, 97.5])), t, p, paired.shape[1], len(paired))
+    # unequal numbers of seeds: of their means
+    paired = (
+        folds[0] - folds[1]
+        if len(folds[0]) == len(folds[1])
+        else folds[0].mean(0, keepdims=True) - folds[1].mean(0, keepdims=True)
+    )
+    t, p = corrected_t(paired, a.n_train, a.n_test / paired.shape[1])
+    return Comparison(
+        metric, float(gain[0]), *map(float, np.nanpercentile(gain[1:], [2.5, 97.5])), t, p, paired.shape[1], len(paired)
+    )
 
 # %% ../../nbs/probing/03_protocols.ipynb #8775c6b0
 def holm(
-    p,             # p-values of m comparisons; NaN where there is none
-) -> np.ndarray:   # adjusted, in the same order
+    p,  # p-values of m comparisons; NaN where there is none
+) -> np.ndarray:  # adjusted, in the same order
     "Holm's correction for several comparisons."
     p = np.asarray(p, dtype=float)
-    order = np.argsort(p)[:np.isfinite(p).sum()]
+    order = np.argsort(p)[: np.isfinite(p).sum()]
     adjusted = np.full(p.shape, np.nan)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order]*np.arange(len(order), 0, -1)))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
     return adjusted
 
 # %% ../../nbs/probing/03_protocols.ipynb #40b70055
-def _digest(value) -> bytes: # of arrays, tensors, dataclasses and plain values, with their kind and shape
+def _digest(value) -> bytes:
+    "Of arrays, tensors, dataclasses and plain values, with their kind and shape."
     digest = hashlib.sha256(type(value).__name__.encode())
-    if hasattr(value, 'detach'): value = value.detach().cpu(); value = (value.float() if value.is_floating_point() else value).numpy() # bfloat16 has no counterpart in NumPy
-    if is_dataclass(value): value = asdict(value)
+    # bfloat16 has no counterpart in NumPy
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = (value.float() if value.is_floating_point() else value).numpy()
+    if is_dataclass(value):
+        value = asdict(value)
     if isinstance(value, np.ndarray):
-        if value.dtype == object: raise ValueError("an array of objects has no stable bytes: give windows of one shape")
-        digest.update(f'{value.dtype.str}{value.shape}'.encode()); digest.update(np.ascontiguousarray(value))
+        if value.dtype == object:
+            raise ValueError("an array of objects has no stable bytes: give windows of one shape")
+        digest.update(f"{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value))
     elif isinstance(value, dict):
-        for name in sorted(value, key=str): digest.update(str(name).encode() + b'\0' + _digest(value[name]))
+        for name in sorted(value, key=str):
+            digest.update(str(name).encode() + b"\0" + _digest(value[name]))
     elif isinstance(value, (list, tuple)):
-        for part in value: digest.update(_digest(part))
-    elif value is None or isinstance(value, (str, bool, int, float, np.generic)): digest.update(repr(value).encode())
-    elif hasattr(value, 'embed') or hasattr(value, 'state_dict'): digest.update(embedder_key(value).encode())
-    else: raise ValueError(f"a {type(value).__name__} has no stable bytes to name the tokens by: keep numbers, text, arrays and dataclasses in the embedder, or call embed yourself")
+        for part in value:
+            digest.update(_digest(part))
+    elif value is None or isinstance(value, (str, bool, int, float, np.generic)):
+        digest.update(repr(value).encode())
+    elif hasattr(value, "embed") or hasattr(value, "state_dict"):
+        digest.update(embedder_key(value).encode())
+    else:
+        raise ValueError(
+            f"a {type(value).__name__} has no stable bytes to name the tokens by: keep numbers, text, arrays and dataclasses in the embedder, or call embed yourself"
+        )
     return digest.digest()
 
 # %% ../../nbs/probing/03_protocols.ipynb #7e36730d
 def embedder_key(
-    embedder,   # anything with `embed`
-) -> str:       # 64 hexadecimal digits
+    embedder,  # anything with `embed`
+) -> str:  # 64 hexadecimal digits
     "The SHA-256 of an embedder: class, the file that defines it, configuration and weights."
     kind = type(embedder)
-    try: written = Path(inspect.getsourcefile(kind)).read_bytes()
-    except (TypeError, OSError): written = b''   # defined at a prompt
-    state = dict(embedder.state_dict()) | dict(config=getattr(embedder, 'config', None)) if hasattr(embedder, 'state_dict') else vars(embedder)
-    return hashlib.sha256(f'{kind.__module__}.{kind.__qualname__}'.encode() + written + _digest(state)).hexdigest()
+    try:
+        written = Path(inspect.getsourcefile(kind)).read_bytes()
+    except (TypeError, OSError):
+        written = b""  # defined at a prompt
+    state = (
+        dict(embedder.state_dict()) | dict(config=getattr(embedder, "config", None))
+        if hasattr(embedder, "state_dict")
+        else vars(embedder)
+    )
+    return hashlib.sha256(f"{kind.__module__}.{kind.__qualname__}".encode() + written + _digest(state)).hexdigest()
 
 # %% ../../nbs/probing/03_protocols.ipynb #e9a5fcc8
 def cached_embed(
-    embedder,       # anything with `embed(x, valid=None)`
-    windows,        # `Windows`, or `(x, valid)`, or x `[n, C, L]`
-    folder,         # where tokens are kept; made if missing
-) -> np.ndarray:    # `[n, D]`
+    embedder,  # anything with `embed(x, valid=None)`
+    windows,  # `Windows`, or `(x, valid)`, or x `[n, C, L]`
+    folder,  # where tokens are kept; made if missing
+) -> np.ndarray:  # `[n, D]`
     "The tokens of windows, from the folder if they were computed before."
-    x, valid = (windows.x, windows.valid) if hasattr(windows, 'x') else windows if isinstance(windows, tuple) else (windows, None)
-    places = windows.places if getattr(getattr(embedder, 'config', None), 'places', False) and hasattr(windows, 'places') else None
-    path = Path(folder)/f'{hashlib.sha256(embedder_key(embedder).encode() + _digest([x, valid, places])).hexdigest()}.npy'
-    if path.is_file(): return np.load(path, allow_pickle=False)
+    x, valid = (
+        (windows.x, windows.valid)
+        if hasattr(windows, "x")
+        else windows
+        if isinstance(windows, tuple)
+        else (windows, None)
+    )
+    places = (
+        windows.places
+        if getattr(getattr(embedder, "config", None), "places", False) and hasattr(windows, "places")
+        else None
+    )
+    path = (
+        Path(folder)
+        / f"{hashlib.sha256(embedder_key(embedder).encode() + _digest([x, valid, places])).hexdigest()}.npy"
+    )
+    if path.is_file():
+        return np.load(path, allow_pickle=False)
     token = np.asarray(embedder.embed(x, valid=valid, **({} if places is None else dict(places=places))))
-    with writing(path) as new: np.save(new, token, allow_pickle=False)
+    with writing(path) as new:
+        np.save(new, token, allow_pickle=False)
     return token

@@ -15,79 +15,106 @@ from ..model import SPOTR, normalised_error
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-06
 def pca_errors(
     train,  # z-scored training windows `[n, C, L]`, array
-    test,   # z-scored held-out windows `[m, C, L]`, array
-) -> np.ndarray: # `[k + 1]` error over variance with 0, 1, … k components, k = min(n - 1, C·L)
+    test,  # z-scored held-out windows `[m, C, L]`, array
+) -> np.ndarray:  # `[k + 1]` error over variance with 0, 1, … k components, k = min(n - 1, C·L)
     "Held-out error of reconstructions from principal components, by their number."
     train, test = (torch.as_tensor(w, dtype=torch.float64).flatten(1) for w in (train, test))
     mean = train.mean(0)
     _, _, basis = torch.linalg.svd(train - mean, full_matrices=False)
-    basis = basis[:len(train) - 1]
+    basis = basis[: len(train) - 1]
     left = (test - mean).square().sum() - ((test - mean) @ basis.T).square().sum(0).cumsum(0)
-    return (torch.cat([(test - mean).square().sum()[None], left])/test.square().sum()).clamp(min=0).numpy()
+    return (torch.cat([(test - mean).square().sum()[None], left]) / test.square().sum()).clamp(min=0).numpy()
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-10
 def pca_rank(
-    errors:np.ndarray, # from `pca_errors`
-    reach:float,       # the error to reach
-) -> int|None:         # None: all components together do not reach it
+    errors: np.ndarray,  # from `pca_errors`
+    reach: float,  # the error to reach
+) -> int | None:  # None: all components together do not reach it
     "The smallest number of principal components with an error of at most `reach`."
     enough = np.flatnonzero(errors <= reach)
     return int(enough[0]) if len(enough) else None
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-13
-def _training_windows(corpus, dataset, modality, n_channels, n_samples, limit=4000): # crops of a dataset's training windows, evenly spaced, z-scored
+def _training_windows(corpus, dataset, modality, n_channels, n_samples, limit=4000):
+    "Crops of a dataset's training windows, evenly spaced, z-scored."
     crops = []
-    for shard, x, valid in corpus.windows('train'):
-        if (shard['dataset'], shard['modality'], shard['n_channels']) != (dataset, modality, n_channels): continue
-        for start in range(0, shard['n_samples'] - n_samples + 1, n_samples//6): crops.append(_zscored(x[..., start:start + n_samples], valid[..., start:start + n_samples])[0])
+    for shard, x, valid in corpus.windows("train"):
+        if (shard["dataset"], shard["modality"], shard["n_channels"]) != (dataset, modality, n_channels):
+            continue
+        for start in range(0, shard["n_samples"] - n_samples + 1, n_samples // 6):
+            crops.append(_zscored(x[..., start : start + n_samples], valid[..., start : start + n_samples])[0])
     crops = np.concatenate(crops) if crops else np.zeros((0, n_channels, n_samples), np.float32)
-    return crops[::-(-len(crops)//limit)] if len(crops) else crops
+    return crops[:: -(-len(crops) // limit)] if len(crops) else crops
 
-def _zscored(x, valid): # z-scored windows and their mask, those without a valid sample left out
+
+def _zscored(x, valid):
+    "Z-scored windows and their mask, those without a valid sample left out."
     some = valid.any((1, 2))
     x, valid = check_window(torch.from_numpy(x[some]), torch.from_numpy(valid[some]))
     return zscore(x, valid)[0].numpy(), valid.numpy()
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #aba1ddcc
 def evaluate_shard(
-    model:SPOTR,
-    corpus:Corpus,
-    shard,           # a held-out shard's entry in the manifest
-    x, valid,        # its windows and mask
-) -> dict:           # errors of the model and of PCA on each window set
+    model: SPOTR,
+    corpus: Corpus,
+    shard,  # a held-out shard's entry in the manifest
+    x,
+    valid,  # its windows and mask
+) -> dict:  # errors of the model and of PCA on each window set
     "Error of the model and of principal components on the held-out windows of one dataset and shape."
     z, real = _zscored(x, valid)
-    places = np.array([place or [np.nan]*3 for place in shard.get('places') or [None]*z.shape[1]], np.float32)
+    places = np.array([place or [np.nan] * 3 for place in shard.get("places") or [None] * z.shape[1]], np.float32)
     drawn = model.render(model.embed(z, real, places), *z.shape[1:], places)
     error = normalised_error(*(torch.from_numpy(part) for part in (drawn, z, real))).nanmean().item()
-    train = _training_windows(corpus, shard['dataset'], shard['modality'], *z.shape[1:])
+    train = _training_windows(corpus, shard["dataset"], shard["modality"], *z.shape[1:])
     errors = pca_errors(train, z) if len(train) > 1 else np.ones(1)
-    return dict(dataset=shard['dataset'], modality=shard['modality'], n_windows=len(z), n_channels=z.shape[1], normalised_error=error,
-                pca_error=float(errors[min(model.config.dim, len(errors) - 1)]), pca_components=min(model.config.dim, len(errors) - 1),
-                pca_rank=pca_rank(errors, error), curve=errors)
+    return dict(
+        dataset=shard["dataset"],
+        modality=shard["modality"],
+        n_windows=len(z),
+        n_channels=z.shape[1],
+        normalised_error=error,
+        pca_error=float(errors[min(model.config.dim, len(errors) - 1)]),
+        pca_components=min(model.config.dim, len(errors) - 1),
+        pca_rank=pca_rank(errors, error),
+        curve=errors,
+    )
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-16
 def over_windows(
-    rows:list[dict], # of `evaluate_shard`, one modality
+    rows: list[dict],  # of `evaluate_shard`, one modality
 ) -> dict:
     "Means over all windows of several datasets."
-    n = np.array([row['n_windows'] for row in rows])
+    n = np.array([row["n_windows"] for row in rows])
     mean = lambda values: float(np.average(values, weights=n))
-    longest = max(len(row['curve']) for row in rows)
-    curve = np.average([np.pad(row['curve'], (0, longest - len(row['curve'])), mode='edge') for row in rows], axis=0, weights=n)
-    error = mean([row['normalised_error'] for row in rows])
-    return dict(normalised_error=error, pca_error=mean([row['pca_error'] for row in rows]), pca_rank=pca_rank(curve, error), n_windows=int(n.sum()))
+    longest = max(len(row["curve"]) for row in rows)
+    curve = np.average(
+        [np.pad(row["curve"], (0, longest - len(row["curve"])), mode="edge") for row in rows], axis=0, weights=n
+    )
+    error = mean([row["normalised_error"] for row in rows])
+    return dict(
+        normalised_error=error,
+        pca_error=mean([row["pca_error"] for row in rows]),
+        pca_rank=pca_rank(curve, error),
+        n_windows=int(n.sum()),
+    )
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-18
 def evaluate(
-    model:SPOTR,
-    corpus:Corpus,   # with held-out windows
-) -> dict:           # 'modalities': {modality: normalised_error, pca_error, pca_rank, n_windows}; 'datasets': a list of rows
+    model: SPOTR,
+    corpus: Corpus,  # with held-out windows
+) -> dict:  # 'modalities': {modality: normalised_error, pca_error, pca_rank, n_windows}; 'datasets': a list of rows
     "Held-out reconstruction error by modality and by dataset, beside principal components."
-    was_training = model.training; model.eval()
-    rows = [evaluate_shard(model, corpus, *part) for part in corpus.windows('heldout')]
+    was_training = model.training
+    model.eval()
+    rows = [evaluate_shard(model, corpus, *part) for part in corpus.windows("heldout")]
     model.train(was_training)
-    if not rows: raise ValueError(f"{corpus!r} has no held-out windows: build it with holdout > 0 from longer recordings")
-    modalities = {modality: over_windows([row for row in rows if row['modality'] == modality]) for modality in dict.fromkeys(row['modality'] for row in rows)}
-    for row in rows: del row['curve']
+    if not rows:
+        raise ValueError(f"{corpus!r} has no held-out windows: build it with holdout > 0 from longer recordings")
+    modalities = {
+        modality: over_windows([row for row in rows if row["modality"] == modality])
+        for modality in dict.fromkeys(row["modality"] for row in rows)
+    }
+    for row in rows:
+        del row["curve"]
     return dict(modalities=modalities, datasets=rows)

@@ -12,46 +12,59 @@ import numpy as np
 
 # %% ../../nbs/signals/02_montages.ipynb #9ecadf05
 @lru_cache(1)
-def _scalp(): # lower-case electrode name → its place, in head radii
+def _scalp():
+    "Lower-case electrode name → its place, in head radii."
     from mne.channels import get_builtin_montages, make_standard_montage
-    name = 'colin27_1005' if 'colin27_1005' in get_builtin_montages() else 'standard_1005'     # one montage, renamed in MNE 1.13
-    places = make_standard_montage(name).get_positions()['ch_pos']
-    middle = (places['LPA'] + places['RPA'])/2 if 'LPA' in places else (places['T9'] + places['T10'])/2
-    return {name.lower(): (place - middle)/.095 for name, place in places.items()}
 
-REFERENCES = {'a1', 'a2', 'm1', 'm2', 'ref', 'le', 'ar', 'avg', 'av', 'car', 'nz', 'a1a2', 'tp9', 'tp10'}
+    # one montage, renamed in MNE 1.13
+    name = "colin27_1005" if "colin27_1005" in get_builtin_montages() else "standard_1005"
+    places = make_standard_montage(name).get_positions()["ch_pos"]
+    middle = (places["LPA"] + places["RPA"]) / 2 if "LPA" in places else (places["T9"] + places["T10"]) / 2
+    return {name.lower(): (place - middle) / 0.095 for name, place in places.items()}
 
-def _on_scalp(name): # place of one electrode or pair; None if unknown
-    plain = re.sub(r'^eeg[\s_:-]*', '', name.strip().lower()).strip(' .').replace('.', '')
-    first, _, second = plain.partition('-')
+
+REFERENCES = {"a1", "a2", "m1", "m2", "ref", "le", "ar", "avg", "av", "car", "nz", "a1a2", "tp9", "tp10"}
+
+
+def _on_scalp(name):
+    "Place of one electrode or pair; None if unknown."
+    plain = re.sub(r"^eeg[\s_:-]*", "", name.strip().lower()).strip(" .").replace(".", "")
+    first, _, second = plain.partition("-")
     place, other = _scalp().get(first.strip()), _scalp().get(second.strip())
-    if place is None or not second or second.strip() in REFERENCES: return place
-    return None if other is None else (place + other)/2
+    if place is None or not second or second.strip() in REFERENCES:
+        return place
+    return None if other is None else (place + other) / 2
 
 # %% ../../nbs/signals/02_montages.ipynb #57556d4b
-FRONTAL = dict(i=0, ii=60, iii=120, avr=-150, avl=-30, avf=90)               # degrees from the left arm, downwards
-HORIZONTAL = dict(v1=120, v2=90, v3=75, v4=60, v5=30, v6=0)                 # degrees from the left side, forwards
-HEART = np.array([0, 0, -4.])
+FRONTAL = dict(i=0, ii=60, iii=120, avr=-150, avl=-30, avf=90)  # degrees from the left arm, downwards
+HORIZONTAL = dict(v1=120, v2=90, v3=75, v4=60, v5=30, v6=0)  # degrees from the left side, forwards
+HEART = np.array([0, 0, -4.0])
+
 
 @lru_cache(1)
-def _leads(): # lower-case lead name → its direction from the heart; x to the person's right, as on the head
+def _leads():
+    "Lower-case lead name → its direction from the heart; x to the person's right, as on the head."
     turn = lambda degrees: (np.cos(np.radians(degrees)), np.sin(np.radians(degrees)))
     frontal = {name: np.array([-turn(a)[0], 0, -turn(a)[1]]) for name, a in FRONTAL.items()}
-    chest = {name: .7*np.array([-turn(a)[0], turn(a)[1], 0]) for name, a in HORIZONTAL.items()}
-    return frontal | chest | dict(vx=np.array([-.85, 0, 0]), vy=np.array([0, 0, -.85]), vz=np.array([0, -.85, 0]))
+    chest = {name: 0.7 * np.array([-turn(a)[0], turn(a)[1], 0]) for name, a in HORIZONTAL.items()}
+    return frontal | chest | dict(vx=np.array([-0.85, 0, 0]), vy=np.array([0, 0, -0.85]), vz=np.array([0, -0.85, 0]))
 
-def _at_heart(name): # place of one lead; None if unknown
-    plain = re.sub(r'^(ecg|ekg|lead|ml)[\s_:-]*', '', name.strip().lower())
+
+def _at_heart(name):
+    "Place of one lead; None if unknown."
+    plain = re.sub(r"^(ecg|ekg|lead|ml)[\s_:-]*", "", name.strip().lower())
     return None if plain not in _leads() else HEART + _leads()[plain]
 
 # %% ../../nbs/signals/02_montages.ipynb #65abd677
 def channel_places(
-    names,            # channel names of one recording
-    modality:str,     # eeg, ieeg, ecg or ppg
-) -> np.ndarray:      # `[C, 3]` float32, in head radii; a row of NaN where the name says no place
+    names,  # channel names of one recording
+    modality: str,  # eeg, ieeg, ecg or ppg
+) -> np.ndarray:  # `[C, 3]` float32, in head radii; a row of NaN where the name says no place
     "Where the channels of those names look from: electrodes on the head, leads at the heart; contacts in the brain and optical sensors have no standard place."
-    if isinstance(names, str): raise TypeError(f"names must be a list of channel names, found {names!r}: put it in a list")
-    if modality not in ('eeg', 'ieeg', 'ecg', 'ppg'): raise ValueError(f"modality must be eeg, ieeg, ecg or ppg, found {modality!r}")
+    if isinstance(names, str):
+        raise TypeError(f"names must be a list of channel names, found {names!r}: put it in a list")
+    if modality not in ("eeg", "ieeg", "ecg", "ppg"):
+        raise ValueError(f"modality must be eeg, ieeg, ecg or ppg, found {modality!r}")
     find = dict(eeg=_on_scalp, ecg=_at_heart).get(modality, lambda name: None)
     found = [find(str(name)) for name in names]
-    return np.array([[np.nan]*3 if place is None else place for place in found], np.float32).reshape(-1, 3)
+    return np.array([[np.nan] * 3 if place is None else place for place in found], np.float32).reshape(-1, 3)

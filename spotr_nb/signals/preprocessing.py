@@ -17,15 +17,25 @@ class PreparationError(ValueError):
     "A recording or an argument that `prepare` cannot work with: the message names it."
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #84cf183e
-BANDS = {"eeg": (.5, 75.), "ieeg": (.5, 80.), "ecg": (.5, 40.), "ppg": (.5, 10.)}
+BANDS = {"eeg": (0.5, 75.0), "ieeg": (0.5, 80.0), "ecg": (0.5, 40.0), "ppg": (0.5, 10.0)}
+
 
 def _band(signal, sfreq, band=None):
     "The pass band in Hz: the one asked for if it fits below both Nyquist frequencies, or the modality's own, cut to fit."
     nyquist = min(signal.sfreq, sfreq) / 2
-    try: low, high = map(float, band) if band is not None else (BANDS[signal.modality][0], min(BANDS[signal.modality][1], .8 * nyquist))
-    except (TypeError, ValueError): raise PreparationError(f"band is {band!r}: two frequencies are needed, (low, high) in Hz") from None
-    if 0 <= low < high < nyquist: return low, high
-    raise PreparationError(f"band {low:g} to {high:g} Hz of a recording at {signal.sfreq:g} Hz that goes to {sfreq:g} Hz: it must rise, from 0 or more to below {nyquist:g} Hz")
+    try:
+        low, high = (
+            map(float, band)
+            if band is not None
+            else (BANDS[signal.modality][0], min(BANDS[signal.modality][1], 0.8 * nyquist))
+        )
+    except (TypeError, ValueError):
+        raise PreparationError(f"band is {band!r}: two frequencies are needed, (low, high) in Hz") from None
+    if 0 <= low < high < nyquist:
+        return low, high
+    raise PreparationError(
+        f"band {low:g} to {high:g} Hz of a recording at {signal.sfreq:g} Hz that goes to {sfreq:g} Hz: it must rise, from 0 or more to below {nyquist:g} Hz"
+    )
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #c7275b91
 def _all_but(lowpass):
@@ -38,31 +48,43 @@ def _all_but(lowpass):
 def _kernel(sfreq, band, nyquist, line_freq=None):
     "A symmetric band-pass and notch kernel at `sfreq`, shut at `nyquist`, the lower of the two Nyquist frequencies."
     from scipy.signal import firwin, fftconvolve
-    def sinc(edges, width, kind): return firwin(2 * int(np.ceil(1.65 * sfreq / width)) + 1, edges, pass_zero=kind, fs=sfreq)
+
+    def sinc(edges, width, kind):
+        return firwin(2 * int(np.ceil(1.65 * sfreq / width)) + 1, edges, pass_zero=kind, fs=sfreq)
+
     low, high = band
-    opening, closing = min(max(.25 * low, 2), low), min(max(.25 * high, 2), nyquist - high)
+    opening, closing = min(max(0.25 * low, 2), low), min(max(0.25 * high, 2), nyquist - high)
     kernel = sinc(high + closing / 2, closing, "lowpass") if high + closing / 2 < sfreq / 2 else np.ones(1)
-    if low > 0: kernel = fftconvolve(kernel, _all_but(sinc(low - opening / 2, opening, "lowpass")))
+    if low > 0:
+        kernel = fftconvolve(kernel, _all_but(sinc(low - opening / 2, opening, "lowpass")))
     for mains in np.arange(1, (high + closing) // line_freq + 1) * line_freq if line_freq else ():
-        if mains + 1.5 < sfreq / 2: kernel = fftconvolve(kernel, sinc([mains - 1, mains + 1], 1, "bandstop"))
+        if mains + 1.5 < sfreq / 2:
+            kernel = fftconvolve(kernel, sinc([mains - 1, mains + 1], 1, "bandstop"))
     return kernel
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #707a806b
 def _filtered(x, kernel, kind="even"):
     "`x` [T] without gaps, filtered by a symmetric kernel without delay; continued at its ends by its mirror image."
     from scipy.signal import oaconvolve
+
     padded = np.pad(x, len(kernel) // 2, mode="reflect", reflect_type=kind)
     return oaconvolve(padded, kernel, mode="valid")
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #27bc2f70
-MAX_BRIDGE = .5 # s; a gap in all channels that is longer ends a piece
+MAX_BRIDGE = 0.5  # s; a gap in all channels that is longer ends a piece
+
 
 def _pieces(signal):
     "Stretches [(first, last + 1), …] of samples between gaps in all channels that are too long to bridge."
-    measured = np.zeros(signal.n_samples + 2, bool)                                          # with a gap before and after
-    for x in signal.x: measured[1:-1] |= ~np.isnan(x)
-    edges = (measured[1:] != measured[:-1]).nonzero()[0].reshape(-1, 2)                      # of each run of measured samples, [first, last + 1)
-    if not len(edges): raise PreparationError(f"{f'recording {signal.recording}' if signal.recording else 'the recording'} has no valid sample: all {signal.n_channels} × {signal.n_samples} are missing")
+    measured = np.zeros(signal.n_samples + 2, bool)  # with a gap before and after
+    for x in signal.x:
+        measured[1:-1] |= ~np.isnan(x)
+    # of each run of measured samples, [first, last + 1)
+    edges = (measured[1:] != measured[:-1]).nonzero()[0].reshape(-1, 2)
+    if not len(edges):
+        raise PreparationError(
+            f"{f'recording {signal.recording}' if signal.recording else 'the recording'} has no valid sample: all {signal.n_channels} × {signal.n_samples} are missing"
+        )
     breaks = (edges[1:, 0] - edges[:-1, 1] > MAX_BRIDGE * signal.sfreq).nonzero()[0]
     return list(zip(edges[np.r_[0, breaks + 1], 0].tolist(), edges[np.r_[breaks, -1], 1].tolist()))
 
@@ -71,15 +93,20 @@ def _bridged(whole, first=0, last=None):
     "Samples `first` to before `last` of `whole` [T] as float64 with NaN replaced by straight lines between what was measured, and where they were."
     x = whole[first:last].astype(np.float64)
     missing = np.isnan(x)
-    if not missing.any(): return x, missing
+    if not missing.any():
+        return x, missing
     measured, last = ~missing, first + len(x)
     at, values = measured.nonzero()[0], x[measured]
-    if missing[0]: at, values = _joined(whole, (~np.isnan(whole[:first])).nonzero()[0][-1:], first, at, values)
-    if missing[-1]: at, values = _joined(whole, last + (~np.isnan(whole[last:])).nonzero()[0][:1], first, at, values)
+    if missing[0]:
+        at, values = _joined(whole, (~np.isnan(whole[:first])).nonzero()[0][-1:], first, at, values)
+    if missing[-1]:
+        at, values = _joined(whole, last + (~np.isnan(whole[last:])).nonzero()[0][:1], first, at, values)
     x[missing] = np.interp(missing.nonzero()[0], at, values) if len(at) else 0
     return x, missing
 
-def _joined(whole, beyond, first, at, values): # the line across a border ends at the sample beyond it
+
+def _joined(whole, beyond, first, at, values):
+    "The line across a border ends at the sample beyond it."
     order = np.argsort(positions := np.r_[at, beyond - first])
     return positions[order], np.r_[values, whole[beyond]][order]
 
@@ -87,28 +114,35 @@ def _joined(whole, beyond, first, at, values): # the line across a border ends a
 def _near(missing, centres, reach):
     "Whether a missing sample lies within `reach` samples of each of the (fractional) positions `centres`."
     before = np.r_[0, np.cumsum(missing)]
-    first, last = (np.clip(edge, 0, len(missing)).astype(int) for edge in (np.ceil(centres - reach), np.floor(centres + reach) + 1))
+    first, last = (
+        np.clip(edge, 0, len(missing)).astype(int) for edge in (np.ceil(centres - reach), np.floor(centres + reach) + 1)
+    )
     return before[last] > before[first]
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #97300253
-DRIFT = 1e-6 # share of the time by which resampling may be wrong: 3.6 ms an hour
+DRIFT = 1e-6  # share of the time by which resampling may be wrong: 3.6 ms an hour
+
 
 def _ratio(old, new):
     "(up, down): new over old as whole numbers, wrong by a millionth at most, so that time does not drift."
-    close = (Fraction(new / old).limit_denominator(10_000 * 2**k) for k in range(9)) # the last one always does
+    close = (Fraction(new / old).limit_denominator(10_000 * 2**k) for k in range(9))  # the last one always does
     return next(ratio for ratio in close if abs(ratio * old / new - 1) <= DRIFT).as_integer_ratio()
+
 
 def _length(n, old, new):
     "How many samples at `new` Hz become of `n` at `old`."
     up, down = _ratio(old, new)
     return -(-n * up // down)
 
+
 def _resampler(old, new):
     "A function that brings an array [T] from `old` to `new` Hz."
     from scipy.signal import firwin, resample_poly
+
     up, down = _ratio(old, new)
-    if up == down: return lambda x: x
-    window = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.))
+    if up == down:
+        return lambda x: x
+    window = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0))
     return lambda x: resample_poly(x, up, down, window=window, padtype="symmetric")
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #silence
@@ -119,8 +153,10 @@ def _or_silence(y, x):
 # %% ../../nbs/signals/03_preprocessing.ipynb #e442d737
 def _positive(name, value):
     "`value` as a float above 0, or an error that names it."
-    if isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0: return float(value)
+    if isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0:
+        return float(value)
     raise PreparationError(f"{name} is {value!r}: a number above 0 is needed")
+
 
 def _pieces_at(signal, sfreq):
     "The pieces of `signal` in samples at `sfreq`."
@@ -131,40 +167,52 @@ def _pieces_at(signal, sfreq):
 # %% ../../nbs/signals/03_preprocessing.ipynb #8db19d52
 class _Cleaner:
     "What it takes to filter and resample any stretch of one recording."
+
     def __init__(self, signal, sfreq, band, line_freq):
-        if not isinstance(signal, Signal): raise PreparationError(f"a Signal is needed, found {signal!r:.60}: read_signal makes one of a file, Signal(x, sfreq) of an array")
+        if not isinstance(signal, Signal):
+            raise PreparationError(
+                f"a Signal is needed, found {signal!r:.60}: read_signal makes one of a file, Signal(x, sfreq) of an array"
+            )
         self.signal, self.sfreq = signal, _positive("sfreq", sfreq)
         line_freq = signal.line_freq if line_freq is None else line_freq and _positive("line_freq", line_freq)
         self.band = _band(signal, self.sfreq, band)
-        self.kernel, self.resample, self.ratio = _kernel(signal.sfreq, self.band, min(signal.sfreq, sfreq) / 2, line_freq), _resampler(signal.sfreq, sfreq), _ratio(signal.sfreq, sfreq)
+        self.kernel, self.resample, self.ratio = (
+            _kernel(signal.sfreq, self.band, min(signal.sfreq, sfreq) / 2, line_freq),
+            _resampler(signal.sfreq, sfreq),
+            _ratio(signal.sfreq, sfreq),
+        )
         self.pieces, self.pieces_at = _pieces(signal), _pieces_at(signal, sfreq)
-        self.reach = len(self.kernel) // 2 + 10 * max(self.ratio) // self.ratio[0] + 2 # input samples on each side that an output sample depends on
+        # input samples on each side that an output sample depends on
+        self.reach = len(self.kernel) // 2 + 10 * max(self.ratio) // self.ratio[0] + 2
 
     def stretch(self, first, last):
         "Output samples `first` to before `last`, [C, last - first]; NaN where nothing was measured."
         y = np.full((self.signal.n_channels, last - first), np.nan, np.float32)
         for piece, at in zip(self.pieces, self.pieces_at):
             begin, end = max(first, at[0]), min(last, at[1])
-            if begin < end: y[:, begin - first:end - first] = self._of_piece(*piece, begin - at[0], end - at[0])
+            if begin < end:
+                y[:, begin - first : end - first] = self._of_piece(*piece, begin - at[0], end - at[0])
         return y
 
-    def _of_piece(self, start, stop, first, last): # output samples of the piece that begins with input sample `start`, counted from there
+    def _of_piece(self, start, stop, first, last):
+        "Output samples of the piece that begins with input sample `start`, counted from there."
         (up, down), step = self.ratio, self.signal.sfreq / self.sfreq
         before = max(first * down // up - self.reach, 0) // down * down
         after = min(-(-last * down // up) + self.reach, stop - start)
         skip, centres, y = first - before * up // down, np.arange(first, last) * step - before, []
         for channel in self.signal.x[:, start:stop]:
             x, missing = _bridged(channel, before, after)
-            clean = _or_silence(self.resample(_filtered(x, self.kernel)), x)[skip:skip + last - first]
+            clean = _or_silence(self.resample(_filtered(x, self.kernel)), x)[skip : skip + last - first]
             y.append(np.where(_near(missing, centres, self.signal.sfreq / self.band[1]), np.nan, clean))
         return y
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #30ec6a9b
 def filter_and_resample(
-    signal:Signal,          # any recording
-    sfreq:float=200.,       # new sampling rate, Hz
-    band:tuple=None,        # pass band (low, high), Hz; `BANDS` of its modality if None; low = 0 keeps the offset
-    line_freq:float=None):  # mains frequency to remove, Hz; the signal's own if None; 0 for no notch
+    signal: Signal,  # any recording
+    sfreq: float = 200.0,  # new sampling rate, Hz
+    band: tuple = None,  # pass band (low, high), Hz; `BANDS` of its modality if None; low = 0 keeps the offset
+    line_freq: float = None,  # mains frequency to remove, Hz; the signal's own if None; 0 for no notch
+):
     "The whole recording filtered and at `sfreq`, a `Signal` again; NaN where nothing was measured."
     clean = _Cleaner(signal, sfreq, band, line_freq).stretch(0, _length(signal.n_samples, signal.sfreq, sfreq))
     return replace(signal, x=clean, sfreq=sfreq)
@@ -179,23 +227,29 @@ def _run_lengths(x):
 # %% ../../nbs/signals/03_preprocessing.ipynb #47b3b86d
 def _at_limits(x, runs, sfreq, limits=None):
     "Which samples of `x` [T] a converter or an amplifier could not follow; `limits`: the channel's smallest and largest sample, if `x` is only a part."
-    if np.isnan(x).all(): return np.zeros(len(x), bool)
+    if np.isnan(x).all():
+        return np.zeros(len(x), bool)
     low, high = limits or (np.nanmin(x), np.nanmax(x))
-    margin, clipped = .003 * (high - low), ((x == low) | (x == high)) & (runs >= 3)
-    for near in (x <= low + margin, x >= high - margin): clipped |= near & (_run_lengths(near) >= max(3, .1 * sfreq))
+    margin, clipped = 0.003 * (high - low), ((x == low) | (x == high)) & (runs >= 3)
+    for near in (x <= low + margin, x >= high - margin):
+        clipped |= near & (_run_lengths(near) >= max(3, 0.1 * sfreq))
     return clipped
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #6c5b4eff
-TOLERANCE = .01 # share of clipped or missing samples that a good window may have
+TOLERANCE = 0.01  # share of clipped or missing samples that a good window may have
+
 
 def _quality(signal, first, last, length, limits):
     "flat, clipped and missing [n, C] of the raw windows from sample `first` to before `last` [n], `length` samples if complete."
     share = lambda marked: (total := np.r_[0, np.cumsum(marked)])[last - begin] - total[first - begin]
-    flat, clipped, missing = (np.zeros((len(first), signal.n_channels), kind) for kind in (bool, np.float32, np.float32))
-    begin, end = max(int((first.min() if len(first) else 0) - signal.sfreq), 0), int(last.max(initial=0) + signal.sfreq) # one second more on each side: a run of equal samples counts from .2 s
+    flat, clipped, missing = (
+        np.zeros((len(first), signal.n_channels), kind) for kind in (bool, np.float32, np.float32)
+    )
+    # one second more on each side: a run of equal samples counts from .2 s
+    begin, end = max(int((first.min() if len(first) else 0) - signal.sfreq), 0), int(last.max(initial=0) + signal.sfreq)
     for channel, x in enumerate(signal.x[:, begin:end]):
         runs, measured = _run_lengths(x), share(~np.isnan(x))
-        flat[:, channel] = share(runs >= max(3, .2 * signal.sfreq)) > measured / 2
+        flat[:, channel] = share(runs >= max(3, 0.2 * signal.sfreq)) > measured / 2
         clipped[:, channel] = share(_at_limits(x, runs, signal.sfreq, limits[channel])) / np.maximum(measured, 1)
         missing[:, channel] = np.clip(1 - measured / length, 0, 1)
     return flat, clipped, missing
@@ -204,46 +258,99 @@ def _quality(signal, first, last, length, limits):
 @dataclass(frozen=True, eq=False, repr=False)
 class Windows:
     "Windows of one recording, with what was measured and what they are worth."
-    x: np.ndarray        # [n, C, L] float32, in the signal's unit; 0 where invalid
-    valid: np.ndarray    # [n, C, L] bool: a measured sample
-    t0: np.ndarray       # [n] s from the recording's first sample
-    sfreq: float         # Hz
-    ch_names: tuple      # C names
-    modality: str        # eeg, ieeg, ecg or ppg
-    subject: str         # whose, or None
-    recording: str       # which, or None
-    flat: np.ndarray     # [n, C] bool: mostly constant as recorded
+
+    x: np.ndarray  # [n, C, L] float32, in the signal's unit; 0 where invalid
+    valid: np.ndarray  # [n, C, L] bool: a measured sample
+    t0: np.ndarray  # [n] s from the recording's first sample
+    sfreq: float  # Hz
+    ch_names: tuple  # C names
+    modality: str  # eeg, ieeg, ecg or ppg
+    subject: str  # whose, or None
+    recording: str  # which, or None
+    flat: np.ndarray  # [n, C] bool: mostly constant as recorded
     clipped: np.ndarray  # [n, C] share of samples at the converter's limit
     missing: np.ndarray  # [n, C] share without a sample
 
-    def __len__(self): return len(self.x)
+    def __len__(self):
+        return len(self.x)
+
     def __getitem__(self, which):
         "The chosen windows; a single number gives one window, still as `Windows`."
-        if isinstance(which, (int, np.integer)): which = [range(len(self))[which]]
-        return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)})
+        if isinstance(which, (int, np.integer)):
+            which = [range(len(self))[which]]
+        return replace(
+            self,
+            **{
+                f.name: getattr(self, f.name)[which]
+                for f in fields(self)
+                if isinstance(getattr(self, f.name), np.ndarray)
+            },
+        )
+
     @property
-    def n_channels(self): return self.x.shape[1]
+    def n_channels(self):
+        return self.x.shape[1]
+
     @property
-    def n_samples(self): "Samples of a window, L."; return self.x.shape[2]
+    def n_samples(self):
+        "Samples of a window, L."
+        return self.x.shape[2]
+
     @property
-    def seconds(self): "Length of a window."; return self.n_samples / self.sfreq
+    def seconds(self):
+        "Length of a window."
+        return self.n_samples / self.sfreq
+
     @property
-    def places(self): # lazily: names are looked up in MNE's montages
+    def places(self):  # lazily: names are looked up in MNE's montages
         "Where each channel looks from, [C, 3]; NaN where its name does not say. See `channel_places`."
         from spotr_nb.signals.montages import channel_places
+
         return channel_places(self.ch_names, self.modality)
+
     @property
-    def good(self): "Which windows have no flat channel and at most 1 % of any channel clipped or missing, [n] bool."; return ~self.flat.any(1) & (np.maximum(self.clipped, self.missing).max(1) <= TOLERANCE)
-    def __repr__(self): return f"Windows({', '.join(_facts(self).values())})"
-    def _repr_html_(self): return "<table>" + "".join(f"<tr><th style='text-align:left'>{k}</th><td style='text-align:left'>{v}</td></tr>" for k, v in _facts(self).items()) + "</table>"
+    def good(self):
+        "Which windows have no flat channel and at most 1 % of any channel clipped or missing, [n] bool."
+        return ~self.flat.any(1) & (np.maximum(self.clipped, self.missing).max(1) <= TOLERANCE)
+
+    def __repr__(self):
+        return f"Windows({', '.join(_facts(self).values())})"
+
+    def _repr_html_(self):
+        return (
+            "<table>"
+            + "".join(
+                f"<tr><th style='text-align:left'>{k}</th><td style='text-align:left'>{v}</td></tr>"
+                for k, v in _facts(self).items()
+            )
+            + "</table>"
+        )
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #b4a99e5f
 def _facts(w):
     "What a reader wants to know first, as {heading: text}."
-    flags = {"flat": w.flat.any(1).sum(), "clipped": (w.clipped.max(1) > TOLERANCE).sum(), "with missing samples": (w.missing.max(1) > TOLERANCE).sum()} if len(w) else {}
-    return {k: v for k, v in {"recording": " / ".join(filter(None, (w.subject, w.recording))), "windows": f"{len(w)} of {w.seconds:g} s",
-        "shape": " × ".join(map(str, w.x.shape)), "signal": f"{w.modality} at {w.sfreq:g} Hz",
-        "quality": "; ".join([f"{w.good.sum()} good" if len(w) else "none", *(f"{n} {flag}" for flag, n in flags.items() if n)])}.items() if v}
+    flags = (
+        {
+            "flat": w.flat.any(1).sum(),
+            "clipped": (w.clipped.max(1) > TOLERANCE).sum(),
+            "with missing samples": (w.missing.max(1) > TOLERANCE).sum(),
+        }
+        if len(w)
+        else {}
+    )
+    return {
+        k: v
+        for k, v in {
+            "recording": " / ".join(filter(None, (w.subject, w.recording))),
+            "windows": f"{len(w)} of {w.seconds:g} s",
+            "shape": " × ".join(map(str, w.x.shape)),
+            "signal": f"{w.modality} at {w.sfreq:g} Hz",
+            "quality": "; ".join(
+                [f"{w.good.sum()} good" if len(w) else "none", *(f"{n} {flag}" for flag, n in flags.items() if n)]
+            ),
+        }.items()
+        if v
+    }
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #a4f7d70d
 def _layout(pieces, length, stride, drop_last):
@@ -262,17 +369,24 @@ def _at(times, pieces, length, sfreq):
     starts = np.round(np.asarray(times, float) * sfreq).astype(int)
     centres = starts + length // 2
     borders = np.zeros((len(starts), 2), int)
-    for first, last in pieces: borders[(first <= centres) & (centres < last)] = first, last
+    for first, last in pieces:
+        borders[(first <= centres) & (centres < last)] = first, last
     return starts, borders
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #36bfdacd
 def _times(starts, signal, window_seconds):
     "`starts` as an array of times, or an error that names the one at which there is no recording."
-    try: times = np.asarray(starts, float)
-    except (TypeError, ValueError): times = np.full((), np.nan)
-    if times.ndim != 1: raise PreparationError(f"starts is {starts!r:.60}: a list of times in s is needed")
+    try:
+        times = np.asarray(starts, float)
+    except (TypeError, ValueError):
+        times = np.full((), np.nan)
+    if times.ndim != 1:
+        raise PreparationError(f"starts is {starts!r:.60}: a list of times in s is needed")
     outside = times[~((times < signal.duration) & (times + window_seconds > 0))]
-    if len(outside): raise PreparationError(f"starts holds {outside[0]:g} s: a window of {window_seconds:g} s would lie outside of the recording, which lasts {signal.duration:g} s")
+    if len(outside):
+        raise PreparationError(
+            f"starts holds {outside[0]:g} s: a window of {window_seconds:g} s would lie outside of the recording, which lasts {signal.duration:g} s"
+        )
     return times
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #05ee4096
@@ -287,14 +401,23 @@ def _cut(x, starts, borders, length):
 # %% ../../nbs/signals/03_preprocessing.ipynb #eb00f312
 class _Cutter:
     "The windows of one recording: where they begin, and how to make any of them."
+
     def __init__(self, signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, starts):
         self.length = round(_positive("window_seconds", window_seconds) * _positive("sfreq", sfreq))
         stride = self.length if stride_seconds is None else round(_positive("stride_seconds", stride_seconds) * sfreq)
-        if min(self.length, stride) < 1: raise PreparationError(f"window_seconds={window_seconds:g} or stride_seconds={stride_seconds} is shorter than a sample at {sfreq:g} Hz")
-        if not (isinstance(max_invalid, (int, float, np.number)) and 0 <= max_invalid <= 1): raise PreparationError(f"max_invalid is {max_invalid!r}: a share from 0 to 1 is needed")
+        if min(self.length, stride) < 1:
+            raise PreparationError(
+                f"window_seconds={window_seconds:g} or stride_seconds={stride_seconds} is shorter than a sample at {sfreq:g} Hz"
+            )
+        if not (isinstance(max_invalid, (int, float, np.number)) and 0 <= max_invalid <= 1):
+            raise PreparationError(f"max_invalid is {max_invalid!r}: a share from 0 to 1 is needed")
         self.clean, self.signal = _Cleaner(signal, sfreq, band, line_freq), signal
         self.max_invalid = None if starts is not None else 1 if signal.duration < window_seconds else max_invalid
-        self.begin, self.borders = _layout(self.clean.pieces_at, self.length, stride, drop_last) if starts is None else _at(_times(starts, signal, window_seconds), self.clean.pieces_at, self.length, sfreq)
+        self.begin, self.borders = (
+            _layout(self.clean.pieces_at, self.length, stride, drop_last)
+            if starts is None
+            else _at(_times(starts, signal, window_seconds), self.clean.pieces_at, self.length, sfreq)
+        )
         self.limits = list(zip(np.fmin.reduce(signal.x, axis=1), np.fmax.reduce(signal.x, axis=1)))
 
     def windows(self, which):
@@ -305,39 +428,52 @@ class _Cutter:
         to_raw = lambda samples: np.clip(np.round(samples * rate).astype(int), 0, self.signal.n_samples)
         start, stop = to_raw(np.maximum(begin, borders[:, 0])), to_raw(np.minimum(begin + self.length, borders[:, 1]))
         flags = _quality(self.signal, start, np.maximum(start, stop), max(round(self.length * rate), 1), self.limits)
-        windows = Windows(x, valid, begin / self.clean.sfreq, self.clean.sfreq, self.signal.ch_names, self.signal.modality, self.signal.subject, self.signal.recording, *flags)
+        windows = Windows(
+            x,
+            valid,
+            begin / self.clean.sfreq,
+            self.clean.sfreq,
+            self.signal.ch_names,
+            self.signal.modality,
+            self.signal.subject,
+            self.signal.recording,
+            *flags,
+        )
         share = valid.mean(axis=(1, 2))
         return windows if self.max_invalid is None else windows[(share > 0) & (1 - share <= self.max_invalid)]
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #6fe6b00d
 def prepare(
-    signal:Signal,               # any recording
-    window_seconds:float=10.,    # length of a window, s
-    stride_seconds:float=None,   # from one window to the next, s; the window's length if None
-    sfreq:float=200.,            # sampling rate of the windows, Hz
-    band:tuple=None,             # pass band (low, high), Hz; `BANDS` of the modality if None
-    line_freq:float=None,        # mains frequency to remove, Hz; the signal's own if None (unknown: no notch); 0 for no notch
-    drop_last:bool=False,        # drop windows that reach over the end of a piece
-    max_invalid:float=.5,        # drop windows with a larger share of invalid samples, over all channels
-    starts=None                  # begin windows at these times, s, instead of one after another; none is dropped
+    signal: Signal,  # any recording
+    window_seconds: float = 10.0,  # length of a window, s
+    stride_seconds: float = None,  # from one window to the next, s; the window's length if None
+    sfreq: float = 200.0,  # sampling rate of the windows, Hz
+    band: tuple = None,  # pass band (low, high), Hz; `BANDS` of the modality if None
+    line_freq: float = None,  # mains frequency to remove, Hz; the signal's own if None (unknown: no notch); 0 for no notch
+    drop_last: bool = False,  # drop windows that reach over the end of a piece
+    max_invalid: float = 0.5,  # drop windows with a larger share of invalid samples, over all channels
+    starts=None,  # begin windows at these times, s, instead of one after another; none is dropped
 ) -> Windows:
     "Filter, resample and cut a recording into windows."
-    return _Cutter(signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, starts).windows(slice(None))
+    return _Cutter(
+        signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, starts
+    ).windows(slice(None))
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #cd3f4edb
 def prepare_in_blocks(
-    signal:Signal,               # any recording
-    window_seconds:float=10.,    # as in `prepare`, like all that follow but the last
-    stride_seconds:float=None,
-    sfreq:float=200.,
-    band:tuple=None,
-    line_freq:float=None,
-    drop_last:bool=False,
-    max_invalid:float=.5,
-    block_seconds:float=600.     # how much of the recording to prepare at a time, s; at least one window
-): # yields `Windows`
+    signal: Signal,  # any recording
+    window_seconds: float = 10.0,  # as in `prepare`, like all that follow but the last
+    stride_seconds: float = None,
+    sfreq: float = 200.0,
+    band: tuple = None,
+    line_freq: float = None,
+    drop_last: bool = False,
+    max_invalid: float = 0.5,
+    block_seconds: float = 600.0,  # how much of the recording to prepare at a time, s; at least one window
+):  # yields `Windows`
     "What `prepare` gives, a block of windows at a time: little memory, however long the recording."
     cutter = _Cutter(signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, None)
     block = np.floor(cutter.begin / (_positive("block_seconds", block_seconds) * sfreq))
     edges = np.r_[0, np.flatnonzero(np.diff(block)) + 1, len(block)] if len(block) else []
-    for first, last in zip(edges[:-1], edges[1:]): yield cutter.windows(slice(first, last))
+    for first, last in zip(edges[:-1], edges[1:]):
+        yield cutter.windows(slice(first, last))

@@ -18,37 +18,69 @@ class ReadError(ValueError):
 
 # %% ../../nbs/signals/01_readers.ipynb #9f445693
 KINDS = {"eeg": {"eeg"}, "ieeg": {"ecog", "seeg", "dbs", "ieeg"}, "ecg": {"ecg"}, "ppg": {"ppg"}}
-_by_name = [(re.compile(pattern, re.I), kind) for pattern, kind in (
-    (r"ecg|ekg|\bmlii+\b|^(lead )?(I|II|III|aV[RLF]|V[1-9]?|ML[IV]+)$", "ecg"),
-    (r"ppg|pleth", "ppg"),
-    (r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|effort|belt|snor|posit|light|pulse|heart.?rate|\bd?hr(ate)?\b|\bh\.r\b|\bbpm\b|\b[rl]?leg|chin|acc|\bmisc\b|\bstat\b|^ox|^(abd|chest|sound|therm|pres|pap|sum|mic|pos|pr|time|t|abp|cvp)$|timestamp|_off$", "misc"),
-    (r"^(eeg|[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])\b", "eeg"))]
+_by_name = [
+    (re.compile(pattern, re.I), kind)
+    for pattern, kind in (
+        (r"ecg|ekg|\bmlii+\b|^(lead )?(I|II|III|aV[RLF]|V[1-9]?|ML[IV]+)$", "ecg"),
+        (r"ppg|pleth", "ppg"),
+        (
+            r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|effort|belt|snor|posit|light|pulse|heart.?rate|\bd?hr(ate)?\b|\bh\.r\b|\bbpm\b|\b[rl]?leg|chin|acc|\bmisc\b|\bstat\b|^ox|^(abd|chest|sound|therm|pres|pap|sum|mic|pos|pr|time|t|abp|cvp)$|timestamp|_off$",
+            "misc",
+        ),
+        (
+            r"^(eeg|[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])\b",
+            "eeg",
+        ),
+    )
+]
+
 
 def _kind(name, file_kind="misc"):
     "Type of a channel: what the file says if that is specific, else what its name says, else what the file says."
-    if file_kind not in ("eeg", "misc", "bio"): return file_kind
+    if file_kind not in ("eeg", "misc", "bio"):
+        return file_kind
     return next((kind for pattern, kind in _by_name if pattern.search(name)), file_kind)
 
 # %% ../../nbs/signals/01_readers.ipynb #5dc05956
 def _choose(path, names, kinds, modality, channels):
     "Which channels to read (indices), and their modality."
-    if modality is not None and modality not in MODALITIES: raise ReadError(f"{path.name}: unknown modality {modality!r}: one of {', '.join(MODALITIES)} is needed")
+    if modality is not None and modality not in MODALITIES:
+        raise ReadError(f"{path.name}: unknown modality {modality!r}: one of {', '.join(MODALITIES)} is needed")
     found = {m: [i for i, kind in enumerate(kinds) if kind in KINDS[m]] for m in MODALITIES}
     if channels is not None:
         channels = [channels] if isinstance(channels, (str, int)) else list(channels)
-        absent = [c for c in channels if isinstance(c, (bool, np.bool_)) or c not in names and c not in range(len(names))]
-        if absent or not channels: raise ReadError(f"{path.name}: no channel {absent[0]!r} among {', '.join(names)}" if absent else f"{path.name}: channels is empty")
+        absent = [
+            c for c in channels if isinstance(c, (bool, np.bool_)) or c not in names and c not in range(len(names))
+        ]
+        if absent or not channels:
+            raise ReadError(
+                f"{path.name}: no channel {absent[0]!r} among {', '.join(names)}"
+                if absent
+                else f"{path.name}: channels is empty"
+            )
         index = [names.index(c) if isinstance(c, str) else c for c in channels]
         found = {m: [i for i in index if i in of_kind] for m, of_kind in found.items()}
     present = [m for m in MODALITIES if found[m]]
     if modality is None and len(present) != 1:
-        what = " and ".join(f"{len(found[m])} {m}" for m in present) + " channels" if present else f"channels of no known type ({', '.join(names[:6])})"
+        what = (
+            " and ".join(f"{len(found[m])} {m}" for m in present) + " channels"
+            if present
+            else f"channels of no known type ({', '.join(names[:6])})"
+        )
         error = ReadError(f"{path.name}: holds {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
-        error.modalities = present                                          # for who wants to look at each
+        error.modalities = present  # for who wants to look at each
         raise error
     modality = modality or present[0]
-    if channels is None: index = found[modality] or (found["eeg"] if modality == "ieeg" else []) or ([0] if len(names) == 1 and _kind(names[0]) in ("misc", *KINDS[modality]) else [])
-    if not index: raise ReadError(f"{path.name}: no channel is known to be {modality} among {', '.join(names)}: name them with channels=[…]")
+    if channels is None:
+        index = (
+            found[modality]
+            or (found["eeg"] if modality == "ieeg" else [])
+            or ([0] if len(names) == 1 and _kind(names[0]) in ("misc", *KINDS[modality]) else [])
+        )
+    if not index:
+        raise ReadError(
+            f"{path.name}: no channel is known to be {modality} among {', '.join(names)}: name them with channels=[…]"
+        )
     return index, modality
 
 # %% ../../nbs/signals/01_readers.ipynb #ae98e437
@@ -56,36 +88,53 @@ def _factor(path, modality, unit, scale=None):
     "What to multiply samples in `unit` with."
     target = UNITS[modality]
     unit = {"µV": "uV", "μV": "uV", "microvolt": "uV", "mv": "mV", "uv": "uV", "v": "V"}.get(unit, unit) or target
-    if unit == target or target == "au": factor = 1.
-    elif unit in VOLTS: factor = VOLTS[unit] / VOLTS[target]
-    else: raise ReadError(f"{path.name}: unit {unit!r} is no voltage: say which with unit='uV', 'mV' or 'V'")
-    return factor * (1. if scale is None else scale)
+    if unit == target or target == "au":
+        factor = 1.0
+    elif unit in VOLTS:
+        factor = VOLTS[unit] / VOLTS[target]
+    else:
+        raise ReadError(f"{path.name}: unit {unit!r} is no voltage: say which with unit='uV', 'mV' or 'V'")
+    return factor * (1.0 if scale is None else scale)
 
-PLAUSIBLE = {"eeg": (1e-3, 1e5), "ieeg": (1e-3, 1e5), "ecg": (1e-4, 1e3), "ppg": (0, np.inf)} # standard deviation, in the modality's unit
 
+# standard deviation, in the modality's unit
+PLAUSIBLE = {"eeg": (1e-3, 1e5), "ieeg": (1e-3, 1e5), "ecg": (1e-4, 1e3), "ppg": (0, np.inf)}
+
+# %% ../../nbs/signals/01_readers.ipynb #6d0afb5b
 def _warn_if_implausible(path, signal):
     "Warn if the typical channel varies by an amount that its modality cannot have."
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning) # channels without a sample
+        warnings.simplefilter("ignore", RuntimeWarning)  # channels without a sample
         spread = np.nanmedian(np.nanstd(signal.x, axis=1, dtype=np.float64))
     low, high = PLAUSIBLE[signal.modality]
-    if low <= spread <= high or not spread > 0: return
-    warnings.warn(f"{path.name}: {signal.modality} with a standard deviation of {spread:.3g} {signal.unit} is not plausible: if its header is wrong, correct it with scale=, for example scale={10. ** -round(np.log10(spread / 50)):g}", stacklevel=3)
+    if low <= spread <= high or not spread > 0:
+        return
+    warnings.warn(
+        f"{path.name}: {signal.modality} with a standard deviation of {spread:.3g} {signal.unit} is not plausible: if its header is wrong, correct it with scale=, for example scale={10.0 ** -round(np.log10(spread / 50)):g}",
+        stacklevel=3,
+    )
 
 # %% ../../nbs/signals/01_readers.ipynb #a91b2e2a
 def _is_number(text):
-    try: float(text)
-    except ValueError: return text.strip().lower() in MISSING
+    try:
+        float(text)
+    except ValueError:
+        return text.strip().lower() in MISSING
     return True
+
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "-"}
 
+
 def _numbers(path, name, column, first_line=1):
     "A column of text as float64; the first cell that is no number is an error."
-    try: return np.array(column, dtype=np.float64)
-    except ValueError: pass
+    try:
+        return np.array(column, dtype=np.float64)
+    except ValueError:
+        pass
     bad = next((k for k, cell in enumerate(column) if not _is_number(cell)), None)
-    if bad is not None: raise ReadError(f"{path.name}: column {name!r} holds text: {column[bad]!r} in line {bad + first_line}")
+    if bad is not None:
+        raise ReadError(f"{path.name}: column {name!r} holds text: {column[bad]!r} in line {bad + first_line}")
     return np.array([np.nan if cell.strip().lower() in MISSING else float(cell) for cell in column])
 
 # %% ../../nbs/signals/01_readers.ipynb #7adef70e
@@ -93,51 +142,79 @@ def _csv_columns(path):
     "{name: column of text} of a text file, and the number of its first line of values."
     with open(path, encoding="utf-8-sig", newline="") as file:
         first = file.readline()
-        if "\0" in first: raise ReadError(f"{path.name}: is not text")
+        if "\0" in first:
+            raise ReadError(f"{path.name}: is not text")
         delimiter = next((d for d in "\t;," if d in first), " ")
         file.seek(0)
         rows = [row for row in csv.reader(file, delimiter=delimiter, skipinitialspace=delimiter == " ") if row]
-    if not rows: raise ReadError(f"{path.name}: is empty")
+    if not rows:
+        raise ReadError(f"{path.name}: is empty")
     heading = not all(map(_is_number, rows[0]))
     names = [name.strip() for name in rows[0]] if heading else [f"ch{i}" for i in range(len(rows[0]))]
-    if len(rows) == heading: raise ReadError(f"{path.name}: has a heading ({', '.join(names)}) and no values")
+    if len(rows) == heading:
+        raise ReadError(f"{path.name}: has a heading ({', '.join(names)}) and no values")
     ragged = next((k for k, row in enumerate(rows) if len(row) != len(names)), None)
-    if ragged is not None: raise ReadError(f"{path.name}: line {ragged + 1} has {len(rows[ragged])} columns, the first has {len(names)}")
+    if ragged is not None:
+        raise ReadError(f"{path.name}: line {ragged + 1} has {len(rows[ragged])} columns, the first has {len(names)}")
     return dict(zip(names, zip(*rows[heading:]))), 1 + heading
 
 # %% ../../nbs/signals/01_readers.ipynb #d6513c32
-_is_time = re.compile(r"^(time|times|timestamps?|t|seconds?|sec|s|date)([ _\[(]*(s|sec|seconds|ms|us|µs)[\])]*)?$", re.I)
+_is_time = re.compile(
+    r"^(time|times|timestamps?|t|seconds?|sec|s|date)([ _\[(]*(s|sec|seconds|ms|us|µs)[\])]*)?$", re.I
+)
+
 
 def _seconds(path, name, column):
     "A time column in seconds from its first value."
-    if len(column) < 2 or not np.isfinite(column).all(): raise ReadError(f"{path.name}: time column {name!r} has fewer than two values, or gaps")
+    if len(column) < 2 or not np.isfinite(column).all():
+        raise ReadError(f"{path.name}: time column {name!r} has fewer than two values, or gaps")
     column = column - column[0]
-    step, named = np.median(np.diff(column)[np.diff(column) > 0]) if (np.diff(column) > 0).any() else 0., re.search(r"[ _\[(](s|sec|seconds|ms|us|µs)[\])]*$", name, re.I)
-    if named: return column * {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}.get(named[1].lower(), 1.)
-    for unit in (1., 1e-3, 1e-6, 1e-9):
-        if step * unit <= .1: return column * unit
-        if step * unit <= 2: break
-    raise ReadError(f"{path.name}: time column {name!r} goes in steps of {step:g}, which could be two units: call it 'time_s', 'time_ms' or 'time_us'")
+    step, named = (
+        np.median(np.diff(column)[np.diff(column) > 0]) if (np.diff(column) > 0).any() else 0.0,
+        re.search(r"[ _\[(](s|sec|seconds|ms|us|µs)[\])]*$", name, re.I),
+    )
+    if named:
+        return column * {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}.get(named[1].lower(), 1.0)
+    for unit in (1.0, 1e-3, 1e-6, 1e-9):
+        if step * unit <= 0.1:
+            return column * unit
+        if step * unit <= 2:
+            break
+    raise ReadError(
+        f"{path.name}: time column {name!r} goes in steps of {step:g}, which could be two units: call it 'time_s', 'time_ms' or 'time_us'"
+    )
 
+# %% ../../nbs/signals/01_readers.ipynb #da09e078
 def _on_grid(path, name, time, x, sfreq=None):
     "Samples `x` [C, T] measured at `time` [T] s, at an even rate; and that rate."
     steps = np.diff(time)
-    if (steps < 0).any(): raise ReadError(f"{path.name}: time column {name!r} runs backwards after row {(steps < 0).argmax() + 1}")
+    if (steps < 0).any():
+        raise ReadError(f"{path.name}: time column {name!r} runs backwards after row {(steps < 0).argmax() + 1}")
     even = np.linspace(time[0], time[-1], len(time))
-    late = time[-(len(time) // 4 + 1):] # the largest numbers, written with the fewest decimals
-    digit = next((10. ** -d for d in range(1, 9) if np.allclose(late, np.round(late, d), atol=1e-9, rtol=0)), 0.)
-    rate, tolerance = (len(time) - 1) / time[-1] if time[-1] > 0 else 0., max(.02 * even[1], min(digit, 2 * even[1]))
+    late = time[-(len(time) // 4 + 1) :]  # the largest numbers, written with the fewest decimals
+    digit = next((10.0**-d for d in range(1, 9) if np.allclose(late, np.round(late, d), atol=1e-9, rtol=0)), 0.0)
+    rate, tolerance = (len(time) - 1) / time[-1] if time[-1] > 0 else 0.0, max(0.02 * even[1], min(digit, 2 * even[1]))
     if rate and np.abs(time - even).max() <= tolerance:
-        if sfreq is None or abs(rate / sfreq - 1) <= 1e-3: return x, rate
-        if np.abs(time - np.arange(len(time)) / sfreq).max() <= tolerance: return x, sfreq                # a short file with rounded times
-        raise ReadError(f"{path.name}: by its time column {name!r} its samples are at {rate:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
+        if sfreq is None or abs(rate / sfreq - 1) <= 1e-3:
+            return x, rate
+        # a short file with rounded times
+        if np.abs(time - np.arange(len(time)) / sfreq).max() <= tolerance:
+            return x, sfreq
+        raise ReadError(
+            f"{path.name}: by its time column {name!r} its samples are at {rate:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples"
+        )
     first = np.r_[True, steps > 0]
-    time, x, typical = time[first], x[:, first], np.median(steps[steps > 0]) if (steps > 0).any() else 0.
-    if not typical > 0: raise ReadError(f"{path.name}: time column {name!r} stands still")
+    time, x, typical = time[first], x[:, first], np.median(steps[steps > 0]) if (steps > 0).any() else 0.0
+    if not typical > 0:
+        raise ReadError(f"{path.name}: time column {name!r} stands still")
     sfreq = sfreq or 1 / typical
     grid = np.arange(int(np.floor(time[-1] * sfreq + 1e-6)) + 1) / sfreq
     before = np.clip(np.searchsorted(time, grid, side="right") - 1, 0, len(time) - 2)
-    gap = (time[before + 1] - time[before] > 3 * typical) & (grid > time[before] + 1e-9) & (grid < time[before + 1] - 1e-9)
+    gap = (
+        (time[before + 1] - time[before] > 3 * typical)
+        & (grid > time[before] + 1e-9)
+        & (grid < time[before + 1] - 1e-9)
+    )
     return np.where(gap, np.nan, [np.interp(grid, time, channel) for channel in x]), sfreq
 
 # %% ../../nbs/signals/01_readers.ipynb #885838b4
@@ -146,63 +223,113 @@ def _unless_named(names, channels):
     known = set.union(*KINDS.values())
     return names if channels is None and not any(_kind(name) in known for name in names) else channels
 
+
 def _from_columns(path, columns, first_line, modality, channels, sfreq, unit):
     "A `Signal` from named columns."
     timed = next((name for name in columns if _is_time.match(name)), None)
-    if timed is None and sfreq is None: raise ReadError(f"{path.name}: no sampling rate: pass sfreq=, or name the time column 'time' (columns: {', '.join(columns)})")
+    if timed is None and sfreq is None:
+        raise ReadError(
+            f"{path.name}: no sampling rate: pass sfreq=, or name the time column 'time' (columns: {', '.join(columns)})"
+        )
     names = [name for name in columns if name != timed]
-    index, modality = _choose(path, names, [_kind(name) for name in names], modality, _unless_named(names, channels) if modality else channels)
+    index, modality = _choose(
+        path, names, [_kind(name) for name in names], modality, _unless_named(names, channels) if modality else channels
+    )
     names = [names[i] for i in index]
     x = np.array([_numbers(path, name, columns[name], first_line) for name in names])
-    if timed is not None: x, sfreq = _on_grid(path, timed, _seconds(path, timed, _numbers(path, timed, columns[timed], first_line)), x, sfreq)
+    if timed is not None:
+        x, sfreq = _on_grid(
+            path, timed, _seconds(path, timed, _numbers(path, timed, columns[timed], first_line)), x, sfreq
+        )
     return dict(x=x, sfreq=sfreq, ch_names=names, modality=modality, unit=unit)
 
+# %% ../../nbs/signals/01_readers.ipynb #5a819458
 def _read_csv(path, modality=None, channels=None, sfreq=None, unit=None):
     columns, first_line = _csv_columns(path)
     return _from_columns(path, columns, first_line, modality, channels, sfreq, unit)
 
+
 def _read_parquet(path, modality=None, channels=None, sfreq=None, unit=None):
     import pandas
+
     table = pandas.read_parquet(path)
-    columns = {str(name): table[name].to_numpy() if table[name].dtype.kind in "fiub" else table[name].astype(str).to_numpy() for name in table}
+    columns = {
+        str(name): table[name].to_numpy() if table[name].dtype.kind in "fiub" else table[name].astype(str).to_numpy()
+        for name in table
+    }
     return _from_columns(path, columns, 1, modality, channels, sfreq, unit)
 
 # %% ../../nbs/signals/01_readers.ipynb #034cd698
 def _read_npz(path, modality=None, channels=None, sfreq=None, unit=None):
-    if not zipfile.is_zipfile(path): raise ReadError(f"{path.name}: is no npz file or is damaged")
+    if not zipfile.is_zipfile(path):
+        raise ReadError(f"{path.name}: is no npz file or is damaged")
     with np.load(path, allow_pickle=False) as file:
-        try: held = {key: file[key] for key in file.files}
-        except ValueError as error: raise ReadError(f"{path.name}: holds Python objects, which could run code when loaded: store plain arrays ({error})") from error
+        try:
+            held = {key: file[key] for key in file.files}
+        except ValueError as error:
+            raise ReadError(
+                f"{path.name}: holds Python objects, which could run code when loaded: store plain arrays ({error})"
+            ) from error
     absent = [key for key in ("x", "sfreq") if key not in held and not (key == "sfreq" and sfreq)]
-    if absent: raise ReadError(f"{path.name}: no array {absent[0]!r} among {', '.join(held) or 'none'}: write_npz makes such files from a Signal")
+    if absent:
+        raise ReadError(
+            f"{path.name}: no array {absent[0]!r} among {', '.join(held) or 'none'}: write_npz makes such files from a Signal"
+        )
     of = lambda key, kind=str: kind(held[key].item()) if key in held else None
     x = held["x"] * of("scale", float) if "scale" in held else held["x"]
     stated, unit, sfreq = of("modality"), unit or of("unit"), of("sfreq", float) if "sfreq" in held else sfreq
     if channels is None and stated and modality not in (None, stated) and (stated, modality) != ("eeg", "ieeg"):
-        raise ReadError(f"{path.name}: says that it is {stated}, modality={modality!r} was given: leave it out, or name the channels with channels=[…] to read them as {modality}")
-    events = list(zip(held["event_onset"], held["event_duration"], held["event_label"])) if "event_onset" in held else []
+        raise ReadError(
+            f"{path.name}: says that it is {stated}, modality={modality!r} was given: leave it out, or name the channels with channels=[…] to read them as {modality}"
+        )
+    events = (
+        list(zip(held["event_onset"], held["event_duration"], held["event_label"])) if "event_onset" in held else []
+    )
     if x.ndim == 3:
         trials = Signal.from_trials(x, sfreq, held.get("labels"))
         x, events = trials.x, trials.events
-    if x.ndim == 1: x = x[None]
+    if x.ndim == 1:
+        x = x[None]
     names = [str(name) for name in held.get("ch_names", [f"ch{i}" for i in range(len(x))])]
-    if len(names) != len(x): raise ReadError(f"{path.name}: {len(names)} channel names for {len(x)} channels")
-    if channels is None: channels = range(len(names)) if stated or modality is None else _unless_named(names, channels)
+    if len(names) != len(x):
+        raise ReadError(f"{path.name}: {len(names)} channel names for {len(x)} channels")
+    if channels is None:
+        channels = range(len(names)) if stated or modality is None else _unless_named(names, channels)
     index, modality = _choose(path, names, [_kind(name) for name in names], modality or stated, channels)
-    return dict(x=x[index], sfreq=sfreq, ch_names=[names[i] for i in index], modality=modality, unit=unit, events=events,
-                subject=of("subject"), recording=of("recording"), line_freq=of("line_freq", float))
+    return dict(
+        x=x[index],
+        sfreq=sfreq,
+        ch_names=[names[i] for i in index],
+        modality=modality,
+        unit=unit,
+        events=events,
+        subject=of("subject"),
+        recording=of("recording"),
+        line_freq=of("line_freq", float),
+    )
 
 # %% ../../nbs/signals/01_readers.ipynb #fe861be2
 def write_npz(
-    signal:Signal, # what to store
-    path):         # where to; an existing file is replaced at once or not at all
+    signal: Signal,  # what to store
+    path,  # where to; an existing file is replaced at once or not at all
+):
     "Store a signal as an `.npz` that `read_signal` reads back unchanged."
     path = Path(path)
     onsets, durations, labels = zip(*signal.events) if signal.events else ((), (), ())
     known = {key: value for key in ("subject", "recording", "line_freq") if (value := getattr(signal, key)) is not None}
     with writing(path) as new, open(new, "wb") as file:
-        np.savez_compressed(file, x=signal.x, sfreq=signal.sfreq, ch_names=np.array(signal.ch_names, str), modality=signal.modality, unit=signal.unit,
-                            event_onset=np.array(onsets, float), event_duration=np.array(durations, float), event_label=np.array(labels, str), **known)
+        np.savez_compressed(
+            file,
+            x=signal.x,
+            sfreq=signal.sfreq,
+            ch_names=np.array(signal.ch_names, str),
+            modality=signal.modality,
+            unit=signal.unit,
+            event_onset=np.array(onsets, float),
+            event_duration=np.array(durations, float),
+            event_label=np.array(labels, str),
+            **known,
+        )
     return path
 
 # %% ../../nbs/signals/01_readers.ipynb #c3f19fed
@@ -211,24 +338,35 @@ def _wfdb_header(path):
     beside = [path, path.with_suffix(".hea"), path.with_name(path.name + ".hea")]
     return next((p for p in beside if p.suffix == ".hea" and p.is_file()), None)
 
-BYTES = {"8": 1, "80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "24": 3, "32": 4, "310": 4/3, "311": 4/3} # of a sample, by format
+
+# of a sample, by format
+BYTES = {"8": 1, "80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "24": 3, "32": 4, "310": 4 / 3, "311": 4 / 3}
+
 
 def _check_wfdb(path, header, name):
     "An error if a data file is shorter than its header says."
     mine = [i for i, file in enumerate(getattr(header, "file_name", [])) if file == name]
-    if not (header.sig_len and hasattr(header, "fmt") and all(header.fmt[i] in BYTES for i in mine)): return
-    expected = int(sum(header.sig_len * (header.samps_per_frame[i] or 1) * BYTES[header.fmt[i]] for i in mine)) + (header.byte_offset[mine[0]] or 0)
+    if not (header.sig_len and hasattr(header, "fmt") and all(header.fmt[i] in BYTES for i in mine)):
+        return
+    expected = int(sum(header.sig_len * (header.samps_per_frame[i] or 1) * BYTES[header.fmt[i]] for i in mine)) + (
+        header.byte_offset[mine[0]] or 0
+    )
     size = (path.parent / name).stat().st_size
-    if size < expected: raise ReadError(f"{path.name}: its data file {name} is truncated: {expected} bytes are needed, it has {size}")
+    if size < expected:
+        raise ReadError(f"{path.name}: its data file {name} is truncated: {expected} bytes are needed, it has {size}")
 
+# %% ../../nbs/signals/01_readers.ipynb #2c39c51b
 def _read_wfdb(path, modality=None, channels=None, sfreq=None, unit=None):
     import wfdb
+
     path, record = _wfdb_header(path), str(_wfdb_header(path).with_suffix(""))
     header = wfdb.rdheader(record)
     for name in dict.fromkeys(getattr(header, "file_name", None) or []):
-        if name != "~" and not (path.parent / name).is_file(): raise ReadError(f"{path.name}: its data file {name} is not beside it")
+        if name != "~" and not (path.parent / name).is_file():
+            raise ReadError(f"{path.name}: its data file {name} is not beside it")
         _check_wfdb(path, header, name)
-    if not header.n_sig: raise ReadError(f"{path.name}: describes no signal")
+    if not header.n_sig:
+        raise ReadError(f"{path.name}: describes no signal")
     whole = wfdb.rdheader(record, rd_segments=True) if isinstance(header, wfdb.MultiRecord) else header
     names = whole.get_sig_name() if isinstance(whole, wfdb.MultiRecord) else whole.sig_name
     names = [name if names.count(name) == 1 else f"{name} {i}" for i, name in enumerate(names)]
@@ -238,50 +376,75 @@ def _read_wfdb(path, modality=None, channels=None, sfreq=None, unit=None):
     events = []
     if Path(record + ".atr").is_file():
         beats = wfdb.rdann(record, "atr")
-        events = [(sample / read.fs, 0., symbol) for sample, symbol in zip(beats.sample, beats.symbol)]
+        events = [(sample / read.fs, 0.0, symbol) for sample, symbol in zip(beats.sample, beats.symbol)]
     read.p_signal *= factors
     return dict(x=read.p_signal.T, sfreq=read.fs, ch_names=[names[i] for i in index], modality=modality, events=events)
 
 # %% ../../nbs/signals/01_readers.ipynb #45ad9430
-MNE_READERS = {".edf": "read_raw_edf", ".bdf": "read_raw_bdf", ".gdf": "read_raw_gdf", ".fif": "read_raw_fif", ".vhdr": "read_raw_brainvision", ".set": "read_raw_eeglab"}
+MNE_READERS = {
+    ".edf": "read_raw_edf",
+    ".bdf": "read_raw_bdf",
+    ".gdf": "read_raw_gdf",
+    ".fif": "read_raw_fif",
+    ".vhdr": "read_raw_brainvision",
+    ".set": "read_raw_eeglab",
+}
 
+# %% ../../nbs/signals/01_readers.ipynb #d95705f9
 def _check_edf(path):
     "An error if an EDF or BDF is no such file, or shorter than its header says."
     bdf, size = path.suffix.lower() == ".bdf", path.stat().st_size
-    with open(path, "rb") as file: head = file.read(256)
-    if not head.startswith(b"\xffBIOSEMI" if bdf else b"0       "): raise ReadError(f"{path.name}: is no {path.suffix[1:].upper()} file: it begins with {head[:8]!r}")
-    try: header, n_records, n_signals = (int(head[a:b]) for a, b in ((184, 192), (236, 244), (252, 256)))
-    except ValueError as error: raise ReadError(f"{path.name}: its header is damaged or cut short at {len(head)} bytes") from error
-    if size < header: raise ReadError(f"{path.name}: truncated: its header should have {header} bytes, the file has {size}")
+    with open(path, "rb") as file:
+        head = file.read(256)
+    if not head.startswith(b"\xffBIOSEMI" if bdf else b"0       "):
+        raise ReadError(f"{path.name}: is no {path.suffix[1:].upper()} file: it begins with {head[:8]!r}")
+    try:
+        header, n_records, n_signals = (int(head[a:b]) for a, b in ((184, 192), (236, 244), (252, 256)))
+    except ValueError as error:
+        raise ReadError(f"{path.name}: its header is damaged or cut short at {len(head)} bytes") from error
+    if size < header:
+        raise ReadError(f"{path.name}: truncated: its header should have {header} bytes, the file has {size}")
     with open(path, "rb") as file:
         file.seek(256 + 216 * n_signals)
         samples = [int(file.read(8)) for _ in range(n_signals)]
     expected = header + n_records * sum(samples) * (3 if bdf else 2)
-    if n_records >= 0 and size < expected: raise ReadError(f"{path.name}: truncated: its header promises {expected} bytes, the file has {size}")
+    if n_records >= 0 and size < expected:
+        raise ReadError(f"{path.name}: truncated: its header promises {expected} bytes, the file has {size}")
 
 # %% ../../nbs/signals/01_readers.ipynb #strangers
 def _without_strangers(labels, kinds, units):
     "Kinds with `misc` for channels that are EEG by default only: no electrode by name, and no voltage."
     voltage = ("V", "mV", "uV", "µV", "μV", "nV")
-    return ["misc" if kind == "eeg" and _kind(label) != "eeg" and units.get(label, "V") not in voltage else kind for label, kind in zip(labels, kinds)]
+    return [
+        "misc" if kind == "eeg" and _kind(label) != "eeg" and units.get(label, "V") not in voltage else kind
+        for label, kind in zip(labels, kinds)
+    ]
 
 # %% ../../nbs/signals/01_readers.ipynb #4b28953a
 def _bids_table(path, kind):
     "Rows of the `…_channels.tsv` or `…_events.tsv` that stands beside a BIDS recording, as dicts."
     beside = path.with_name(re.sub(r"_[a-z]+\.\w+$", f"_{kind}.tsv", path.name))
-    if beside == path or not beside.is_file(): return []
-    with open(beside, encoding="utf-8-sig", newline="") as file: return list(csv.DictReader(file, delimiter="\t"))
+    if beside == path or not beside.is_file():
+        return []
+    with open(beside, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
 
 def _bids_events(path):
     "Events of the table beside a BIDS recording."
-    number = lambda text: float(text) if text not in ("n/a", "", None) else 0.
-    return [(number(row["onset"]), number(row["duration"]), row.get("trial_type") or row.get("value") or "") for row in _bids_table(path, "events")]
+    number = lambda text: float(text) if text not in ("n/a", "", None) else 0.0
+    return [
+        (number(row["onset"]), number(row["duration"]), row.get("trial_type") or row.get("value") or "")
+        for row in _bids_table(path, "events")
+    ]
 
 # %% ../../nbs/signals/01_readers.ipynb #45e676d2
 def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
     import mne
+
     suffix = path.suffix.lower()
-    if suffix in (".edf", ".bdf"): _check_edf(path)
+    if suffix in (".edf", ".bdf"):
+        _check_edf(path)
     read = getattr(mne.io, MNE_READERS[suffix])
     with mne.utils.use_log_level("ERROR"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -289,75 +452,137 @@ def _read_mne(path, modality=None, channels=None, sfreq=None, unit=None):
         stated = {row["name"]: row["type"].lower() for row in _bids_table(path, "channels")}
         labels = raw.ch_names
         kinds = [_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]
-        if suffix in (".edf", ".bdf", ".gdf"): kinds = _without_strangers(labels, kinds, getattr(raw, "_orig_units", None) or {})
-        names = [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels] if suffix in (".edf", ".bdf", ".gdf") else labels
-        if len(set(names)) < len(names): names = labels
-        if channels is not None and not isinstance(channels, int): channels = [names[labels.index(c)] if c in labels else c for c in ([channels] if isinstance(channels, str) else channels)]
+        if suffix in (".edf", ".bdf", ".gdf"):
+            kinds = _without_strangers(labels, kinds, getattr(raw, "_orig_units", None) or {})
+        names = (
+            [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels]
+            if suffix in (".edf", ".bdf", ".gdf")
+            else labels
+        )
+        if len(set(names)) < len(names):
+            names = labels
+        if channels is not None and not isinstance(channels, int):
+            channels = [
+                names[labels.index(c)] if c in labels else c
+                for c in ([channels] if isinstance(channels, str) else channels)
+            ]
         index, modality = _choose(path, names, kinds, modality, channels)
         wanted = [labels[i] for i in index]
         if suffix in (".edf", ".bdf"):
             alone = read(path, include=wanted)
-            if set(wanted) <= set(alone.ch_names): raw = alone # not so if labels occur twice, which MNE renames
+            if set(wanted) <= set(alone.ch_names):
+                raw = alone  # not so if labels occur twice, which MNE renames
         raw = raw.pick(wanted)
         order = [raw.ch_names.index(label) for label in wanted]
         x = raw.get_data(reject_by_annotation="NaN")
-        if order != sorted(order): x = x[order]
-        x *= _factor(path, modality, unit or ("au" if modality == "ppg" else "V"))                           # in place: doubles weigh twice what is kept
-        events = [(onset - raw.first_time, duration, label) for onset, duration, label in zip(raw.annotations.onset, raw.annotations.duration, raw.annotations.description)]
-    return dict(x=x, sfreq=raw.info["sfreq"], ch_names=[names[i] for i in index], modality=modality, events=_bids_events(path) or events,
-                line_freq=raw.info["line_freq"], ch_types=[kinds[i] for i in index])
+        if order != sorted(order):
+            x = x[order]
+        # in place: doubles weigh twice what is kept
+        x *= _factor(path, modality, unit or ("au" if modality == "ppg" else "V"))
+        events = [
+            (onset - raw.first_time, duration, label)
+            for onset, duration, label in zip(
+                raw.annotations.onset, raw.annotations.duration, raw.annotations.description
+            )
+        ]
+    return dict(
+        x=x,
+        sfreq=raw.info["sfreq"],
+        ch_names=[names[i] for i in index],
+        modality=modality,
+        events=_bids_events(path) or events,
+        line_freq=raw.info["line_freq"],
+        ch_types=[kinds[i] for i in index],
+    )
 
 # %% ../../nbs/signals/01_readers.ipynb #e7c3e5fb
-READERS = {**dict.fromkeys(MNE_READERS, _read_mne), **dict.fromkeys((".hea", ".dat", ".mat", ".atr"), _read_wfdb),
-           **dict.fromkeys((".csv", ".tsv", ".txt"), _read_csv), ".npz": _read_npz, ".parquet": _read_parquet}
+READERS = {
+    **dict.fromkeys(MNE_READERS, _read_mne),
+    **dict.fromkeys((".hea", ".dat", ".mat", ".atr"), _read_wfdb),
+    **dict.fromkeys((".csv", ".tsv", ".txt"), _read_csv),
+    ".npz": _read_npz,
+    ".parquet": _read_parquet,
+}
 
+# %% ../../nbs/signals/01_readers.ipynb #5248fd7c
 def _reader(path):
     "The function that reads this file, and the file it should begin with; or an error that says why there is none."
     suffix = path.suffix.lower()
-    if path.is_dir(): raise ReadError(f"{path.name}: is a folder, not a recording: name one of its files, or build a corpus of all of them")
-    if suffix in (".eeg", ".vmrk") and path.with_suffix(".vhdr").is_file(): return _read_mne, path.with_suffix(".vhdr")
-    if suffix not in MNE_READERS and _wfdb_header(path) and READERS.get(suffix, _read_wfdb) is _read_wfdb: return _read_wfdb, path
-    if not path.exists(): raise ReadError(f"{path.name}: no such file")
-    if suffix not in READERS: raise ReadError(f"{path.name}: unknown ending {suffix!r}: one of {', '.join(READERS)} is needed")
+    if path.is_dir():
+        raise ReadError(
+            f"{path.name}: is a folder, not a recording: name one of its files, or build a corpus of all of them"
+        )
+    if suffix in (".eeg", ".vmrk") and path.with_suffix(".vhdr").is_file():
+        return _read_mne, path.with_suffix(".vhdr")
+    if suffix not in MNE_READERS and _wfdb_header(path) and READERS.get(suffix, _read_wfdb) is _read_wfdb:
+        return _read_wfdb, path
+    if not path.exists():
+        raise ReadError(f"{path.name}: no such file")
+    if suffix not in READERS:
+        raise ReadError(f"{path.name}: unknown ending {suffix!r}: one of {', '.join(READERS)} is needed")
     if READERS[suffix] is _read_wfdb:
-        array = "; if these are arrays of MATLAB, load them with scipy.io.loadmat and make a Signal(x, sfreq, ch_names, modality)" if suffix == ".mat" else ""
+        array = (
+            "; if these are arrays of MATLAB, load them with scipy.io.loadmat and make a Signal(x, sfreq, ch_names, modality)"
+            if suffix == ".mat"
+            else ""
+        )
         raise ReadError(f"{path.name}: its header {path.with_suffix('.hea').name} is not beside it{array}")
-    if not path.stat().st_size: raise ReadError(f"{path.name}: is empty")
+    if not path.stat().st_size:
+        raise ReadError(f"{path.name}: is empty")
     return READERS[suffix], path
 
 # %% ../../nbs/signals/01_readers.ipynb #0ef75d9a
 def read_signal(
-    path,                # the file, or for WFDB the record's name
-    modality:str=None,   # eeg, ieeg, ecg or ppg; found out where only one is possible
-    channels=None,       # names or numbers of the channels to read; those of the modality if None
-    sfreq:float=None,    # Hz; needed for tables without time column, otherwise the file's own
-    unit:str=None,       # unit of the stored values, if the file does not know it or is wrong
-    subject:str=None,    # whose recording
-    line_freq:float=None,# mains frequency, Hz, if the file does not know it
-    scale:float=None,    # factor on top, for headers that are wrong
-    missing:float=None   # a stored value that stands for 'no sample', before scaling
+    path,  # the file, or for WFDB the record's name
+    modality: str = None,  # eeg, ieeg, ecg or ppg; found out where only one is possible
+    channels=None,  # names or numbers of the channels to read; those of the modality if None
+    sfreq: float = None,  # Hz; needed for tables without time column, otherwise the file's own
+    unit: str = None,  # unit of the stored values, if the file does not know it or is wrong
+    subject: str = None,  # whose recording
+    line_freq: float = None,  # mains frequency, Hz, if the file does not know it
+    scale: float = None,  # factor on top, for headers that are wrong
+    missing: float = None,  # a stored value that stands for 'no sample', before scaling
 ) -> Signal:
     "Read a recording from a file."
     path = Path(path)
     reader, path = _reader(path)
     try:
-        if sfreq is not None and not sfreq > 0: raise ReadError(f"{path.name}: the sampling rate is {sfreq:g} Hz: it must be above 0")
+        if sfreq is not None and not sfreq > 0:
+            raise ReadError(f"{path.name}: the sampling rate is {sfreq:g} Hz: it must be above 0")
         held = reader(path, modality, channels, sfreq, unit)
-        if sfreq is not None and reader in (_read_mne, _read_wfdb, _read_npz) and abs(held["sfreq"]/sfreq - 1) > 1e-3: raise ReadError(f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples")
-        factor = _factor(path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale)
-        if missing is not None: held["x"] = np.where(held["x"] == missing, np.nan, held["x"])
+        if sfreq is not None and reader in (_read_mne, _read_wfdb, _read_npz) and abs(held["sfreq"] / sfreq - 1) > 1e-3:
+            raise ReadError(
+                f"{path.name}: its samples are at {held['sfreq']:g} Hz, sfreq={sfreq:g} was given: leave it out, prepare() resamples"
+            )
+        factor = _factor(
+            path, held["modality"], held.get("unit") if reader in (_read_csv, _read_parquet, _read_npz) else None, scale
+        )
+        if missing is not None:
+            held["x"] = np.where(held["x"] == missing, np.nan, held["x"])
         given = dict(subject=subject, line_freq=line_freq)
-        held |= {key: value for key, value in given.items() if value is not None} | dict(x=held["x"] * factor if factor != 1 else held["x"], unit=None)
+        held |= {key: value for key, value in given.items() if value is not None} | dict(
+            x=held["x"] * factor if factor != 1 else held["x"], unit=None
+        )
         signal = Signal(**{"recording": path.stem, **{key: value for key, value in held.items() if value is not None}})
-    except ReadError: raise
-    except Exception as error: raise ReadError(f"{path.name}: {_cause(error, path)}") from error
+    except ReadError:
+        raise
+    except Exception as error:
+        raise ReadError(f"{path.name}: {_cause(error, path)}") from error
     _warn_if_implausible(path, signal)
     return signal
 
+# %% ../../nbs/signals/01_readers.ipynb #d25e42ee
 def _cause(error, path):
     "In one line, what an error inside of a reader means for the file."
-    if isinstance(error, SignalError): return str(error)
-    if isinstance(error, UnicodeDecodeError): return "is not text"
-    if isinstance(error, FileNotFoundError) and error.filename: return f"the file {Path(error.filename).name} that belongs to it is missing"
-    told = (str(error).strip().splitlines() or [""])[0][:200] if isinstance(error, (ValueError, OSError, RuntimeError, NotImplementedError, ImportError)) else ""
+    if isinstance(error, SignalError):
+        return str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "is not text"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"the file {Path(error.filename).name} that belongs to it is missing"
+    told = (
+        (str(error).strip().splitlines() or [""])[0][:200]
+        if isinstance(error, (ValueError, OSError, RuntimeError, NotImplementedError, ImportError))
+        else ""
+    )
     return f"is damaged, or no {path.suffix.lstrip('.').upper() or 'WFDB'} file" + (f" ({told})" if told else "")

@@ -27,36 +27,58 @@ def samples_folder():
     "The folder `data_samples`, in the installed package or in the checkout."
     package = Path(str(files("spotr_nb")))
     for folder in (package / "data_samples", package.parent / "data_samples"):
-        if (folder / "samples.json").is_file(): return folder
+        if (folder / "samples.json").is_file():
+            return folder
     raise SampleError("the folder data_samples is neither in the package nor beside it: reinstall spotr-nb")
 
 # %% ../../nbs/signals/04_samples.ipynb #df17432e
 @dataclass(frozen=True)
 class Sample:
     "What the catalogue says of one recording."
-    name: str; about: str; modality: str
-    channels: tuple     # names of the channels that are read
-    sfreq: float        # Hz
-    seconds: float      # duration
-    unit: str           # after reading
-    line_freq: float    # mains frequency, Hz; None if unknown
-    subject: str        # whose; no two samples share a person, as far as is known
-    file: str           # within `data_samples`
-    scale: float        # correction of a wrong header; 1 for none
-    read: dict          # further arguments of `read_signal`
-    source: str; licence: str; note: str
-    files: dict         # {file: its SHA-256}
 
+    name: str
+    about: str
+    modality: str
+    channels: tuple  # names of the channels that are read
+    sfreq: float  # Hz
+    seconds: float  # duration
+    unit: str  # after reading
+    line_freq: float  # mains frequency, Hz; None if unknown
+    subject: str  # whose; no two samples share a person, as far as is known
+    file: str  # within `data_samples`
+    scale: float  # correction of a wrong header; 1 for none
+    read: dict  # further arguments of `read_signal`
+    source: str
+    licence: str
+    note: str
+    files: dict  # {file: its SHA-256}
+
+# %% ../../nbs/signals/04_samples.ipynb #30cb5783
 class SampleTable(list):
     "The catalogue: a list of `Sample`s that shows itself as a table."
-    columns = {"name": "name", "signal": "modality", "channels": lambda s: len(s.channels), "Hz": lambda s: f"{s.sfreq:g}", "seconds": lambda s: f"{s.seconds:.0f}", "what": "about", "licence": lambda s: s.licence.split(";")[0]}
-    def _rows(self): return [[str(get(s) if callable(get) else getattr(s, get)) for get in self.columns.values()] for s in self]
+
+    columns = {
+        "name": "name",
+        "signal": "modality",
+        "channels": lambda s: len(s.channels),
+        "Hz": lambda s: f"{s.sfreq:g}",
+        "seconds": lambda s: f"{s.seconds:.0f}",
+        "what": "about",
+        "licence": lambda s: s.licence.split(";")[0],
+    }
+
+    def _rows(self):
+        return [[str(get(s) if callable(get) else getattr(s, get)) for get in self.columns.values()] for s in self]
+
     def __repr__(self):
         rows = [list(self.columns), *self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
     def _repr_html_(self):
-        line = lambda row, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in row) + "</tr>"
+        line = lambda row, tag: (
+            "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in row) + "</tr>"
+        )
         return "<table>" + line(self.columns, "th") + "".join(line(row, "td") for row in self._rows()) + "</table>"
 
 # %% ../../nbs/signals/04_samples.ipynb #df5f474f
@@ -65,7 +87,8 @@ def _catalogue(folder):
     entries = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
     return {entry["name"]: Sample(**entry | {"channels": tuple(entry["channels"])}) for entry in entries}
 
-def samples(modality:str=None): # only this one: eeg, ieeg, ecg or ppg
+
+def samples(modality: str = None):  # only this one: eeg, ieeg, ecg or ppg
     "The recordings that come with the package."
     return SampleTable(s for s in _catalogue(samples_folder()).values() if modality in (None, s.modality))
 
@@ -73,82 +96,146 @@ def samples(modality:str=None): # only this one: eeg, ieeg, ecg or ppg
 def _sample(name):
     "The catalogue's entry of a name, and the folder; or an error that lists the names."
     folder = samples_folder()
-    if name not in _catalogue(folder): raise SampleError(f"no sample {name!r}: there are {', '.join(_catalogue(folder))}")
+    if name not in _catalogue(folder):
+        raise SampleError(f"no sample {name!r}: there are {', '.join(_catalogue(folder))}")
     return _catalogue(folder)[name], folder
+
 
 def _check_files(sample, folder):
     "An error if a file of a sample is missing or is not the one that was shipped."
     for name, expected in sample.files.items():
-        if not (folder / name).is_file(): raise SampleError(f"sample {sample.name}: {name} is missing from data_samples: reinstall spotr-nb or restore the checkout")
+        if not (folder / name).is_file():
+            raise SampleError(
+                f"sample {sample.name}: {name} is missing from data_samples: reinstall spotr-nb or restore the checkout"
+            )
         if sha256(folder / name) != expected:
-            raise SampleError(f"sample {sample.name}: {name} is not the file that was shipped (its SHA-256 differs): reinstall spotr-nb or restore the checkout")
+            raise SampleError(
+                f"sample {sample.name}: {name} is not the file that was shipped (its SHA-256 differs): reinstall spotr-nb or restore the checkout"
+            )
 
 # %% ../../nbs/signals/04_samples.ipynb #3ee790af
-def load_sample(name:str): # as in `samples()`
+def load_sample(name: str):  # as in `samples()`
     "One of the shipped recordings as a `Signal`."
     sample, folder = _sample(name)
     _check_files(sample, folder)
     return replace(read_signal(folder / sample.file, **_arguments(sample)), recording=name)
 
+
 def _arguments(sample):
     "What `read_signal` must be told about a sample."
     scale = None if sample.scale == 1 else sample.scale
-    return dict(modality=sample.modality, channels=list(sample.channels), subject=sample.subject, line_freq=sample.line_freq, scale=scale, **sample.read)
+    return dict(
+        modality=sample.modality,
+        channels=list(sample.channels),
+        subject=sample.subject,
+        line_freq=sample.line_freq,
+        scale=scale,
+        **sample.read,
+    )
 
 # %% ../../nbs/signals/04_samples.ipynb #221dd3d1
 @dataclass(frozen=True, eq=False)
 class Labelled:
     "Windows with a label each, and a split that is part of the task."
+
     name: str
-    windows: Windows     # n windows at 200 Hz
-    labels: np.ndarray   # [n] int, index into `label_names`
-    label_names: tuple   # name of each class
-    split: np.ndarray    # [n] 'train' or 'test'
-    groups: np.ndarray   # [n] int: windows that must stay together in cross-validation
-    note: str            # what a result on this means, and what not
-    def __len__(self): return len(self.labels)
-    def __getitem__(self, which): "The chosen windows as the same task."; return Labelled(self.name, self.windows[which], self.labels[which], self.label_names, self.split[which], self.groups[which], self.note)
-    def counts(self): "{split: {label: number of windows}}."; return {part: {name: int(((self.labels == k) & (self.split == part)).sum()) for k, name in enumerate(self.label_names)} for part in ("train", "test")}
+    windows: Windows  # n windows at 200 Hz
+    labels: np.ndarray  # [n] int, index into `label_names`
+    label_names: tuple  # name of each class
+    split: np.ndarray  # [n] 'train' or 'test'
+    groups: np.ndarray  # [n] int: windows that must stay together in cross-validation
+    note: str  # what a result on this means, and what not
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, which):
+        "The chosen windows as the same task."
+        return Labelled(
+            self.name,
+            self.windows[which],
+            self.labels[which],
+            self.label_names,
+            self.split[which],
+            self.groups[which],
+            self.note,
+        )
+
+    def counts(self):
+        "{split: {label: number of windows}}."
+        return {
+            part: {
+                name: int(((self.labels == k) & (self.split == part)).sum()) for k, name in enumerate(self.label_names)
+            }
+            for part in ("train", "test")
+        }
+
     def _repr_html_(self):
-        rows = "".join(f"<tr><th style='text-align:left'>{part}</th>" + "".join(f"<td>{n}</td>" for n in of.values()) + "</tr>" for part, of in self.counts().items())
-        return f"<b>{self.name}</b>: {len(self)} windows of {self.windows.seconds:g} s<table><tr><th></th>" + "".join(f"<th>{name}</th>" for name in self.label_names) + f"</tr>{rows}</table><p>{self.note}</p>"
-    def __repr__(self): return f"Labelled({self.name}: {len(self)} windows of {self.windows.seconds:g} s, {self.counts()})"
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{part}</th>" + "".join(f"<td>{n}</td>" for n in of.values()) + "</tr>"
+            for part, of in self.counts().items()
+        )
+        return (
+            f"<b>{self.name}</b>: {len(self)} windows of {self.windows.seconds:g} s<table><tr><th></th>"
+            + "".join(f"<th>{name}</th>" for name in self.label_names)
+            + f"</tr>{rows}</table><p>{self.note}</p>"
+        )
+
+    def __repr__(self):
+        return f"Labelled({self.name}: {len(self)} windows of {self.windows.seconds:g} s, {self.counts()})"
 
 # %% ../../nbs/signals/04_samples.ipynb #00d2827f
 def _far_apart(times, seconds, taken=()):
     "Those of the sorted `times` whose windows overlap neither one another nor those of `taken`."
     kept, taken = [], np.asarray(taken, float)
     for t in times:
-        if (not kept or t - kept[-1] >= seconds) and not (np.abs(taken - t) < seconds).any(): kept.append(t)
+        if (not kept or t - kept[-1] >= seconds) and not (np.abs(taken - t) < seconds).any():
+            kept.append(t)
     return kept
 
-def _premature(name, aligned, window_seconds=3., train_share=.75, n_blocks=20, seed=0):
+# %% ../../nbs/signals/04_samples.ipynb #9d22cc76
+def _premature(name, aligned, window_seconds=3.0, train_share=0.75, n_blocks=20, seed=0):
     signal = load_sample("ecg_mitbih_100")
     half, border = window_seconds / 2, train_share * signal.duration
     inside = lambda t: half <= t <= signal.duration - half and abs(t - border) >= half
     early, regular = (np.array([e.onset for e in signal.events if e.label in symbols]) for symbols in ("AV", "N"))
-    moved = early if aligned else early + np.random.default_rng(seed).uniform(.5 - half, half - .5, len(early))
-    others = [t for t in (regular if aligned else np.arange(half, signal.duration - half, .1)) if inside(t)]
+    moved = early if aligned else early + np.random.default_rng(seed).uniform(0.5 - half, half - 0.5, len(early))
+    others = [t for t in (regular if aligned else np.arange(half, signal.duration - half, 0.1)) if inside(t)]
     late = [t for t in moved if inside(t)]
     centres = np.array(sorted(late + _far_apart(others, window_seconds, [*moved, *early])))
     windows = prepare(signal, window_seconds, starts=centres - half)
     note = f"One person (MIT-BIH record 100), {'windows centred on a beat' if aligned else 'beats anywhere in the window'}. Train: the first three quarters of the half hour, test: the rest. Premature: 33 atrial, 1 ventricular. Groups: stretches of 90 s."
-    return Labelled(name, windows, np.isin(centres, late).astype(int), ("normal", "premature"), np.where(centres < border, "train", "test"), (n_blocks * centres / signal.duration).astype(int), note)
+    return Labelled(
+        name,
+        windows,
+        np.isin(centres, late).astype(int),
+        ("normal", "premature"),
+        np.where(centres < border, "train", "test"),
+        (n_blocks * centres / signal.duration).astype(int),
+        note,
+    )
 
 # %% ../../nbs/signals/04_samples.ipynb #d58618c1
 def _eyes_open():
     signal = load_sample("eeg_eyes_open_shut")
     sample, folder = _sample("eeg_eyes_open_shut")
-    with np.load(folder / sample.file, allow_pickle=False) as file: split = file["split"]
-    windows = prepare(signal, 1., starts=[e.onset for e in signal.events])
+    with np.load(folder / sample.file, allow_pickle=False) as file:
+        split = file["split"]
+    windows = prepare(signal, 1.0, starts=[e.onset for e in signal.events])
     labels = np.array([e.label == "open" for e in signal.events]).astype(int)
     note = "One person, two minutes (UCI EEG Eye State as one-second cases, with the archive's split). Hard: band powers do no better than chance. Groups: each case by itself."
     return Labelled("eeg_eyes_open", windows, labels, ("shut", "open"), split, np.arange(len(labels)), note)
 
-TASKS = {"ecg_premature_beats": lambda: _premature("ecg_premature_beats", aligned=True),
-         "ecg_premature_anywhere": lambda: _premature("ecg_premature_anywhere", aligned=False), "eeg_eyes_open": _eyes_open}
 
-def load_labelled(name:str) -> Labelled: # ecg_premature_beats, ecg_premature_anywhere or eeg_eyes_open
+TASKS = {
+    "ecg_premature_beats": lambda: _premature("ecg_premature_beats", aligned=True),
+    "ecg_premature_anywhere": lambda: _premature("ecg_premature_anywhere", aligned=False),
+    "eeg_eyes_open": _eyes_open,
+}
+
+
+def load_labelled(name: str) -> Labelled:  # ecg_premature_beats, ecg_premature_anywhere or eeg_eyes_open
     "One of the shipped tasks: windows, labels and split."
-    if name not in TASKS: raise SampleError(f"no task {name!r}: there are {', '.join(TASKS)}")
+    if name not in TASKS:
+        raise SampleError(f"no task {name!r}: there are {', '.join(TASKS)}")
     return TASKS[name]()

@@ -14,153 +14,261 @@ import numpy as np
 UNITS = {"eeg": "uV", "ieeg": "uV", "ecg": "mV", "ppg": "au"}
 MODALITIES = tuple(UNITS)
 
+
 class SignalError(ValueError):
     "A signal that contradicts itself: the message says where."
 
 # %% ../../nbs/signals/00_signal.ipynb #2fb8527e
 class Event(NamedTuple):
     "Something that happened during a recording."
-    onset: float    # s from the recording's first sample
-    duration: float # s; 0 for a moment
-    label: str      # what happened
+
+    onset: float  # s from the recording's first sample
+    duration: float  # s; 0 for a moment
+    label: str  # what happened
 
 # %% ../../nbs/signals/00_signal.ipynb #a8d4d251
-def _samples(x): # array [C, T] or [T] of real numbers
+def _samples(x):  # array [C, T] or [T] of real numbers
     "`x` as float32 of shape [C, T], or an error that says what is wrong with it."
     x = np.asarray(x)
-    if x.dtype.kind not in "fiub": raise SignalError(f"samples are of type {x.dtype}: real numbers are needed")
-    if x.ndim == 1: x = x[None]
-    if x.ndim == 3: raise SignalError(f"samples have shape {x.shape}: for [trials, channels, samples] use Signal.from_trials")
-    if x.ndim != 2: raise SignalError(f"samples have shape {x.shape}: [channels, samples] is needed")
-    if not x.size: raise SignalError(f"samples have shape {x.shape}: there is nothing in there")
-    with np.errstate(over="ignore"): x = x.astype(np.float32, copy=False)
+    if x.dtype.kind not in "fiub":
+        raise SignalError(f"samples are of type {x.dtype}: real numbers are needed")
+    if x.ndim == 1:
+        x = x[None]
+    if x.ndim == 3:
+        raise SignalError(f"samples have shape {x.shape}: for [trials, channels, samples] use Signal.from_trials")
+    if x.ndim != 2:
+        raise SignalError(f"samples have shape {x.shape}: [channels, samples] is needed")
+    if not x.size:
+        raise SignalError(f"samples have shape {x.shape}: there is nothing in there")
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32, copy=False)
     infinite = np.isinf(x).any(axis=1).nonzero()[0]
-    if len(infinite): raise SignalError(f"channel {infinite[0]} has infinite samples: mark missing samples by NaN")
+    if len(infinite):
+        raise SignalError(f"channel {infinite[0]} has infinite samples: mark missing samples by NaN")
     return x
 
 # %% ../../nbs/signals/00_signal.ipynb #d217fb12
 def _names(ch_names, n_channels):
     "Channel names as a tuple of `n_channels` different strings; 'ch0', 'ch1', … where there are none."
-    names = tuple(f"ch{i}" for i in range(n_channels)) if ch_names is None else (ch_names,) if isinstance(ch_names, str) else tuple(map(str, ch_names))
-    if len(names) != n_channels: raise SignalError(f"{len(names)} channel names for {n_channels} channels")
+    names = (
+        tuple(f"ch{i}" for i in range(n_channels))
+        if ch_names is None
+        else (ch_names,)
+        if isinstance(ch_names, str)
+        else tuple(map(str, ch_names))
+    )
+    if len(names) != n_channels:
+        raise SignalError(f"{len(names)} channel names for {n_channels} channels")
     twice = {name for name in names if names.count(name) > 1}
-    if twice: raise SignalError(f"more than one channel is called {sorted(twice)[0]!r}: names must differ")
+    if twice:
+        raise SignalError(f"more than one channel is called {sorted(twice)[0]!r}: names must differ")
     return names
 
 # %% ../../nbs/signals/00_signal.ipynb #480428b8
 def _rate(sfreq):
     "A sampling rate as a float, or an error."
-    try: rate = float(sfreq)
-    except (TypeError, ValueError): raise SignalError(f"the sampling rate is {sfreq!r}: a number in Hz is needed") from None
-    if not (np.isfinite(rate) and rate > 0): raise SignalError(f"the sampling rate is {rate:g} Hz: it must be above 0")
+    try:
+        rate = float(sfreq)
+    except (TypeError, ValueError):
+        raise SignalError(f"the sampling rate is {sfreq!r}: a number in Hz is needed") from None
+    if not (np.isfinite(rate) and rate > 0):
+        raise SignalError(f"the sampling rate is {rate:g} Hz: it must be above 0")
     return rate
+
 
 def _mains(line_freq):
     "A mains frequency as a float, or an error; railways have 16.7 Hz, aircraft 400."
-    try: mains = float(line_freq)
-    except (TypeError, ValueError): raise SignalError(f"the mains frequency is {line_freq!r}: a number in Hz is needed, or None if unknown") from None
-    if not 16 <= mains <= 400: raise SignalError(f"the mains frequency is {mains:g} Hz: 50 or 60 is usual, 16 to 400 possible; None if unknown")
+    try:
+        mains = float(line_freq)
+    except (TypeError, ValueError):
+        raise SignalError(
+            f"the mains frequency is {line_freq!r}: a number in Hz is needed, or None if unknown"
+        ) from None
+    if not 16 <= mains <= 400:
+        raise SignalError(
+            f"the mains frequency is {mains:g} Hz: 50 or 60 is usual, 16 to 400 possible; None if unknown"
+        )
     return mains
 
 # %% ../../nbs/signals/00_signal.ipynb #f2ac6663
 @dataclass(frozen=True, eq=False, repr=False)
 class Signal:
     "One recording: samples `[C, T]` with their sampling rate, channel names, modality, unit and events."
-    x: np.ndarray              # samples [C, T], float32; NaN where missing
-    sfreq: float               # sampling rate, Hz
-    ch_names: tuple = None     # C different names; ch0, ch1, … if None
-    modality: str = "eeg"      # one of `MODALITIES`
-    unit: str = None           # unit of `x`; the modality's own if None
-    subject: str = None        # whose recording; splits between people need it
-    recording: str = None      # which recording of theirs
-    events: tuple = ()         # `Event`s, sorted by onset
-    line_freq: float = None    # mains frequency in Hz, 50 or 60; None if unknown
-    ch_types: tuple = None     # finer types where the file knows them: ecog, seeg, …
+
+    x: np.ndarray  # samples [C, T], float32; NaN where missing
+    sfreq: float  # sampling rate, Hz
+    ch_names: tuple = None  # C different names; ch0, ch1, … if None
+    modality: str = "eeg"  # one of `MODALITIES`
+    unit: str = None  # unit of `x`; the modality's own if None
+    subject: str = None  # whose recording; splits between people need it
+    recording: str = None  # which recording of theirs
+    events: tuple = ()  # `Event`s, sorted by onset
+    line_freq: float = None  # mains frequency in Hz, 50 or 60; None if unknown
+    ch_types: tuple = None  # finer types where the file knows them: ecog, seeg, …
 
     def __post_init__(self):
-        if self.modality not in MODALITIES: raise SignalError(f"unknown modality {self.modality!r}: one of {', '.join(MODALITIES)} is needed")
+        if self.modality not in MODALITIES:
+            raise SignalError(f"unknown modality {self.modality!r}: one of {', '.join(MODALITIES)} is needed")
         x = _samples(self.x)
         events = tuple(sorted(Event(float(e[0]), float(e[1]), str(e[2])) for e in self.events))
-        checked = dict(x=x, sfreq=_rate(self.sfreq), ch_names=_names(self.ch_names, len(x)), unit=self.unit or UNITS[self.modality], events=events)
-        if self.line_freq is not None: checked["line_freq"] = _mains(self.line_freq)
-        if self.ch_types is not None: checked["ch_types"] = tuple(map(str, self.ch_types))
-        if self.ch_types is not None and len(self.ch_types) != len(x): raise SignalError(f"{len(self.ch_types)} channel types for {len(x)} channels")
-        for name, value in checked.items(): object.__setattr__(self, name, value)
+        checked = dict(
+            x=x,
+            sfreq=_rate(self.sfreq),
+            ch_names=_names(self.ch_names, len(x)),
+            unit=self.unit or UNITS[self.modality],
+            events=events,
+        )
+        if self.line_freq is not None:
+            checked["line_freq"] = _mains(self.line_freq)
+        if self.ch_types is not None:
+            checked["ch_types"] = tuple(map(str, self.ch_types))
+        if self.ch_types is not None and len(self.ch_types) != len(x):
+            raise SignalError(f"{len(self.ch_types)} channel types for {len(x)} channels")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
-    def n_channels(self): return self.x.shape[0]
-    @property
-    def n_samples(self): return self.x.shape[1]
-    @property
-    def duration(self): "Length in seconds."; return self.n_samples / self.sfreq
-    @property
-    def times(self): "Time of each sample, s from the first."; return np.arange(self.n_samples) / self.sfreq
-    @property
-    def valid(self): "Which samples were measured, [C, T] bool."; return ~np.isnan(self.x)
+    def n_channels(self):
+        return self.x.shape[0]
 
-    def pick(self, channels): "Only these channels, by name or index, in this order."; return _pick(self, channels)
-    def crop(self, tmin=0., tmax=None): "The part from `tmin` to before `tmax`, s; events are cut and shifted with it."; return _crop(self, tmin, tmax)
-    def to_mne(self): "The same recording as an MNE `RawArray`, in volts."; return _to_mne(self)
+    @property
+    def n_samples(self):
+        return self.x.shape[1]
+
+    @property
+    def duration(self):
+        "Length in seconds."
+        return self.n_samples / self.sfreq
+
+    @property
+    def times(self):
+        "Time of each sample, s from the first."
+        return np.arange(self.n_samples) / self.sfreq
+
+    @property
+    def valid(self):
+        "Which samples were measured, [C, T] bool."
+        return ~np.isnan(self.x)
+
+    def pick(self, channels):
+        "Only these channels, by name or index, in this order."
+        return _pick(self, channels)
+
+    def crop(self, tmin=0.0, tmax=None):
+        "The part from `tmin` to before `tmax`, s; events are cut and shifted with it."
+        return _crop(self, tmin, tmax)
+
+    def to_mne(self):
+        "The same recording as an MNE `RawArray`, in volts."
+        return _to_mne(self)
+
     @classmethod
-    def from_trials(cls, x, sfreq, labels=None, gap_seconds=1., **kwargs): "Separate trials [K, C, T] as one recording with gaps."; return cls(**_join(x, sfreq, labels, gap_seconds), **kwargs)
-    def __repr__(self): return f"Signal({', '.join(f'{value}' for value in _facts(self).values())})"
-    def _repr_html_(self): return "<table>" + "".join(f"<tr><th style='text-align:left'>{k}</th><td style='text-align:left'>{v}</td></tr>" for k, v in _facts(self).items()) + "</table>"
+    def from_trials(cls, x, sfreq, labels=None, gap_seconds=1.0, **kwargs):
+        "Separate trials [K, C, T] as one recording with gaps."
+        return cls(**_join(x, sfreq, labels, gap_seconds), **kwargs)
+
+    def __repr__(self):
+        return f"Signal({', '.join(f'{value}' for value in _facts(self).values())})"
+
+    def _repr_html_(self):
+        return (
+            "<table>"
+            + "".join(
+                f"<tr><th style='text-align:left'>{k}</th><td style='text-align:left'>{v}</td></tr>"
+                for k, v in _facts(self).items()
+            )
+            + "</table>"
+        )
 
 # %% ../../nbs/signals/00_signal.ipynb #c0e17ef5
 def _facts(signal):
     "What a reader wants to know first, as {heading: text}."
     names = ", ".join(signal.ch_names[:8]) + (", …" if signal.n_channels > 8 else "")
     missing, labels = 1 - signal.valid.mean(), sorted({e.label for e in signal.events})
-    facts = {"recording": " / ".join(filter(None, (signal.subject, signal.recording))),
-             "signal": f"{signal.modality} in {signal.unit}", "samples": f"{signal.n_channels} × {signal.n_samples}",
-             "time": f"{signal.duration:g} s at {signal.sfreq:g} Hz", "channels": names,
-             "events": f"{len(signal.events)} events ({', '.join(labels[:8])}{', …' if len(labels) > 8 else ''})" if labels else "",
-             "mains": f"mains {signal.line_freq:g} Hz" if signal.line_freq else "", "missing": f"{missing:.1%} missing" if missing else ""}
+    facts = {
+        "recording": " / ".join(filter(None, (signal.subject, signal.recording))),
+        "signal": f"{signal.modality} in {signal.unit}",
+        "samples": f"{signal.n_channels} × {signal.n_samples}",
+        "time": f"{signal.duration:g} s at {signal.sfreq:g} Hz",
+        "channels": names,
+        "events": f"{len(signal.events)} events ({', '.join(labels[:8])}{', …' if len(labels) > 8 else ''})"
+        if labels
+        else "",
+        "mains": f"mains {signal.line_freq:g} Hz" if signal.line_freq else "",
+        "missing": f"{missing:.1%} missing" if missing else "",
+    }
     return {heading: text for heading, text in facts.items() if text}
 
 # %% ../../nbs/signals/00_signal.ipynb #a3bfea5c
 def _pick(signal, channels):
-    if isinstance(channels, (bool, np.bool_)): raise SignalError(f"no channel {channels}: names, numbers or a mask of {signal.n_channels} are needed")
+    if isinstance(channels, (bool, np.bool_)):
+        raise SignalError(f"no channel {channels}: names, numbers or a mask of {signal.n_channels} are needed")
     channels = [channels] if isinstance(channels, (str, int, np.integer)) else list(channels)
     if any(isinstance(c, (bool, np.bool_)) for c in channels):
-        if len(channels) != signal.n_channels or not all(isinstance(c, (bool, np.bool_)) for c in channels): raise SignalError(f"a mask of {len(channels)} for {signal.n_channels} channels: as many True and False as channels are needed")
+        if len(channels) != signal.n_channels or not all(isinstance(c, (bool, np.bool_)) for c in channels):
+            raise SignalError(
+                f"a mask of {len(channels)} for {signal.n_channels} channels: as many True and False as channels are needed"
+            )
         channels = np.flatnonzero(channels).tolist()
-    unknown = [c for c in channels if (c not in signal.ch_names if isinstance(c, str) else not (isinstance(c, (int, np.integer)) and -signal.n_channels <= c < signal.n_channels))]
-    if unknown: raise SignalError(f"no channel {unknown[0]!r} among the {signal.n_channels} channels: {', '.join(signal.ch_names)}")
-    if not channels: raise SignalError("no channel chosen")
+    unknown = [
+        c
+        for c in channels
+        if (
+            c not in signal.ch_names
+            if isinstance(c, str)
+            else not (isinstance(c, (int, np.integer)) and -signal.n_channels <= c < signal.n_channels)
+        )
+    ]
+    if unknown:
+        raise SignalError(
+            f"no channel {unknown[0]!r} among the {signal.n_channels} channels: {', '.join(signal.ch_names)}"
+        )
+    if not channels:
+        raise SignalError("no channel chosen")
     index = [signal.ch_names.index(c) if isinstance(c, str) else range(signal.n_channels)[c] for c in channels]
     types = signal.ch_types and tuple(signal.ch_types[i] for i in index)
     return replace(signal, x=signal.x[index], ch_names=[signal.ch_names[i] for i in index], ch_types=types)
 
 # %% ../../nbs/signals/00_signal.ipynb #3bdca48e
-def _crop(signal, tmin=0., tmax=None):
+def _crop(signal, tmin=0.0, tmax=None):
     first = round(tmin * signal.sfreq)
     last = signal.n_samples if tmax is None else min(round(tmax * signal.sfreq), signal.n_samples)
-    if not 0 <= first < last: raise SignalError(f"no samples from {tmin} s to {tmax} s in a recording of {signal.duration:g} s")
+    if not 0 <= first < last:
+        raise SignalError(f"no samples from {tmin} s to {tmax} s in a recording of {signal.duration:g} s")
     start, stop = first / signal.sfreq, last / signal.sfreq
     inside = [e for e in signal.events if e.onset < stop and (e.onset + e.duration > start or e.onset >= start)]
     cut = [(max(e.onset, start), min(e.onset + e.duration, stop), e.label) for e in inside]
-    return replace(signal, x=signal.x[:, first:last], events=[(begin - start, end - begin, label) for begin, end, label in cut])
+    return replace(
+        signal, x=signal.x[:, first:last], events=[(begin - start, end - begin, label) for begin, end, label in cut]
+    )
 
 # %% ../../nbs/signals/00_signal.ipynb #07c9ae3c
-def _join(x, sfreq, labels=None, gap_seconds=1.):
+def _join(x, sfreq, labels=None, gap_seconds=1.0):
     x, sfreq = np.asarray(x), _rate(sfreq)
-    if x.ndim != 3 or not x.size: raise SignalError(f"trials have shape {x.shape}: [trials, channels, samples] is needed")
+    if x.ndim != 3 or not x.size:
+        raise SignalError(f"trials have shape {x.shape}: [trials, channels, samples] is needed")
     labels = [f"trial {k}" for k in range(len(x))] if labels is None else list(labels)
-    if len(labels) != len(x): raise SignalError(f"{len(labels)} labels for {len(x)} trials")
+    if len(labels) != len(x):
+        raise SignalError(f"{len(labels)} labels for {len(x)} trials")
     gap, (n_trials, n_channels, length) = round(gap_seconds * sfreq), x.shape
     joined = np.full((n_channels, n_trials, length + gap), np.nan, np.float32)
     joined[..., :length] = x.transpose(1, 0, 2)
     events = [(k * (length + gap) / sfreq, length / sfreq, label) for k, label in enumerate(labels)]
-    return dict(x=joined.reshape(n_channels, -1)[:, :n_trials * (length + gap) - gap], sfreq=sfreq, events=events)
+    return dict(x=joined.reshape(n_channels, -1)[:, : n_trials * (length + gap) - gap], sfreq=sfreq, events=events)
 
 # %% ../../nbs/signals/00_signal.ipynb #a88538ff
-VOLTS = {"V": 1., "mV": 1e-3, "uV": 1e-6, "nV": 1e-9}
+VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9}
+
 
 def _to_mne(signal):
     import mne
-    kinds = [{"ieeg": "seeg", "ppg": "misc"}.get(kind, kind) for kind in signal.ch_types or [signal.modality] * signal.n_channels]
+
+    kinds = [
+        {"ieeg": "seeg", "ppg": "misc"}.get(kind, kind)
+        for kind in signal.ch_types or [signal.modality] * signal.n_channels
+    ]
     info = mne.create_info(list(signal.ch_names), signal.sfreq, kinds)
-    with info._unlock(): info["line_freq"] = signal.line_freq
-    raw = mne.io.RawArray(signal.x.astype(float) * VOLTS.get(signal.unit, 1.), info, verbose="ERROR")
+    with info._unlock():
+        info["line_freq"] = signal.line_freq
+    raw = mne.io.RawArray(signal.x.astype(float) * VOLTS.get(signal.unit, 1.0), info, verbose="ERROR")
     return raw.set_annotations(mne.Annotations(*zip(*signal.events)) if signal.events else None)

@@ -13,98 +13,134 @@ import torch
 import torch.nn.functional as F
 
 # %% ../../nbs/systems/10_augmentation.ipynb #e7d1fcf5
-def uniform(x, low, high, each=1): # a number in [low, high) for each window (or, with `each` = C, for each of its channels): `[B, each, 1]`
-    return low + (high - low)*torch.rand(len(x), each, 1, device=x.device)
+def uniform(x, low, high, each=1):
+    "A number in [low, high) for each window (or, with `each` = C, for each of its channels): `[B, each, 1]`."
+    return low + (high - low) * torch.rand(len(x), each, 1, device=x.device)
+
 
 def hidden(
-    x:torch.Tensor,      # z-scored windows `[B, C, L]`, zeros where not valid
-    valid:torch.Tensor,  # `[B, C, L]` bool
-    where:torch.Tensor,  # bool, broadcast over `x`: what to hide
-) -> tuple[torch.Tensor, torch.Tensor]: # windows and mask
+    x: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
+    valid: torch.Tensor,  # `[B, C, L]` bool
+    where: torch.Tensor,  # bool, broadcast over `x`: what to hide
+) -> tuple[torch.Tensor, torch.Tensor]:  # windows and mask
     "Make samples not valid, except in windows in which none would be left."
     left = valid & ~where
     left = torch.where(left.any((1, 2), keepdim=True), left, valid)
-    return x*left, left
+    return x * left, left
 
 # %% ../../nbs/systems/10_augmentation.ipynb #1ce17302
-def scale_amplitude(x, valid, low=.5, high=2.): # each channel by a factor of its own, log-uniform in [low, high)
-    return x*uniform(x, math.log(low), math.log(high), x.shape[1]).exp(), valid
+def scale_amplitude(x, valid, low=0.5, high=2.0):
+    "Each channel by a factor of its own, log-uniform in [low, high)."
+    return x * uniform(x, math.log(low), math.log(high), x.shape[1]).exp(), valid
 
-def add_noise(x, valid, most=.3): # white noise; its standard deviation, in those of the signal, is uniform up to `most`
-    return x + torch.randn_like(x)*uniform(x, 0, most)*valid, valid
+
+def add_noise(x, valid, most=0.3):
+    "White noise; its standard deviation, in those of the signal, is uniform up to `most`."
+    return x + torch.randn_like(x) * uniform(x, 0, most) * valid, valid
 
 # %% ../../nbs/systems/10_augmentation.ipynb #cfbbdd5a
-def shift(x, valid, most=.25): # earlier or later by up to `most` of the window; what moves in is not valid
+def shift(x, valid, most=0.25):
+    "Earlier or later by up to `most` of the window; what moves in is not valid."
     n = x.shape[-1]
-    source = torch.arange(n, device=x.device) + (uniform(x, -most, most)*n).round().long()
+    source = torch.arange(n, device=x.device) + (uniform(x, -most, most) * n).round().long()
     inside, source = (source >= 0) & (source < n), source.clamp(0, n - 1).expand_as(x)
     moved = valid.gather(-1, source) & inside
-    some = moved.any((1, 2), keepdim=True)                                        # where all that was measured would leave, the window stays
+    some = moved.any((1, 2), keepdim=True)  # where all that was measured would leave, the window stays
     left = torch.where(some, moved, valid)
-    return torch.where(some, x.gather(-1, source), x)*left, left
+    return torch.where(some, x.gather(-1, source), x) * left, left
 
-def crop(x, valid, least=.5, most=1.): # a stretch of the window at a random place; its length, from `least` to `most` of it, is the same for the batch
+
+def crop(x, valid, least=0.5, most=1.0):
+    "A stretch of the window at a random place; its length, from `least` to `most` of it, is the same for the batch."
     n = x.shape[-1]
-    length = max(1, round(n*(least + (most - least)*torch.rand(()).item())))
-    stretch, start = torch.arange(length, device=x.device), (uniform(x, 0, 1)*(n - length + 1)).long()
-    around_first = (valid.any(1, keepdim=True).int().argmax(-1, keepdim=True) - length//2).clamp(0, n - length)
+    length = max(1, round(n * (least + (most - least) * torch.rand(()).item())))
+    stretch, start = torch.arange(length, device=x.device), (uniform(x, 0, 1) * (n - length + 1)).long()
+    around_first = (valid.any(1, keepdim=True).int().argmax(-1, keepdim=True) - length // 2).clamp(0, n - length)
     some = valid.gather(-1, (start + stretch).expand(*x.shape[:2], -1)).any((1, 2), keepdim=True)
     places = (torch.where(some, start, around_first) + stretch).expand(*x.shape[:2], -1)
     return x.gather(-1, places), valid.gather(-1, places)
 
 # %% ../../nbs/systems/10_augmentation.ipynb #06f991e3
-def warp_time(x, valid, most=.05): # faster here, slower there: a slow sine of up to `most` of the window is added to time
+def warp_time(x, valid, most=0.05):
+    "Faster here, slower there: a slow sine of up to `most` of the window is added to time."
     n = x.shape[-1]
     place = torch.arange(n, device=x.device)
-    t = place/n
-    bend = uniform(x, 0, most)*torch.sin(math.pi*t)*torch.sin(2*math.pi*(uniform(x, .5, 1.5)*t + uniform(x, 0, 1)))
-    place = (place + n*bend).clamp(0, n - 1)
-    before = place.floor().long(); after = (before + 1).clamp(max=n - 1); share = place - before
+    t = place / n
+    bend = (
+        uniform(x, 0, most)
+        * torch.sin(math.pi * t)
+        * torch.sin(2 * math.pi * (uniform(x, 0.5, 1.5) * t + uniform(x, 0, 1)))
+    )
+    place = (place + n * bend).clamp(0, n - 1)
+    before = place.floor().long()
+    after = (before + 1).clamp(max=n - 1)
+    share = place - before
     take = lambda rows, at: rows.gather(-1, at.expand_as(x))
     both = take(valid, before) & (take(valid, after) | (share == 0))
     both = torch.where(both.any((1, 2), keepdim=True), both, valid)
-    return (take(x, before)*(1 - share) + take(x, after)*share)*both, both
+    return (take(x, before) * (1 - share) + take(x, after) * share) * both, both
 
-def mask_time(x, valid, most=.3): # a hole of up to `most` of the window, in all channels
+# %% ../../nbs/systems/10_augmentation.ipynb #8591ad52
+def mask_time(x, valid, most=0.3):
+    "A hole of up to `most` of the window, in all channels."
     n = x.shape[-1]
-    length = (uniform(x, 0, most)*n).round()
-    start, t = uniform(x, 0, 1)*(n - length), torch.arange(n, device=x.device)
+    length = (uniform(x, 0, most) * n).round()
+    start, t = uniform(x, 0, 1) * (n - length), torch.arange(n, device=x.device)
     return hidden(x, valid, (t >= start) & (t < start + length))
 
 # %% ../../nbs/systems/10_augmentation.ipynb #caa488aa
-def drop_channels(x, valid, share=.25): # each channel with this probability, never all
+def drop_channels(x, valid, share=0.25):
+    "Each channel with this probability, never all."
     return hidden(x, valid, uniform(x, 0, 1, x.shape[1]) < share)
 
-def permute_channels(x, valid): # another order in each window
+
+def permute_channels(x, valid):
+    "Another order in each window."
     order = torch.rand(x.shape[:2], device=x.device).argsort(1)[..., None].expand_as(x)
     return x.gather(1, order), valid.gather(1, order)
 
-def stop_band(x, valid, sfreq=200., lowest=1., highest=45., width=4.): # a band of `width` Hz around a random frequency is taken out
+
+def stop_band(x, valid, sfreq=200.0, lowest=1.0, highest=45.0, width=4.0):
+    "A band of `width` Hz around a random frequency is taken out."
     centre = uniform(x, math.log(lowest), math.log(highest)).exp()
-    away = (torch.fft.rfftfreq(x.shape[-1], 1/sfreq, device=x.device) - centre).abs() > width/2
-    return torch.fft.irfft(torch.fft.rfft(x.float())*away, n=x.shape[-1])*valid, valid
+    away = (torch.fft.rfftfreq(x.shape[-1], 1 / sfreq, device=x.device) - centre).abs() > width / 2
+    return torch.fft.irfft(torch.fft.rfft(x.float()) * away, n=x.shape[-1]) * valid, valid
 
 # %% ../../nbs/systems/10_augmentation.ipynb #703f7d61
-AUGMENTATIONS = dict(scale=scale_amplitude, noise=add_noise, shift=shift, crop=crop, warp=warp_time, mask=mask_time, drop=drop_channels, permute=permute_channels, band=stop_band)
+AUGMENTATIONS = dict(
+    scale=scale_amplitude,
+    noise=add_noise,
+    shift=shift,
+    crop=crop,
+    warp=warp_time,
+    mask=mask_time,
+    drop=drop_channels,
+    permute=permute_channels,
+    band=stop_band,
+)
 
 # %% ../../nbs/systems/10_augmentation.ipynb #4776d602
-VIEWS = dict(scale=.8, noise=.5, shift=.5, warp=.3, mask=.5, drop=.3, band=.3) # name → probability: what our two-view objectives use
+# name → probability: what our two-view objectives use
+VIEWS = dict(scale=0.8, noise=0.5, shift=0.5, warp=0.3, mask=0.5, drop=0.3, band=0.3)
 
+# %% ../../nbs/systems/10_augmentation.ipynb #67e187bc
 def augment(
-    x:torch.Tensor,                # z-scored windows `[B, C, L]`, zeros where not valid
-    valid:torch.Tensor,            # `[B, C, L]` bool
-    recipe:dict|None=None,         # name in `AUGMENTATIONS` → probability, applied in this order; None: `VIEWS`
-    sfreq:float=200.,              # Hz
-    **settings,                    # name → dict of arguments of that augmentation
-) -> tuple[torch.Tensor, torch.Tensor]: # one view of each window, and its mask
+    x: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
+    valid: torch.Tensor,  # `[B, C, L]` bool
+    recipe: dict | None = None,  # name in `AUGMENTATIONS` → probability, applied in this order; None: `VIEWS`
+    sfreq: float = 200.0,  # Hz
+    **settings,  # name → dict of arguments of that augmentation
+) -> tuple[torch.Tensor, torch.Tensor]:  # one view of each window, and its mask
     "One random view of each window."
     recipe = VIEWS if recipe is None else recipe
     unknown = (set(recipe) | set(settings)) - set(AUGMENTATIONS)
-    if unknown: raise ValueError(f"no augmentation called {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}")
+    if unknown:
+        raise ValueError(f"no augmentation called {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}")
     for name, probability in recipe.items():
-        change = partial(AUGMENTATIONS[name], **dict(sfreq=sfreq) if name == 'band' else {}, **settings.get(name, {}))
-        if name == 'crop':
-            if torch.rand(()) < probability: x, valid = change(x, valid)
+        change = partial(AUGMENTATIONS[name], **dict(sfreq=sfreq) if name == "band" else {}, **settings.get(name, {}))
+        if name == "crop":
+            if torch.rand(()) < probability:
+                x, valid = change(x, valid)
             continue
         chosen = uniform(x, 0, 1) < probability
         changed, left = change(x, valid)

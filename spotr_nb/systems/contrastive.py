@@ -20,41 +20,59 @@ from ..compaction import to_patches
 
 # %% ../../nbs/systems/12_contrastive.ipynb #59ab6b45
 def contrast(
-    a:torch.Tensor,               # `[n, E]`, any length
-    b:torch.Tensor,               # `[m, E]`, m ≥ n; row k belongs to row k of `a`
-    temperature:float,            # cosines are divided by it
-    leave_out:torch.Tensor|None=None, # `[n, m]` bool: pairs that do not count, never the right ones
-) -> torch.Tensor:                # scalar
+    a: torch.Tensor,  # `[n, E]`, any length
+    b: torch.Tensor,  # `[m, E]`, m ≥ n; row k belongs to row k of `a`
+    temperature: float,  # cosines are divided by it
+    leave_out: torch.Tensor | None = None,  # `[n, m]` bool: pairs that do not count, never the right ones
+) -> torch.Tensor:  # scalar
     "InfoNCE: the mean cross-entropy of finding one's own row among those of `b`."
-    cosines = F.normalize(a.float(), dim=-1) @ F.normalize(b.float(), dim=-1).T/temperature
-    if leave_out is not None: cosines = cosines.masked_fill(leave_out & ~torch.eye(*cosines.shape, dtype=torch.bool, device=a.device), -torch.inf)
+    cosines = F.normalize(a.float(), dim=-1) @ F.normalize(b.float(), dim=-1).T / temperature
+    if leave_out is not None:
+        cosines = cosines.masked_fill(
+            leave_out & ~torch.eye(*cosines.shape, dtype=torch.bool, device=a.device), -torch.inf
+        )
     return F.cross_entropy(cosines, torch.arange(len(a), device=a.device))
 
+# %% ../../nbs/systems/12_contrastive.ipynb #5b428137
 def nt_xent(
-    a:torch.Tensor, b:torch.Tensor, # `[n, E]`, two views of n windows
-    temperature:float=.1,
-) -> torch.Tensor: # scalar
+    a: torch.Tensor,
+    b: torch.Tensor,  # `[n, E]`, two views of n windows
+    temperature: float = 0.1,
+) -> torch.Tensor:  # scalar
     "SimCLR's loss: each of 2n views has to find its partner among the 2n − 1 others."
     n, itself = len(a), torch.eye(len(a), dtype=torch.bool, device=a.device)
     none = torch.zeros_like(itself)
     to_b = contrast(a, torch.cat([b, a]), temperature, torch.cat([none, itself], 1))
-    return (to_b + contrast(b, torch.cat([a, b]), temperature, torch.cat([none, itself], 1)))/2
+    return (to_b + contrast(b, torch.cat([a, b]), temperature, torch.cat([none, itself], 1))) / 2
 
 # %% ../../nbs/systems/12_contrastive.ipynb #d37a3f4f
-def make_head(dim, hidden, out): return nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out)) # a perceptron with one hidden layer
+def make_head(dim, hidden, out):
+    return nn.Sequential(
+        nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out)
+    )  # a perceptron with one hidden layer
+
 
 @dataclass(frozen=True)
 class SimCLRConfig(EncoderConfig):
-    projection:int=64        # width in which views are compared
-    temperature:float=.1
+    projection: int = 64  # width in which views are compared
+    temperature: float = 0.1
 
+# %% ../../nbs/systems/12_contrastive.ipynb #28fedff4
 class SimCLR(System):
     "Two augmented views of a window find one another."
+
     Config = SimCLRConfig
+
     def __init__(self, config=None):
         super().__init__(config)
-        self.encoder, self.head = PatchEncoder(self.config), make_head(self.config.dim, self.config.dim, self.config.projection)
-    def encode(self, z, valid, places=None): return self.encoder(z, valid, places)
+        self.encoder, self.head = (
+            PatchEncoder(self.config),
+            make_head(self.config.dim, self.config.dim, self.config.projection),
+        )
+
+    def encode(self, z, valid, places=None):
+        return self.encoder(z, valid, places)
+
     def forward(self, x, valid=None, places=None, subjects=None):
         z, valid = self.ready(x, valid)
         tokens = [self.encoder(*augment(z, valid, sfreq=self.config.sfreq), places) for _ in range(2)]
@@ -63,82 +81,115 @@ class SimCLR(System):
 # %% ../../nbs/systems/12_contrastive.ipynb #2f929656
 @torch.no_grad()
 def follow(
-    teacher:nn.Module, student:nn.Module, # of the same shape
-    momentum:float):                      # share of itself that the teacher keeps
+    teacher: nn.Module,
+    student: nn.Module,  # of the same shape
+    momentum: float,  # share of itself that the teacher keeps
+):
     "Exponential moving average: the teacher becomes `momentum`·teacher + (1 − `momentum`)·student."
-    for old, new in zip(teacher.parameters(), student.parameters()): old.lerp_(new.to(old), 1 - momentum)
+    for old, new in zip(teacher.parameters(), student.parameters()):
+        old.lerp_(new.to(old), 1 - momentum)
 
-def teacher_of(student): return copy.deepcopy(student).requires_grad_(False) # the same weights, no gradient
 
+def teacher_of(student):
+    return copy.deepcopy(student).requires_grad_(False)  # the same weights, no gradient
+
+# %% ../../nbs/systems/12_contrastive.ipynb #b87c0b2a
 def koleo(
-    vectors:torch.Tensor, # `[n, E]`
-) -> torch.Tensor:        # scalar; 0 for a single vector
+    vectors: torch.Tensor,  # `[n, E]`
+) -> torch.Tensor:  # scalar; 0 for a single vector
     "− mean log distance to the nearest neighbour on the unit sphere."
-    if len(vectors) < 2: return 0.*vectors.sum()
+    if len(vectors) < 2:
+        return 0.0 * vectors.sum()
     unit = F.normalize(vectors.float(), dim=-1)
-    with torch.no_grad(): nearest = (unit @ unit.T).fill_diagonal_(-2).argmax(1)
+    with torch.no_grad():
+        nearest = (unit @ unit.T).fill_diagonal_(-2).argmax(1)
     return -((unit - unit[nearest]).square().sum(-1) + 1e-8).sqrt().log().mean()
 
+# %% ../../nbs/systems/12_contrastive.ipynb #d561742e
 def partners(
-    n:int,                        # windows in the batch
-    subjects:torch.Tensor|None,   # `[n]`; None: as if all pairs were right
-) -> tuple[torch.Tensor, torch.Tensor]: # indices of the first and the second window of each pair, `[⌈n/2⌉]`
+    n: int,  # windows in the batch
+    subjects: torch.Tensor | None,  # `[n]`; None: as if all pairs were right
+) -> tuple[torch.Tensor, torch.Tensor]:  # indices of the first and the second window of each pair, `[⌈n/2⌉]`
     "Windows 2k and 2k + 1; twice the same where the second is of another subject or missing."
     first = torch.arange(0, n, 2)
     second = (first + 1).clamp(max=n - 1)
-    if subjects is None: return first, second
+    if subjects is None:
+        return first, second
     first, second = first.to(subjects.device), second.to(subjects.device)
-    alone = (subjects[first] != subjects[second]).nonzero().flatten()                              # both windows of a wrong pair keep a place of their own
+    # both windows of a wrong pair keep a place of their own
+    alone = (subjects[first] != subjects[second]).nonzero().flatten()
     return torch.cat([first, second[alone]]), torch.cat([second.index_copy(0, alone, first[alone]), second[alone]])
 
 # %% ../../nbs/systems/12_contrastive.ipynb #afffb576
 @dataclass(frozen=True)
 class ParticipantConfig(SimCLRConfig):
-    temperature:float=.04
-    koleo:float=.1           # weight of KoLeo
-    momentum:float=.99       # of the teacher
+    temperature: float = 0.04
+    koleo: float = 0.1  # weight of KoLeo
+    momentum: float = 0.99  # of the teacher
 
+# %% ../../nbs/systems/12_contrastive.ipynb #3ee84417
 class ParticipantContrastive(System):
     "Two windows of a person find one another, one through a teacher (Abbaspourazad et al., 2024)."
+
     Config, pairs = ParticipantConfig, True
+
     def __init__(self, config=None):
         super().__init__(config)
-        self.encoder, self.head = PatchEncoder(self.config), make_head(self.config.dim, self.config.dim, self.config.projection)
+        self.encoder, self.head = (
+            PatchEncoder(self.config),
+            make_head(self.config.dim, self.config.dim, self.config.projection),
+        )
         self.teacher, self.teacher_head = teacher_of(self.encoder), teacher_of(self.head)
-    def encode(self, z, valid, places=None): return self.encoder(z, valid, places)
-    def look(self, z, valid, places): return self.encoder(z, valid, places) # what the student sees of a view
+
+    def encode(self, z, valid, places=None):
+        return self.encoder(z, valid, places)
+
+    def look(self, z, valid, places):
+        return self.encoder(z, valid, places)  # what the student sees of a view
 
     def forward(self, x, valid=None, places=None, subjects=None):
         z, valid = self.ready(x, valid)
         subjects = None if subjects is None else torch.as_tensor(subjects, device=z.device)
         token = self.look(*augment(z, valid, sfreq=self.config.sfreq), places)
-        with torch.no_grad(): taught = self.teacher_head(self.teacher(*augment(z, valid, sfreq=self.config.sfreq), places))
+        with torch.no_grad():
+            taught = self.teacher_head(self.teacher(*augment(z, valid, sfreq=self.config.sfreq), places))
         seen, (first, second) = self.head(token), partners(len(z), subjects)
         same = None if subjects is None else subjects[first][:, None] == subjects[second]
-        loss = (contrast(seen[first], taught[second], self.config.temperature, same) + contrast(seen[second], taught[first], self.config.temperature, same))/2
-        return Output(token, loss + self.config.koleo*(koleo(seen[first]) + koleo(seen[second]))/2)
+        loss = (
+            contrast(seen[first], taught[second], self.config.temperature, same)
+            + contrast(seen[second], taught[first], self.config.temperature, same)
+        ) / 2
+        return Output(token, loss + self.config.koleo * (koleo(seen[first]) + koleo(seen[second])) / 2)
 
     def after_step(self, progress):
-        follow(self.teacher, self.encoder, self.config.momentum); follow(self.teacher_head, self.head, self.config.momentum)
+        follow(self.teacher, self.encoder, self.config.momentum)
+        follow(self.teacher_head, self.head, self.config.momentum)
 
 # %% ../../nbs/systems/12_contrastive.ipynb #eea72862
 def encode_share(
-    encoder:PatchEncoder,
-    z:torch.Tensor, valid:torch.Tensor, places, # z-scored windows and mask `[B, C, L]`
-    hidden:float,                               # share of the patches that is left out
-) -> torch.Tensor:                              # `[B, D]`
+    encoder: PatchEncoder,
+    z: torch.Tensor,
+    valid: torch.Tensor,
+    places,  # z-scored windows and mask `[B, C, L]`
+    hidden: float,  # share of the patches that is left out
+) -> torch.Tensor:  # `[B, D]`
     "The embedding of a random part of each window's patches."
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
-    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, :visible.sum(1).max()]
+    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
     kept, tokens = visible.gather(1, where), encoder.tokens(patches, places)
     return pooled(encoder.transform(tokens.gather(1, where[..., None].expand(-1, -1, tokens.shape[-1])), kept), kept)
 
+
 @dataclass(frozen=True)
 class MaskedParticipantConfig(ParticipantConfig):
-    masked:float=.5    # share of the student's patches that is hidden
+    masked: float = 0.5  # share of the student's patches that is hidden
 
+# %% ../../nbs/systems/12_contrastive.ipynb #5893ff16
 class MaskedParticipantContrastive(ParticipantContrastive):
     "Participant-level contrast in which the student sees a part of its patches."
+
     Config = MaskedParticipantConfig
-    def look(self, z, valid, places): return encode_share(self.encoder, z, valid, places, self.config.masked)
+
+    def look(self, z, valid, places):
+        return encode_share(self.encoder, z, valid, places, self.config.masked)

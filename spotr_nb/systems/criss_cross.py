@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_CONFIG', 'CrissCrossConfig', 'group_norm', 'PatchEmbedding', 'attend', 'CrissCrossLayer', 'draw_some',
-           'hide_cells', 'CrissCross', 'DualMaskedConfig', 'DualMasked', 'check_microvolts', 'ready', 'from_published']
+           'hide_cells', 'CrissCross', 'DualMaskedConfig', 'DualMasked', 'check_microvolts']
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #e8a52847
 from collections.abc import Mapping
@@ -14,149 +14,201 @@ from torch import nn
 import torch.nn.functional as F
 from ..compaction import check_window, to_patches, zscore
 from .interface import Output, System
+from fastcore.basics import patch
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #8f99e3dd
 @dataclass(frozen=True)
 class CrissCrossConfig:
     "Everything that fixes a criss-cross encoder and its objective."
-    dim:int=128            # width D; a multiple of twice the heads, and of patch/25
-    n_heads:int=8          # attention heads: half of them along channels, half along time
-    n_layers:int=3
-    hidden:int=512         # width inside a layer's perceptron
-    patch:int=200          # samples in a patch, P; a multiple of 25
-    stem_groups:int=4      # groups of the stem's norms
-    dropout:float=0.       # .1 for the authors; in runs of minutes it only costs time
-    masking:str='cells'    # 'cells': anywhere in the grid; 'dual': patches of a lead, and whole leads
-    hide:float=.5          # share of the cells (of a lead's patches, if dual) that is hidden
-    hide_leads:float=.25   # share of the leads that is hidden as a whole, if dual
-    scale:str='zscore'     # 'zscore' or 'published': microvolts over 100, for the authors' weights
-    sfreq:float=200.       # of the windows, Hz
+
+    dim: int = 128  # width D; a multiple of twice the heads, and of patch/25
+    n_heads: int = 8  # attention heads: half of them along channels, half along time
+    n_layers: int = 3
+    hidden: int = 512  # width inside a layer's perceptron
+    patch: int = 200  # samples in a patch, P; a multiple of 25
+    stem_groups: int = 4  # groups of the stem's norms
+    dropout: float = 0.0  # .1 for the authors; in runs of minutes it only costs time
+    masking: str = "cells"  # 'cells': anywhere in the grid; 'dual': patches of a lead, and whole leads
+    hide: float = 0.5  # share of the cells (of a lead's patches, if dual) that is hidden
+    hide_leads: float = 0.25  # share of the leads that is hidden as a whole, if dual
+    scale: str = "zscore"  # 'zscore' or 'published': microvolts over 100, for the authors' weights
+    sfreq: float = 200.0  # of the windows, Hz
 
     def __post_init__(self):
         def need(good, text):
-            if not good: raise ValueError(f"{type(self).__name__}.{text}")
-        need(self.patch > 0 and self.patch%25 == 0, f"patch must be a multiple of 25, found {self.patch}")
-        need(self.n_heads%2 == 0 and self.dim%self.n_heads == 0, f"n_heads must be even and divide dim={self.dim}, found {self.n_heads}")
-        need(self.dim%(self.patch//25*self.stem_groups) == 0, f"dim must be a multiple of patch/25 × stem_groups = {self.patch//25*self.stem_groups}, found {self.dim}")
-        need(self.masking in ('cells', 'dual'), f"masking must be 'cells' or 'dual', found {self.masking!r}")
-        need(self.scale in ('zscore', 'published'), f"scale must be 'zscore' or 'published', found {self.scale!r}")
-        for name in 'hide', 'hide_leads': need(0 < getattr(self, name) < 1, f"{name} must lie between 0 and 1, found {getattr(self, name)}")
+            if not good:
+                raise ValueError(f"{type(self).__name__}.{text}")
 
-PUBLISHED_CONFIG = CrissCrossConfig(dim=200, n_layers=12, hidden=800, stem_groups=5, dropout=.1, scale='published')
+        need(self.patch > 0 and self.patch % 25 == 0, f"patch must be a multiple of 25, found {self.patch}")
+        need(
+            self.n_heads % 2 == 0 and self.dim % self.n_heads == 0,
+            f"n_heads must be even and divide dim={self.dim}, found {self.n_heads}",
+        )
+        need(
+            self.dim % (self.patch // 25 * self.stem_groups) == 0,
+            f"dim must be a multiple of patch/25 × stem_groups = {self.patch // 25 * self.stem_groups}, found {self.dim}",
+        )
+        need(self.masking in ("cells", "dual"), f"masking must be 'cells' or 'dual', found {self.masking!r}")
+        need(self.scale in ("zscore", "published"), f"scale must be 'zscore' or 'published', found {self.scale!r}")
+        for name in "hide", "hide_leads":
+            need(0 < getattr(self, name) < 1, f"{name} must lie between 0 and 1, found {getattr(self, name)}")
+
+
+PUBLISHED_CONFIG = CrissCrossConfig(dim=200, n_layers=12, hidden=800, stem_groups=5, dropout=0.1, scale="published")
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #929a5cf6
 def group_norm(
-    norm:nn.GroupNorm,
-    x:torch.Tensor,          # `[B, K, cells, W]`
-    seen:torch.Tensor|None,  # `[B, cells]` bool, which cells count; None: all
+    norm: nn.GroupNorm,
+    x: torch.Tensor,  # `[B, K, cells, W]`
+    seen: torch.Tensor | None,  # `[B, cells]` bool, which cells count; None: all
 ) -> torch.Tensor:
     "The group norm, with mean and variance of the cells that count."
-    if seen is None: return norm(x)
+    if seen is None:
+        return norm(x)
     grouped, counts = x.unflatten(1, (norm.num_groups, -1)), seen[:, None, None, :, None]
-    def mean(values): return (values*counts).sum((2, 3, 4), keepdim=True)/(counts.sum(3, keepdim=True)*values.shape[2]*values.shape[4])
+
+    def mean(values):
+        return (values * counts).sum((2, 3, 4), keepdim=True) / (
+            counts.sum(3, keepdim=True) * values.shape[2] * values.shape[4]
+        )
+
     centred = grouped - mean(grouped)
-    normed = (centred*(mean(centred.square()) + norm.eps).rsqrt()).flatten(1, 2)
-    return normed*norm.weight[:, None, None] + norm.bias[:, None, None]
+    normed = (centred * (mean(centred.square()) + norm.eps).rsqrt()).flatten(1, 2)
+    return normed * norm.weight[:, None, None] + norm.bias[:, None, None]
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #c2708f91
 class PatchEmbedding(nn.Module):
     "Patches `[B, C, N, P]` to cells `[B, C, N, D]`: shape, spectrum and position."
-    def __init__(self,
-        config:CrissCrossConfig):
+
+    def __init__(self, config: CrissCrossConfig):
         super().__init__()
-        c, kernels = config, config.dim//(config.patch//25)
-        self.mask_encoding = nn.Parameter(torch.zeros(c.patch), requires_grad=False)      # stands where a patch is hidden
-        convolutions = nn.Conv2d(1, kernels, (1, 49), (1, 25), (0, 24)), *(nn.Conv2d(kernels, kernels, (1, 3), padding=(0, 1)) for _ in range(2))
-        self.proj_in = nn.Sequential(*(layer for conv in convolutions for layer in (conv, nn.GroupNorm(c.stem_groups, kernels), nn.GELU())))
-        self.spectral_proj = nn.Sequential(nn.Linear(c.patch//2 + 1, c.dim), nn.Dropout(c.dropout))
+        c, kernels = config, config.dim // (config.patch // 25)
+        self.mask_encoding = nn.Parameter(torch.zeros(c.patch), requires_grad=False)  # stands where a patch is hidden
+        convolutions = (
+            nn.Conv2d(1, kernels, (1, 49), (1, 25), (0, 24)),
+            *(nn.Conv2d(kernels, kernels, (1, 3), padding=(0, 1)) for _ in range(2)),
+        )
+        self.proj_in = nn.Sequential(
+            *(layer for conv in convolutions for layer in (conv, nn.GroupNorm(c.stem_groups, kernels), nn.GELU()))
+        )
+        self.spectral_proj = nn.Sequential(nn.Linear(c.patch // 2 + 1, c.dim), nn.Dropout(c.dropout))
         self.positional_encoding = nn.Sequential(nn.Conv2d(c.dim, c.dim, (19, 7), padding=(9, 3), groups=c.dim))
 
-    def shape(self, patches, seen): # what the convolutions make of patches
+    def shape(self, patches, seen):
+        "What the convolutions make of patches."
         x, seen = patches.flatten(1, 2)[:, None], None if seen is None else seen.flatten(1)
-        for layer in self.proj_in: x = group_norm(layer, x, seen) if isinstance(layer, nn.GroupNorm) else layer(x)
+        for layer in self.proj_in:
+            x = group_norm(layer, x, seen) if isinstance(layer, nn.GroupNorm) else layer(x)
         return x.permute(0, 2, 1, 3).flatten(2).unflatten(1, patches.shape[1:3])
 
-    def spectrum(self, patches): return torch.fft.rfft(patches, norm='forward').abs()     # magnitude at each frequency
+    def spectrum(self, patches):
+        return torch.fft.rfft(patches, norm="forward").abs()  # magnitude at each frequency
 
-    def forward(self, patches, seen=None): # seen `[B, C, N]` bool; None: all
+    def forward(self, patches, seen=None):
+        "Seen `[B, C, N]` bool; None: all."
         cells = self.shape(patches, seen) + self.spectral_proj(self.spectrum(patches).to(patches))
-        if seen is not None: cells = cells*seen[..., None]                                # as beyond the borders
+        if seen is not None:
+            cells = cells * seen[..., None]  # as beyond the borders
         return cells + self.positional_encoding(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #64f2b8dc
 def attend(
-    attention:nn.MultiheadAttention,
-    rows:torch.Tensor,         # `[…, n, D]`
-    seen:torch.Tensor|None,    # `[…, n]` bool, what may be looked at; None: all
-) -> torch.Tensor:             # `[…, n, D]`
+    attention: nn.MultiheadAttention,
+    rows: torch.Tensor,  # `[…, n, D]`
+    seen: torch.Tensor | None,  # `[…, n]` bool, what may be looked at; None: all
+) -> torch.Tensor:  # `[…, n, D]`
     "Attention within each row."
     flat, ignore = rows.flatten(0, -3), None
-    if seen is not None: ignore = ~(seen | ~seen.any(-1, keepdim=True)).flatten(0, -2)    # a row without anything would give NaN: let it look, nobody looks at it
+    # a row without anything would give NaN: let it look, nobody looks at it
+    if seen is not None:
+        ignore = ~(seen | ~seen.any(-1, keepdim=True)).flatten(0, -2)
     return attention(flat, flat, flat, key_padding_mask=ignore, need_weights=False)[0].view(rows.shape)
 
+# %% ../../nbs/systems/40_criss_cross.ipynb #29557139
 class CrissCrossLayer(nn.Module):
     "A pre-norm transformer layer on a grid of cells `[B, C, N, D]`."
-    def __init__(self,
-        config:CrissCrossConfig):
+
+    def __init__(self, config: CrissCrossConfig):
         super().__init__()
         c = config
-        self.self_attn_s, self.self_attn_t = (nn.MultiheadAttention(c.dim//2, c.n_heads//2, c.dropout, batch_first=True) for _ in range(2))
+        self.self_attn_s, self.self_attn_t = (
+            nn.MultiheadAttention(c.dim // 2, c.n_heads // 2, c.dropout, batch_first=True) for _ in range(2)
+        )
         self.norm1, self.norm2, self.dropout = nn.LayerNorm(c.dim), nn.LayerNorm(c.dim), nn.Dropout(c.dropout)
         self.linear1, self.linear2 = nn.Linear(c.dim, c.hidden), nn.Linear(c.hidden, c.dim)
 
-    def forward(self, cells, seen=None): # seen `[B, C, N]` bool; None: all
+    def forward(self, cells, seen=None):
+        "Seen `[B, C, N]` bool; None: all."
         along_channels, along_time = self.norm1(cells).chunk(2, -1)
-        along_channels = attend(self.self_attn_s, along_channels.transpose(1, 2), None if seen is None else seen.transpose(1, 2)).transpose(1, 2)
+        along_channels = attend(
+            self.self_attn_s, along_channels.transpose(1, 2), None if seen is None else seen.transpose(1, 2)
+        ).transpose(1, 2)
         along_time = attend(self.self_attn_t, along_time, seen)
         cells = cells + self.dropout(torch.cat([along_channels, along_time], -1))
         return cells + self.dropout(self.linear2(self.dropout(F.gelu(self.linear1(self.norm2(cells))))))
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #0640d792
 def draw_some(
-    there:torch.Tensor, # `[…, n]` bool, what can be drawn
-    share:float,        # of those of each row
-) -> torch.Tensor:      # `[…, n]` bool
+    there: torch.Tensor,  # `[…, n]` bool, what can be drawn
+    share: float,  # of those of each row
+) -> torch.Tensor:  # `[…, n]` bool
     "A random share of each row: one at least, all but one at most, of a single one nothing."
     n = there.sum(-1, keepdim=True)
-    rank = torch.rand(there.shape, device=there.device).masked_fill(~there, 2.).argsort(-1).argsort(-1)
-    return there & (rank < (share*n).round().clamp(min=1).minimum(n - 1))
+    rank = torch.rand(there.shape, device=there.device).masked_fill(~there, 2.0).argsort(-1).argsort(-1)
+    return there & (rank < (share * n).round().clamp(min=1).minimum(n - 1))
+
 
 def hide_cells(
-    seen:torch.Tensor,   # `[B, C, N]` bool, cells that were measured
-    config:CrissCrossConfig,
-) -> torch.Tensor:       # `[B, C, N]` bool
+    seen: torch.Tensor,  # `[B, C, N]` bool, cells that were measured
+    config: CrissCrossConfig,
+) -> torch.Tensor:  # `[B, C, N]` bool
     "Which cells are hidden, drawn from torch's generator."
-    if config.masking == 'cells': hidden = draw_some(seen.flatten(1), config.hide).view(seen.shape)
-    else: hidden = draw_some(seen, config.hide) | (draw_some(seen.any(-1), config.hide_leads)[..., None] & seen)
+    if config.masking == "cells":
+        hidden = draw_some(seen.flatten(1), config.hide).view(seen.shape)
+    else:
+        hidden = draw_some(seen, config.hide) | (draw_some(seen.any(-1), config.hide_leads)[..., None] & seen)
     return hidden | (seen & ~hidden.flatten(1).any(1)[:, None, None])
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #40cdbbc2
 class CrissCross(System):
     "CBraMod: a grid of patches, attention along rows and columns, hidden patches to guess (Wang et al., 2025)."
+
     Config = CrissCrossConfig
-    def __init__(self,
-        config:CrissCrossConfig|None=None): # None: the tiny size
+
+    def __init__(
+        self,
+        config: CrissCrossConfig | None = None,  # None: the tiny size
+    ):
         super().__init__(config)
         self.patch_embedding = PatchEmbedding(self.config)
-        self.encoder = nn.ModuleDict(dict(layers=nn.ModuleList(CrissCrossLayer(self.config) for _ in range(self.config.n_layers))))
+        self.encoder = nn.ModuleDict(
+            dict(layers=nn.ModuleList(CrissCrossLayer(self.config) for _ in range(self.config.n_layers)))
+        )
         self.proj_out = nn.Sequential(nn.Linear(self.config.dim, self.config.patch))
 
-    def cut(self, z, valid): # `[B, C, L]` → patches `[B, C, N, P]`, and which of them are there
+    def cut(self, z, valid):
+        "`[B, C, L]` → patches `[B, C, N, P]`, and which of them are there."
         patches, some = to_patches(z.to(self.proj_out[0].weight.dtype), valid, self.config.patch)
-        whole = F.pad(valid, (0, -valid.shape[-1]%self.config.patch)).unflatten(-1, (-1, self.config.patch)).all(-1)
+        whole = F.pad(valid, (0, -valid.shape[-1] % self.config.patch)).unflatten(-1, (-1, self.config.patch)).all(-1)
         seen = torch.where(whole.flatten(1).any(1)[:, None, None], whole, some)
-        return patches*seen[..., None], seen
+        return patches * seen[..., None], seen
 
-    def cells(self, patches, seen, hidden=None): # `[B, C, N, P]` → `[B, C, N, D]`; what is hidden is written over first
-        if hidden is not None: patches = torch.where(hidden[..., None], self.patch_embedding.mask_encoding, patches)
-        if not torch.compiler.is_compiling() and seen.all(): seen = None              # attention without a mask is faster
+    def cells(self, patches, seen, hidden=None):
+        "`[B, C, N, P]` → `[B, C, N, D]`; what is hidden is written over first."
+        if hidden is not None:
+            patches = torch.where(hidden[..., None], self.patch_embedding.mask_encoding, patches)
+        if not torch.compiler.is_compiling() and seen.all():
+            seen = None  # attention without a mask is faster
         cells = self.patch_embedding(patches, seen)
-        for layer in self.encoder.layers: cells = layer(cells, seen)
+        for layer in self.encoder.layers:
+            cells = layer(cells, seen)
         return cells
 
-    def pool(self, cells, seen): return (cells*seen[..., None]).sum((1, 2))/seen.sum((1, 2))[:, None]
+    def pool(self, cells, seen):
+        return (cells * seen[..., None]).sum((1, 2)) / seen.sum((1, 2))[:, None]
 
-    def encode(self, z, valid, places=None): # channels are known by number: places have no say
+    def encode(self, z, valid, places=None):
+        "Channels are known by number: places have no say."
         patches, seen = self.cut(z, valid)
         return self.pool(self.cells(patches, seen), seen)
 
@@ -165,62 +217,104 @@ class CrissCross(System):
         patches, seen = self.cut(z, valid)
         hidden = hide_cells(seen, self.config)
         cells = self.cells(patches, seen, hidden)
-        drawn = self.proj_out(cells).flatten(2)[..., :z.shape[-1]]
-        scored = hidden.repeat_interleave(self.config.patch, -1)[..., :z.shape[-1]] & valid
-        loss = ((drawn - z)*scored).square().sum()/scored.sum()
+        drawn = self.proj_out(cells).flatten(2)[..., : z.shape[-1]]
+        scored = hidden.repeat_interleave(self.config.patch, -1)[..., : z.shape[-1]] & valid
+        loss = ((drawn - z) * scored).square().sum() / scored.sum()
         return Output(self.pool(cells, seen), loss, drawn, z, scored)
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #277e8806
 @dataclass(frozen=True)
 class DualMaskedConfig(CrissCrossConfig):
     "As `CrissCrossConfig`, with dual masking."
-    masking:str='dual'
+
+    masking: str = "dual"
+
 
 class DualMasked(CrissCross):
     "The criss-cross encoder for ECG: patches of a lead hidden, and whole leads (Ghallab et al., 2025)."
+
     Config = DualMaskedConfig
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #6872ba34
 def check_microvolts(
-    x:torch.Tensor,     # windows `[B, C, L]`
-    valid:torch.Tensor, # `[B, C, L]` bool
+    x: torch.Tensor,  # windows `[B, C, L]`
+    valid: torch.Tensor,  # `[B, C, L]` bool
 ) -> None:
     "An error if these cannot be EEG in microvolts."
     _, _, deviation = zscore(x, valid)
-    typical = deviation[deviation > 0].median().item() if (deviation > 0).any() else 20.
-    if 1.5 <= typical <= 2000: return
-    guess = 'in volts: multiply by 1e6' if typical < 1e-3 else 'in millivolts: multiply by 1e3' if typical < .2 else 'z-scored: pass windows as `prepare` makes them' if typical < 1.5 else 'in nanovolts, or raw counts'
-    raise ValueError(f"x: these weights expect EEG in microvolts, where a channel typically varies by 5 to 100; here by {typical:.3g}. Perhaps it is {guess}")
+    typical = deviation[deviation > 0].median().item() if (deviation > 0).any() else 20.0
+    if 1.5 <= typical <= 2000:
+        return
+    guess = (
+        "in volts: multiply by 1e6"
+        if typical < 1e-3
+        else "in millivolts: multiply by 1e3"
+        if typical < 0.2
+        else "z-scored: pass windows as `prepare` makes them"
+        if typical < 1.5
+        else "in nanovolts, or raw counts"
+    )
+    raise ValueError(
+        f"x: these weights expect EEG in microvolts, where a channel typically varies by 5 to 100; here by {typical:.3g}. Perhaps it is {guess}"
+    )
 
-def ready(self:CrissCross, x, valid=None): # raw windows → what `encode` takes, and the mask
+# %% ../../nbs/systems/40_criss_cross.ipynb #72f60609
+@patch
+def ready(self: CrissCross, x, valid=None):
+    "Raw windows → what `encode` takes, and the mask."
     x, valid = check_window(x, valid)
-    if self.config.scale == 'zscore': return zscore(x, valid)[0], valid
+    if self.config.scale == "zscore":
+        return zscore(x, valid)[0], valid
     check_microvolts(x, valid)
-    return x/100, valid
-CrissCross.ready = ready
+    return x / 100, valid
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #8f2d4002
-@classmethod
-def from_published(cls:type[CrissCross],
-    state,              # name → tensor as the authors store it, under any prefix; or a file of it, see `read_state`
-    n_heads:int=8,      # attention heads, which the weights do not tell
-    stem_groups:int=5,  # groups of the stem's norms, which they do not tell either
-    sfreq:float=200.,   # Hz
-) -> CrissCross:        # in evaluation mode; expects microvolts
+@patch(cls_method=True)
+def from_published(
+    cls: CrissCross,
+    state,  # name → tensor as the authors store it, under any prefix; or a file of it, see `read_state`
+    n_heads: int = 8,  # attention heads, which the weights do not tell
+    stem_groups: int = 5,  # groups of the stem's norms, which they do not tell either
+    sfreq: float = 200.0,  # Hz
+) -> CrissCross:  # in evaluation mode; expects microvolts
     "A model from weights in the authors' layout."
     from spotr_nb.published import _as_float, read_state
-    state, landmark = state if isinstance(state, Mapping) else read_state(state), 'patch_embedding.mask_encoding'
+
+    state, landmark = state if isinstance(state, Mapping) else read_state(state), "patch_embedding.mask_encoding"
     prefixes = [name.removesuffix(landmark) for name in state if name.endswith(landmark)]
-    if len(prefixes) != 1: raise ValueError(f"these weights are not in the published layout: {len(prefixes)} tensors called {landmark}, one is needed; found {', '.join(list(state)[:4])} …")
-    state = {name.removeprefix(prefixes[0]): _as_float(name, value) for name, value in state.items() if name.startswith(prefixes[0])}
+    if len(prefixes) != 1:
+        raise ValueError(
+            f"these weights are not in the published layout: {len(prefixes)} tensors called {landmark}, one is needed; found {', '.join(list(state)[:4])} …"
+        )
+    state = {
+        name.removeprefix(prefixes[0]): _as_float(name, value)
+        for name, value in state.items()
+        if name.startswith(prefixes[0])
+    }
+
     def size(name, axis=0):
-        if name not in state: raise ValueError(f"{name} is missing: these weights are not whole, or not in the published layout")
+        if name not in state:
+            raise ValueError(f"{name} is missing: these weights are not whole, or not in the published layout")
         return state[name].shape[axis]
-    n_layers = 1 + max((int(name.split('.')[2]) for name in state if name.startswith('encoder.layers.')), default=-1)
-    if not n_layers: raise ValueError("encoder.layers.0 is missing: these weights are not whole, or not in the published layout")
-    model = cls(cls.Config(dim=size('patch_embedding.spectral_proj.0.weight'), n_heads=n_heads, n_layers=n_layers, hidden=size('encoder.layers.0.linear1.weight'),
-                           patch=size(landmark), stem_groups=stem_groups, dropout=PUBLISHED_CONFIG.dropout, scale='published', sfreq=sfreq))
-    try: model.load_state_dict(state)
-    except RuntimeError as error: raise ValueError(f"these weights are not in the published layout: {str(error)[:400]}") from error
+
+    n_layers = 1 + max((int(name.split(".")[2]) for name in state if name.startswith("encoder.layers.")), default=-1)
+    if not n_layers:
+        raise ValueError("encoder.layers.0 is missing: these weights are not whole, or not in the published layout")
+    model = cls(
+        cls.Config(
+            dim=size("patch_embedding.spectral_proj.0.weight"),
+            n_heads=n_heads,
+            n_layers=n_layers,
+            hidden=size("encoder.layers.0.linear1.weight"),
+            patch=size(landmark),
+            stem_groups=stem_groups,
+            dropout=PUBLISHED_CONFIG.dropout,
+            scale="published",
+            sfreq=sfreq,
+        )
+    )
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"these weights are not in the published layout: {str(error)[:400]}") from error
     return model.eval()
-CrissCross.from_published = from_published

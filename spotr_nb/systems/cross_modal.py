@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'DEAD', 'CrossModalConfig', 'conv', 'Inception', 'InceptionUNet', 'ignored', 'Block', 'Bridge', 'EncoderPath',
-           'PpgPath', 'EcgPath', 'XMAE', 'draw_ecg', 'visible_patches', 'after_step', 'encode', 'forward', 'draw',
-           'from_published', 'published_config']
+           'PpgPath', 'EcgPath', 'XMAE', 'published_config']
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #eca09ea2
 from dataclasses import dataclass
@@ -17,87 +16,140 @@ import torch.nn.functional as F
 from ..compaction import check_window, spaced, waves, zscore
 from ..model import check_positive
 from .interface import Output, System
+from fastcore.basics import patch
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #b792db19
 @dataclass(frozen=True)
 class CrossModalConfig:
     "Everything that fixes an xMAE."
-    dim:int=128                 # width of the embedding
-    width:int=128               # width D of the tokens inside
-    n_heads:int=4               # attention heads
-    ecg_blocks:int=1            # transformer blocks of the ECG encoder
-    ppg_blocks:int=2            # of the PPG encoder
-    bridge_blocks:int=1         # blocks in which the ECG's queries read the PPG
-    stem_widths:tuple=(8, 16, 32) # channels of the stem at full, half and quarter rate
-    stem_channels:int=16        # channels that leave the stem
-    dropout:float=.1
-    patch:int=80                # samples in a patch, P
-    n_patches:int=25            # patches N that have a position; longer windows are cut into stretches of N
-    sfreq:float=200.            # Hz
-    mask_ratio:float=.8         # share of the ECG's patches that are hidden; 1: nothing is visible
-    ladder:tuple=()             # mask ratios to climb through instead, such as (.8, .85, .9)
-    blind:float=0.              # share of the training windows that see nothing of their ECG
-    scale:str='zscore'          # how a window is scaled: 'zscore', or 'minmax' to −1…1
-    published_positions:bool=False # the visible run takes the first positions, wherever it lies
+
+    dim: int = 128  # width of the embedding
+    width: int = 128  # width D of the tokens inside
+    n_heads: int = 4  # attention heads
+    ecg_blocks: int = 1  # transformer blocks of the ECG encoder
+    ppg_blocks: int = 2  # of the PPG encoder
+    bridge_blocks: int = 1  # blocks in which the ECG's queries read the PPG
+    stem_widths: tuple = (8, 16, 32)  # channels of the stem at full, half and quarter rate
+    stem_channels: int = 16  # channels that leave the stem
+    dropout: float = 0.1
+    patch: int = 80  # samples in a patch, P
+    n_patches: int = 25  # patches N that have a position; longer windows are cut into stretches of N
+    sfreq: float = 200.0  # Hz
+    mask_ratio: float = 0.8  # share of the ECG's patches that are hidden; 1: nothing is visible
+    ladder: tuple = ()  # mask ratios to climb through instead, such as (.8, .85, .9)
+    blind: float = 0.0  # share of the training windows that see nothing of their ECG
+    scale: str = "zscore"  # how a window is scaled: 'zscore', or 'minmax' to −1…1
+    published_positions: bool = False  # the visible run takes the first positions, wherever it lies
 
     def __post_init__(self):
-        for name in 'stem_widths', 'ladder': object.__setattr__(self, name, tuple(getattr(self, name)))      # JSON has lists only
-        check_positive(self, may_be_zero=('dropout', 'blind'))
-        if len(self.stem_widths) != 3 or min(self.stem_widths) < 3: raise ValueError(f"CrossModalConfig.stem_widths must be three numbers from 3, found {self.stem_widths}")
-        if self.width % self.n_heads: raise ValueError(f"CrossModalConfig.n_heads must divide width: {self.n_heads} does not divide {self.width}")
-        if self.width % 2: raise ValueError(f"CrossModalConfig.width must be even, found {self.width}")
-        if not all(0 < ratio <= 1 for ratio in (self.mask_ratio, *self.ladder)): raise ValueError(f"mask ratios must lie in (0, 1], found {(self.mask_ratio, *self.ladder)}")
-        if self.scale not in ('zscore', 'minmax'): raise ValueError(f"CrossModalConfig.scale must be zscore or minmax, found {self.scale!r}")
+        # JSON has lists only
+        for name in "stem_widths", "ladder":
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_positive(self, may_be_zero=("dropout", "blind"))
+        if len(self.stem_widths) != 3 or min(self.stem_widths) < 3:
+            raise ValueError(f"CrossModalConfig.stem_widths must be three numbers from 3, found {self.stem_widths}")
+        if self.width % self.n_heads:
+            raise ValueError(f"CrossModalConfig.n_heads must divide width: {self.n_heads} does not divide {self.width}")
+        if self.width % 2:
+            raise ValueError(f"CrossModalConfig.width must be even, found {self.width}")
+        if not all(0 < ratio <= 1 for ratio in (self.mask_ratio, *self.ladder)):
+            raise ValueError(f"mask ratios must lie in (0, 1], found {(self.mask_ratio, *self.ladder)}")
+        if self.scale not in ("zscore", "minmax"):
+            raise ValueError(f"CrossModalConfig.scale must be zscore or minmax, found {self.scale!r}")
 
-PAPER = CrossModalConfig(dim=256, width=256, n_heads=8, stem_widths=(32, 64, 128), stem_channels=32, patch=40, sfreq=100., scale='minmax', published_positions=True)
+
+PAPER = CrossModalConfig(
+    dim=256,
+    width=256,
+    n_heads=8,
+    stem_widths=(32, 64, 128),
+    stem_channels=32,
+    patch=40,
+    sfreq=100.0,
+    scale="minmax",
+    published_positions=True,
+)
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #17221edb
-def conv(n_in, n_out, kernel, stride=1): # convolution, batch norm, SiLU
-    return nn.Sequential(nn.Conv1d(n_in, n_out, kernel, stride, kernel//2, bias=False), nn.BatchNorm1d(n_out), nn.SiLU())
+def conv(n_in, n_out, kernel, stride=1):
+    "Convolution, batch norm, SiLU."
+    return nn.Sequential(
+        nn.Conv1d(n_in, n_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(n_out), nn.SiLU()
+    )
+
 
 class Inception(nn.Module):
     "Kernels of 3, 5 and 7 samples side by side, then mixed."
-    def __init__(self, n_in:int, n_out:int):
+
+    def __init__(self, n_in: int, n_out: int):
         super().__init__()
-        third = n_out//3
-        self.branches = nn.ModuleList(conv(n_in, width, kernel) for kernel, width in ((3, third), (5, third), (7, n_out - 2*third)))
+        third = n_out // 3
+        self.branches = nn.ModuleList(
+            conv(n_in, width, kernel) for kernel, width in ((3, third), (5, third), (7, n_out - 2 * third))
+        )
         self.fuse = conv(n_out, n_out, 1)
-    def forward(self, x): return self.fuse(torch.cat([branch(x) for branch in self.branches], 1))
+
+    def forward(self, x):
+        return self.fuse(torch.cat([branch(x) for branch in self.branches], 1))
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #f71dda33
 class InceptionUNet(nn.Module):
     "Waveforms `[B, 1, L]` to features `[B, channels, L]`."
-    def __init__(self,
-        widths:tuple,    # channels at full, half and quarter rate
-        channels:int):   # channels that leave
+
+    def __init__(
+        self,
+        widths: tuple,  # channels at full, half and quarter rate
+        channels: int,  # channels that leave
+    ):
         super().__init__()
         fine, half, quarter = widths
-        def twice(n_in, n_out): return nn.Sequential(Inception(n_in, n_out), Inception(n_out, n_out))
-        def mix(n_in, n_out): return nn.Conv1d(n_in, n_out, 1, bias=False)
+
+        def twice(n_in, n_out):
+            return nn.Sequential(Inception(n_in, n_out), Inception(n_out, n_out))
+
+        def mix(n_in, n_out):
+            return nn.Conv1d(n_in, n_out, 1, bias=False)
+
         self.enc1, self.enc2, self.enc3 = twice(1, fine), twice(half, half), twice(quarter, quarter)
         self.down1, self.down2 = conv(fine, half, 3, stride=2), conv(half, quarter, 3, stride=2)
-        self.lat1, self.lat2, self.red2to1, self.red3to2 = mix(fine, fine), mix(half, half), mix(half, fine), mix(quarter, half)
+        self.lat1, self.lat2, self.red2to1, self.red3to2 = (
+            mix(fine, fine),
+            mix(half, half),
+            mix(half, fine),
+            mix(quarter, half),
+        )
         self.smooth1, self.smooth2, self.head = conv(fine, fine, 3), conv(half, half, 3), conv(fine, channels, 3)
         self.skip, self.skip_bn = mix(1, channels), nn.BatchNorm1d(channels)
+
     def forward(self, x):
-        def stretched(coarse, like): return F.interpolate(coarse, like.shape[-1], mode='linear', align_corners=False)
-        one = self.enc1(x); two = self.enc2(self.down1(one)); three = self.enc3(self.down2(two))
+        def stretched(coarse, like):
+            return F.interpolate(coarse, like.shape[-1], mode="linear", align_corners=False)
+
+        one = self.enc1(x)
+        two = self.enc2(self.down1(one))
+        three = self.enc3(self.down2(two))
         two = self.smooth2(self.lat2(two) + stretched(self.red3to2(three), two))
         one = self.smooth1(self.lat1(one) + stretched(self.red2to1(two), one))
         return self.head(one) + self.skip_bn(self.skip(x))
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #f1e20cb6
-def ignored(seen): # bool `[B, n]`, True for tokens that hold something → what `MultiheadAttention` is to ignore, or None
+def ignored(seen):
+    "Bool `[B, n]`, True for tokens that hold something → what `MultiheadAttention` is to ignore, or None."
     return None if seen is None else ~(seen | ~seen.any(1, keepdim=True))
+
 
 class Block(nn.Module):
     "Pre-norm attention of tokens among themselves, and a perceptron."
-    def __init__(self, config:CrossModalConfig, ratio:int=4, norms=('norm1', 'norm2')): # the decoder's norms are called otherwise
+
+    def __init__(self, config: CrossModalConfig, ratio: int = 4, norms=("norm1", "norm2")):
+        "The decoder's norms are called otherwise."
         super().__init__()
         dim, self.norms = config.width, norms
-        for name in norms: self.add_module(name, nn.LayerNorm(dim))
+        for name in norms:
+            self.add_module(name, nn.LayerNorm(dim))
         self.attn = nn.MultiheadAttention(dim, config.n_heads, config.dropout, batch_first=True)
-        self.mlp = nn.Sequential(nn.Linear(dim, ratio*dim), nn.GELU(), nn.Linear(ratio*dim, dim))
+        self.mlp = nn.Sequential(nn.Linear(dim, ratio * dim), nn.GELU(), nn.Linear(ratio * dim, dim))
+
     def forward(self, x, seen=None):
         before, after = (getattr(self, name) for name in self.norms)
         y = before(x)
@@ -107,13 +159,18 @@ class Block(nn.Module):
 # %% ../../nbs/systems/30_cross_modal.ipynb #73f7fa35
 class Bridge(nn.Module):
     "Queries of one modality read tokens of the other."
-    def __init__(self, config:CrossModalConfig):
+
+    def __init__(self, config: CrossModalConfig):
         super().__init__()
         dim = config.width
         self.nq, self.nkv = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attn = nn.MultiheadAttention(dim, config.n_heads, config.dropout, batch_first=True)
-        self.ffn = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 4*dim), nn.GELU(), nn.Linear(4*dim, dim), nn.Dropout(config.dropout))
-    def forward(self, queries, read, seen=None): # read `[B, n, D]`, seen `[B, n]`
+        self.ffn = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim), nn.Dropout(config.dropout)
+        )
+
+    def forward(self, queries, read, seen=None):
+        "Read `[B, n, D]`, seen `[B, n]`."
         read = self.nkv(read)
         queries = queries + self.attn(self.nq(queries), read, read, ignored(seen), need_weights=False)[0]
         return queries + self.ffn(queries)
@@ -121,206 +178,319 @@ class Bridge(nn.Module):
 # %% ../../nbs/systems/30_cross_modal.ipynb #8e9101ee
 class EncoderPath(nn.Module):
     "Waveforms `[B, n·P]` to tokens `[B, n, D]`."
-    def __init__(self, config:CrossModalConfig, n_blocks:int):
+
+    def __init__(self, config: CrossModalConfig, n_blocks: int):
         super().__init__()
         dim = config.width
         self.stem = InceptionUNet(config.stem_widths, config.stem_channels)
         self.patcher = nn.ModuleDict(dict(proj=nn.Conv1d(config.stem_channels, dim, config.patch, stride=config.patch)))
-        self.pos = nn.Parameter(waves(torch.arange(config.n_patches)[:, None], spaced(2., 480., dim//2))[None])
+        self.pos = nn.Parameter(waves(torch.arange(config.n_patches)[:, None], spaced(2.0, 480.0, dim // 2))[None])
         self.encoder = nn.ModuleDict(dict(blocks=nn.ModuleList(Block(config) for _ in range(n_blocks))))
-    def positions(self, at): return self.pos[0][at] # `[…]` → `[…, D]`
-    def forward(self, wave, at, seen=None): # at: numbers of the patches' positions, `[n]` or `[B, n]`
-        tokens = self.patcher['proj'](self.stem(wave[:, None])).mT + self.positions(at)
-        for block in self.encoder['blocks']: tokens = block(tokens, seen)
+
+    def positions(self, at):
+        return self.pos[0][at]  # `[…]` → `[…, D]`
+
+    def forward(self, wave, at, seen=None):
+        "At: numbers of the patches' positions, `[n]` or `[B, n]`."
+        tokens = self.patcher["proj"](self.stem(wave[:, None])).mT + self.positions(at)
+        for block in self.encoder["blocks"]:
+            tokens = block(tokens, seen)
         return tokens
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #03303f22
 class PpgPath(EncoderPath):
     "The path that is kept: its mean token, projected, is the embedding."
-    def __init__(self, config:CrossModalConfig):
+
+    def __init__(self, config: CrossModalConfig):
         super().__init__(config, config.ppg_blocks)
         self.proj = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.dim)).requires_grad_(False)
-        nn.init.orthogonal_(self.proj[1].weight); nn.init.zeros_(self.proj[1].bias)
+        nn.init.orthogonal_(self.proj[1].weight)
+        nn.init.zeros_(self.proj[1].bias)
+
 
 class EcgPath(EncoderPath):
     "The path that draws: a vector for each hidden place, a block among all places, patches back to samples."
-    def __init__(self, config:CrossModalConfig):
+
+    def __init__(self, config: CrossModalConfig):
         super().__init__(config, config.ecg_blocks)
         self.mask_loc_table = nn.Embedding(config.n_patches, config.width)
-        self.dec_blk = Block(config, 2, ('ln1', 'ln2'))
-        self.decoder = nn.ModuleDict(dict(deconv=nn.ConvTranspose1d(config.width, 1, config.patch, stride=config.patch)))
-        nn.init.normal_(self.mask_loc_table.weight, std=.02)
-    def draw(self, tokens): return self.decoder['deconv'](self.dec_blk(tokens).mT).squeeze(1) # `[B, n, D]` → `[B, n·P]`
+        self.dec_blk = Block(config, 2, ("ln1", "ln2"))
+        self.decoder = nn.ModuleDict(
+            dict(deconv=nn.ConvTranspose1d(config.width, 1, config.patch, stride=config.patch))
+        )
+        nn.init.normal_(self.mask_loc_table.weight, std=0.02)
+
+    def draw(self, tokens):
+        return self.decoder["deconv"](self.dec_blk(tokens).mT).squeeze(1)  # `[B, n, D]` → `[B, n·P]`
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #773547a3
 class XMAE(System):
     "A PPG's embedding, learned by drawing hidden ECG from it (Zhou et al., 2026)."
+
     Config = CrossModalConfig
-    def __init__(self, config:CrossModalConfig|None=None):
+
+    def __init__(self, config: CrossModalConfig | None = None):
         super().__init__(config)
         config = self.config
         self.ppg_path, self.ecg_path = PpgPath(config), EcgPath(config)
         self.bridger = nn.ModuleDict(dict(ecg2ppg=nn.ModuleList(Bridge(config) for _ in range(config.bridge_blocks))))
-        if config.ladder: self.register_buffer('rung', torch.zeros(4))            # number of the rung, steps on it, mean loss, mean loss when it began
+        # number of the rung, steps on it, mean loss, mean loss when it began
+        if config.ladder:
+            self.register_buffer("rung", torch.zeros(4))
 
-    def stretches(self, z, valid): # `[B, L]` → `[B·S, n·P]`, zeros that are not valid where there is nothing
+    def stretches(self, z, valid):
+        "`[B, L]` → `[B·S, n·P]`, zeros that are not valid where there is nothing."
         patch = self.config.patch
-        length = patch*min(self.config.n_patches, -(-z.shape[1]//patch))
-        z, valid = (F.pad(part, (0, -part.shape[1] % length)).view(-1, length) for part in (self.scaled(z, valid), valid))
+        length = patch * min(self.config.n_patches, -(-z.shape[1] // patch))
+        z, valid = (
+            F.pad(part, (0, -part.shape[1] % length)).view(-1, length) for part in (self.scaled(z, valid), valid)
+        )
         return z, valid, valid.view(len(z), -1, patch).any(-1)
 
-    def scaled(self, z, valid): # `[B, L]`
-        if self.config.scale == 'zscore': return z
-        low, high = (z.masked_fill(~valid, fill).aminmax(dim=1, keepdim=True)[k] for k, fill in enumerate((math.inf, -math.inf)))
-        return torch.where(valid & (high > low), 2*(z - low)/(high - low).clamp(min=1e-12) - 1, 0)
+    def scaled(self, z, valid):
+        "`[B, L]`."
+        if self.config.scale == "zscore":
+            return z
+        low, high = (
+            z.masked_fill(~valid, fill).aminmax(dim=1, keepdim=True)[k] for k, fill in enumerate((math.inf, -math.inf))
+        )
+        return torch.where(valid & (high > low), 2 * (z - low) / (high - low).clamp(min=1e-12) - 1, 0)
 
-    def read(self, ppg, seen=None): # stretches `[B, n·P]` → PPG tokens `[B, n, D]`
-        return self.ppg_path(ppg, torch.arange(ppg.shape[1]//self.config.patch, device=ppg.device), seen)
+    def read(self, ppg, seen=None):
+        "Stretches `[B, n·P]` → PPG tokens `[B, n, D]`."
+        return self.ppg_path(ppg, torch.arange(ppg.shape[1] // self.config.patch, device=ppg.device), seen)
 
-    def embedding(self, tokens, seen): # `[…, n, D]` → `[…, dim]`
-        share = seen/seen.sum(-1, keepdim=True).clamp(min=1)
-        return self.ppg_path.proj((share[..., None]*tokens).sum(-2))
+    def embedding(self, tokens, seen):
+        "`[…, n, D]` → `[…, dim]`."
+        share = seen / seen.sum(-1, keepdim=True).clamp(min=1)
+        return self.ppg_path.proj((share[..., None] * tokens).sum(-2))
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #2a341802
-def draw_ecg(self:XMAE,
-    read:torch.Tensor,             # PPG tokens `[B, n, D]`
-    seen:torch.Tensor|None=None,   # `[B, n]` bool: PPG patches that hold a valid sample
-    ecg:torch.Tensor|None=None,    # `[B, n·P]`; None, or `visible` 0: nothing of it is known
-    ecg_seen:torch.Tensor|None=None, # `[B, n]` bool, of the ECG
-    start:torch.Tensor|None=None,  # `[B]`, first visible patch of each
-    visible:int=0,                 # how many patches are visible
-    blind:torch.Tensor|None=None,  # `[B]` bool: windows whose visible run is hidden, too
-) -> torch.Tensor:                 # `[B, n·P]`
+@patch
+def draw_ecg(
+    self: XMAE,
+    read: torch.Tensor,  # PPG tokens `[B, n, D]`
+    seen: torch.Tensor | None = None,  # `[B, n]` bool: PPG patches that hold a valid sample
+    ecg: torch.Tensor | None = None,  # `[B, n·P]`; None, or `visible` 0: nothing of it is known
+    ecg_seen: torch.Tensor | None = None,  # `[B, n]` bool, of the ECG
+    start: torch.Tensor | None = None,  # `[B]`, first visible patch of each
+    visible: int = 0,  # how many patches are visible
+    blind: torch.Tensor | None = None,  # `[B]` bool: windows whose visible run is hidden, too
+) -> torch.Tensor:  # `[B, n·P]`
     "ECG from PPG tokens and the visible run of the ECG."
     path, (B, n, D) = self.ecg_path, read.shape
     queries = path.mask_loc_table.weight[:n].expand(B, n, D)
     if visible:
         at = start[:, None] + torch.arange(visible, device=read.device)
-        shown, placed = ecg.unflatten(1, (n, -1)).gather(1, at[..., None].expand(-1, -1, self.config.patch)).flatten(1), at
-        if self.config.published_positions: placed = torch.arange(visible, device=read.device).expand(B, -1)
+        shown, placed = (
+            ecg.unflatten(1, (n, -1)).gather(1, at[..., None].expand(-1, -1, self.config.patch)).flatten(1),
+            at,
+        )
+        if self.config.published_positions:
+            placed = torch.arange(visible, device=read.device).expand(B, -1)
         tokens = path(shown, placed, None if ecg_seen is None else ecg_seen.gather(1, at)) - path.positions(placed)
         shown = queries.scatter(1, at[..., None].expand(-1, -1, D), tokens)
         queries = shown if blind is None else torch.where(blind[:, None, None], queries, shown)
     queries = queries + path.pos[:, :n]
-    for block in self.bridger['ecg2ppg']: queries = block(queries, read, seen)
+    for block in self.bridger["ecg2ppg"]:
+        queries = block(queries, read, seen)
     return path.draw(queries)
-XMAE.draw_ecg = draw_ecg
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #a4ee888a
-def visible_patches(self:XMAE, n:int) -> int: # of n patches, those that are not hidden
+@patch
+def visible_patches(self: XMAE, n: int) -> int:  # of n patches, those that are not hidden
     "How many patches of the ECG are visible."
     ratio = self.config.ladder[int(self.rung[0])] if self.config.ladder else self.config.mask_ratio
-    return n - round(ratio*n)
+    return n - round(ratio * n)
 
-def after_step(self:XMAE, progress:float): # 0…1
+
+@patch
+def after_step(self: XMAE, progress: float):  # 0…1
     "Climb the ladder, if there is one and it is time."
-    if not self.config.ladder: return
+    if not self.config.ladder:
+        return
     number, steps, mean, began = self.rung.tolist()
     loss, steps = self.last_loss.item(), steps + 1
-    mean = loss if steps == 1 else mean + (loss - mean)/min(steps, 50)
-    if steps == 50: began = mean
-    if steps > 50 and mean < .9*began and number + 1 < len(self.config.ladder): number, steps = number + 1, 0
+    mean = loss if steps == 1 else mean + (loss - mean) / min(steps, 50)
+    if steps == 50:
+        began = mean
+    if steps > 50 and mean < 0.9 * began and number + 1 < len(self.config.ladder):
+        number, steps = number + 1, 0
     self.rung.copy_(torch.tensor([number, steps, mean, began]))
-XMAE.visible_patches, XMAE.after_step = visible_patches, after_step
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #79869cc8
-def encode(self:XMAE, z, valid, places=None): # `[B, C, L]`, every channel a PPG → `[B, dim]`
+@patch
+def encode(self: XMAE, z, valid, places=None):  # `[B, C, L]`, every channel a PPG → `[B, dim]`
     "The embedding: of several channels, the mean of those that hold anything."
     B, C = z.shape[:2]
     ppg, _, seen = self.stretches(z.flatten(0, 1), valid.flatten(0, 1))
-    tokens, seen = self.read(ppg, seen).reshape(B*C, -1, self.config.width), seen.view(B*C, -1)
+    tokens, seen = self.read(ppg, seen).reshape(B * C, -1, self.config.width), seen.view(B * C, -1)
     token, there = self.embedding(tokens, seen).view(B, C, -1), valid.any(-1, keepdim=True)
-    return (token*there).sum(1)/there.sum(1).clamp(min=1)
+    return (token * there).sum(1) / there.sum(1).clamp(min=1)
 
-def forward(self:XMAE,
-    x:torch.Tensor,                # pairs `[B, 2, L]` at `config.sfreq`: ECG, PPG
-    valid:torch.Tensor|None=None,  # `[B, 2, L]` bool
-    places=None, subjects=None,    # have no say
-) -> Output:                       # the token is the PPG's embedding; of `valid`, only the hidden ECG is True
+# %% ../../nbs/systems/30_cross_modal.ipynb #eab1e473
+@patch
+def forward(
+    self: XMAE,
+    x: torch.Tensor,  # pairs `[B, 2, L]` at `config.sfreq`: ECG, PPG
+    valid: torch.Tensor | None = None,  # `[B, 2, L]` bool
+    places=None,
+    subjects=None,  # have no say
+) -> Output:  # the token is the PPG's embedding; of `valid`, only the hidden ECG is True
     "Hide most of the ECG, draw it from the PPG, compare where it was hidden."
     x, valid = check_window(x, valid)
-    if x.shape[1] != 2: raise ValueError(f"XMAE learns from pairs, [B, 2, L] with the ECG first and the PPG second; found {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}. One channel can be embedded, not learned from")
+    if x.shape[1] != 2:
+        raise ValueError(
+            f"XMAE learns from pairs, [B, 2, L] with the ECG first and the PPG second; found {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}. One channel can be embedded, not learned from"
+        )
     z, B, L = zscore(x, valid)[0], len(x), x.shape[-1]
     (ecg, ecg_valid, ecg_seen), (ppg, _, ppg_seen) = (self.stretches(z[:, k], valid[:, k]) for k in (0, 1))
     (R, n), device, blind = ppg_seen.shape, z.device, None
     visible = self.visible_patches(n)
-    start = torch.randint(n - visible + 1, (R,), device=device) if self.training else torch.full((R,), (n - visible)//2, device=device)
-    if self.training and self.config.blind: blind = torch.rand(R, device=device) < self.config.blind
+    start = (
+        torch.randint(n - visible + 1, (R,), device=device)
+        if self.training
+        else torch.full((R,), (n - visible) // 2, device=device)
+    )
+    if self.training and self.config.blind:
+        blind = torch.rand(R, device=device) < self.config.blind
     read = self.read(ppg, ppg_seen)
     drawn = self.draw_ecg(read, ppg_seen, ecg, ecg_seen, start, visible, blind)
     order = torch.arange(n, device=device) - start[:, None]
     hidden = (order < 0) | (order >= visible)
-    if blind is not None: hidden = hidden | blind[:, None]
+    if blind is not None:
+        hidden = hidden | blind[:, None]
     asked = ecg_valid & hidden.repeat_interleave(self.config.patch, 1)
-    loss = ((drawn - ecg)*asked).square().sum()/asked.sum().clamp(min=1)
+    loss = ((drawn - ecg) * asked).square().sum() / asked.sum().clamp(min=1)
     self.last_loss = loss.detach()
     token = self.embedding(read.reshape(B, -1, self.config.width), ppg_seen.view(B, -1))
-    as_window = lambda ecg_part, ppg_part: torch.stack([ecg_part.reshape(B, -1)[:, :L], ppg_part.reshape(B, -1)[:, :L]], 1)
+    as_window = lambda ecg_part, ppg_part: torch.stack(
+        [ecg_part.reshape(B, -1)[:, :L], ppg_part.reshape(B, -1)[:, :L]], 1
+    )
     return Output(token, loss, as_window(drawn, ppg), as_window(ecg, ppg), as_window(asked, torch.zeros_like(asked)))
-XMAE.encode, XMAE.forward = encode, forward
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #7f1ca3f0
+@patch
 @torch.no_grad()
-def draw(self:XMAE,
-    ppg:np.ndarray|torch.Tensor,           # `[n, 1, L]` at `config.sfreq`, at most N patches long
-    ecg:np.ndarray|torch.Tensor|None=None, # `[n, 1, L]`, for its visible run
-    start:int=0,                           # first patch of the visible run
-    visible:int|None=None,                 # its patches; None: as in training if there is an ECG
-    batch_size:int=64,
-) -> np.ndarray:                           # `[n, 1, L]`
+def draw(
+    self: XMAE,
+    ppg: np.ndarray | torch.Tensor,  # `[n, 1, L]` at `config.sfreq`, at most N patches long
+    ecg: np.ndarray | torch.Tensor | None = None,  # `[n, 1, L]`, for its visible run
+    start: int = 0,  # first patch of the visible run
+    visible: int | None = None,  # its patches; None: as in training if there is an ECG
+    batch_size: int = 64,
+) -> np.ndarray:  # `[n, 1, L]`
     "ECG from PPG."
     device, given = self.ppg_path.pos.device, [torch.as_tensor(part) for part in (ppg, ecg) if part is not None]
     for part in given:
-        if part.ndim != 3 or part.shape[1] != 1 or part.shape != given[0].shape: raise ValueError(f"ppg and ecg must be [n, 1, L] alike, found {' and '.join(str(list(p.shape)) for p in given)}")
-    n = -(-given[0].shape[-1]//self.config.patch)
-    if n > self.config.n_patches: raise ValueError(f"a window of {n} patches: this model has {self.config.n_patches} positions, {self.config.n_patches*self.config.patch/self.config.sfreq:g} s")
+        if part.ndim != 3 or part.shape[1] != 1 or part.shape != given[0].shape:
+            raise ValueError(
+                f"ppg and ecg must be [n, 1, L] alike, found {' and '.join(str(list(p.shape)) for p in given)}"
+            )
+    n = -(-given[0].shape[-1] // self.config.patch)
+    if n > self.config.n_patches:
+        raise ValueError(
+            f"a window of {n} patches: this model has {self.config.n_patches} positions, {self.config.n_patches * self.config.patch / self.config.sfreq:g} s"
+        )
     visible = 0 if ecg is None else self.visible_patches(n) if visible is None else visible
-    if not 0 <= start <= n - visible: raise ValueError(f"a visible run of {visible} patches from number {start} does not fit into {n}")
+    if not 0 <= start <= n - visible:
+        raise ValueError(f"a visible run of {visible} patches from number {start} does not fit into {n}")
     was, drawn = self.training, []
     self.eval()
     for rows in torch.arange(len(given[0])).split(batch_size):
         parts = [check_window(part[rows].to(device)) for part in given]
         (ppg_part, _, seen), *rest = (self.stretches(zscore(*part)[0][:, 0], part[1][:, 0]) for part in parts)
         wave, _, ecg_seen = rest[0] if rest else (None, None, None)
-        drawn.append(self.draw_ecg(self.read(ppg_part, seen), seen, wave, ecg_seen, torch.full((len(rows),), start, device=device), visible).cpu())
+        drawn.append(
+            self.draw_ecg(
+                self.read(ppg_part, seen), seen, wave, ecg_seen, torch.full((len(rows),), start, device=device), visible
+            ).cpu()
+        )
     self.train(was)
-    return torch.cat(drawn)[:, None, :given[0].shape[-1]].numpy()
-XMAE.draw = draw
+    return torch.cat(drawn)[:, None, : given[0].shape[-1]].numpy()
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #520115d2
-DEAD = ('mask_token', 'bridger.ppg2ecg.', 'ppg_path.dec_blk.', 'ppg_path.decoder.', 'ppg_path.mask_loc_table.', 'ecg_path.proj.')
+DEAD = (
+    "mask_token",
+    "bridger.ppg2ecg.",
+    "ppg_path.dec_blk.",
+    "ppg_path.decoder.",
+    "ppg_path.mask_loc_table.",
+    "ecg_path.proj.",
+)
 
-@classmethod
-def from_published(cls:type[XMAE],
-    state,             # name → tensor, or a file of them
-    n_heads:int,       # attention heads, 8 in the paper
-    sfreq:float=100.,  # Hz
+# %% ../../nbs/systems/30_cross_modal.ipynb #c5acad62
+@patch(cls_method=True)
+def from_published(
+    cls: XMAE,
+    state,  # name → tensor, or a file of them
+    n_heads: int,  # attention heads, 8 in the paper
+    sfreq: float = 100.0,  # Hz
 ) -> XMAE:
     "A model from weights in the authors' layout; in evaluation mode."
     if not isinstance(state, dict):
         from spotr_nb.published import read_state
+
         state = read_state(state)
-    prefix = [name.removesuffix('ppg_path.pos') for name in state if name.endswith('ppg_path.pos')]
-    if len(prefix) != 1: raise ValueError(f"these weights are not in the layout of xMAE: {len(prefix)} tensors called ppg_path.pos; found {', '.join(list(state)[:4])} …")
+    prefix = [name.removesuffix("ppg_path.pos") for name in state if name.endswith("ppg_path.pos")]
+    if len(prefix) != 1:
+        raise ValueError(
+            f"these weights are not in the layout of xMAE: {len(prefix)} tensors called ppg_path.pos; found {', '.join(list(state)[:4])} …"
+        )
     state = {name.removeprefix(prefix[0]): value for name, value in state.items() if name.startswith(prefix[0])}
-    state = {name: value.float() if value.is_floating_point() else value for name, value in state.items() if not name.startswith(DEAD)}
+    state = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in state.items()
+        if not name.startswith(DEAD)
+    }
     config = published_config(state, n_heads, sfreq)
     model = cls(config)
     ours = {name: value.shape for name, value in model.state_dict().items()}
-    wrong = sorted(name for name in ours.keys() | state.keys() if name not in state or ours.get(name) != state[name].shape)
-    if wrong: raise ValueError(f"{', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''}: missing, unknown or of another shape than the other tensors say; these weights are not whole, or of another model")
+    wrong = sorted(
+        name for name in ours.keys() | state.keys() if name not in state or ours.get(name) != state[name].shape
+    )
+    if wrong:
+        raise ValueError(
+            f"{', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''}: missing, unknown or of another shape than the other tensors say; these weights are not whole, or of another model"
+        )
     model.load_state_dict(state)
     return model.eval()
-XMAE.from_published = from_published
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #b500fa84
-def published_config(state, n_heads, sfreq): # from weights in the authors' layout
+def published_config(state, n_heads, sfreq):
+    "From weights in the authors' layout."
+
     def shape(name):
-        if name not in state: raise ValueError(f"{name} is missing: these weights are not whole, or not in the layout of xMAE")
+        if name not in state:
+            raise ValueError(f"{name} is missing: these weights are not whole, or not in the layout of xMAE")
         return state[name].shape
-    def count(part): return 1 + max((int(name.removeprefix(part).split('.')[0]) for name in state if name.startswith(part)), default=-1)
-    _, n_patches, width = shape('ppg_path.pos')
-    if width % n_heads: raise ValueError(f"n_heads={n_heads} does not divide the width of these weights, {width}: pass the number they were trained with")
-    return CrossModalConfig(dim=shape('ppg_path.proj.1.weight')[0], width=width, n_heads=n_heads, ecg_blocks=count('ecg_path.encoder.blocks.'), ppg_blocks=count('ppg_path.encoder.blocks.'), bridge_blocks=count('bridger.ecg2ppg.'),
-        stem_widths=(shape('ppg_path.stem.lat1.weight')[0], shape('ppg_path.stem.lat2.weight')[0], shape('ppg_path.stem.down2.0.weight')[0]), stem_channels=shape('ppg_path.stem.head.0.weight')[0],
-        patch=shape('ppg_path.patcher.proj.weight')[-1], n_patches=n_patches, sfreq=sfreq, scale='minmax', published_positions=True)
+
+    def count(part):
+        return 1 + max(
+            (int(name.removeprefix(part).split(".")[0]) for name in state if name.startswith(part)), default=-1
+        )
+
+    _, n_patches, width = shape("ppg_path.pos")
+    if width % n_heads:
+        raise ValueError(
+            f"n_heads={n_heads} does not divide the width of these weights, {width}: pass the number they were trained with"
+        )
+    return CrossModalConfig(
+        dim=shape("ppg_path.proj.1.weight")[0],
+        width=width,
+        n_heads=n_heads,
+        ecg_blocks=count("ecg_path.encoder.blocks."),
+        ppg_blocks=count("ppg_path.encoder.blocks."),
+        bridge_blocks=count("bridger.ecg2ppg."),
+        stem_widths=(
+            shape("ppg_path.stem.lat1.weight")[0],
+            shape("ppg_path.stem.lat2.weight")[0],
+            shape("ppg_path.stem.down2.0.weight")[0],
+        ),
+        stem_channels=shape("ppg_path.stem.head.0.weight")[0],
+        patch=shape("ppg_path.patcher.proj.weight")[-1],
+        n_patches=n_patches,
+        sfreq=sfreq,
+        scale="minmax",
+        published_positions=True,
+    )

@@ -19,63 +19,85 @@ from .masked import EncoderConfig, PatchEncoder
 
 # %% ../../nbs/systems/13_distillation.ipynb #f61ed868
 def agreement(
-    wanted:torch.Tensor,  # `[n, K]`, probabilities: the teacher's
-    logits:torch.Tensor,  # `[n, K]`, the student's before the softmax
-) -> torch.Tensor:        # scalar
+    wanted: torch.Tensor,  # `[n, K]`, probabilities: the teacher's
+    logits: torch.Tensor,  # `[n, K]`, the student's before the softmax
+) -> torch.Tensor:  # scalar
     "Mean cross-entropy of the student's assignments to the teacher's."
-    return -(wanted*logits.float().log_softmax(-1)).sum(-1).mean()
+    return -(wanted * logits.float().log_softmax(-1)).sum(-1).mean()
+
 
 def mean_entropy(
-    logits:torch.Tensor,  # `[n, K]`
-) -> torch.Tensor:        # scalar, from 0 (all windows in one prototype) to log K
+    logits: torch.Tensor,  # `[n, K]`
+) -> torch.Tensor:  # scalar, from 0 (all windows in one prototype) to log K
     "Entropy of the average assignment: how evenly a batch uses the prototypes."
     return torch.special.entr(logits.float().softmax(-1).mean(0)).sum()
 
 # %% ../../nbs/systems/13_distillation.ipynb #c54faa2f
 @dataclass(frozen=True)
 class DistillationConfig(EncoderConfig):
-    projection:int=64          # width in which windows meet prototypes
-    n_prototypes:int=128       # K
-    temperature:float=.1       # of the student
-    sharp:float=.04            # temperature of the teacher
-    momentum:float=.99         # of the teacher at the start
+    projection: int = 64  # width in which windows meet prototypes
+    n_prototypes: int = 128  # K
+    temperature: float = 0.1  # of the student
+    sharp: float = 0.04  # temperature of the teacher
+    momentum: float = 0.99  # of the teacher at the start
 
+# %% ../../nbs/systems/13_distillation.ipynb #94078f44
 class Assigner(nn.Module):
     "Windows to logits over prototypes: cosines of a projected embedding with K unit vectors."
+
     def __init__(self, config):
         super().__init__()
-        self.encoder, self.level, self.head = PatchEncoder(config), nn.BatchNorm1d(config.dim, affine=False), make_head(config.dim, config.dim, config.projection)
+        self.encoder, self.level, self.head = (
+            PatchEncoder(config),
+            nn.BatchNorm1d(config.dim, affine=False),
+            make_head(config.dim, config.dim, config.projection),
+        )
         self.prototypes = nn.Parameter(torch.randn(config.n_prototypes, config.projection))
-    def cosines(self, tokens): # `[B, D]` → `[B, K]`
-        level = self.level(tokens) if len(tokens) > 1 or not self.training else tokens                  # a single window has no spread
+
+    def cosines(self, tokens):
+        "`[B, D]` → `[B, K]`."
+        level = self.level(tokens) if len(tokens) > 1 or not self.training else tokens  # a single window has no spread
         return F.normalize(self.head(level), dim=-1) @ F.normalize(self.prototypes, dim=-1).T
 
+# %% ../../nbs/systems/13_distillation.ipynb #e58c72de
 class Distillation(System):
     "A student and the moving average of it."
+
     Config = DistillationConfig
+
     def __init__(self, config=None):
         super().__init__(config)
         self.student = Assigner(self.config)
         self.teacher = teacher_of(self.student)
-    def encode(self, z, valid, places=None): return self.student.encoder(z, valid, places)
+
+    def encode(self, z, valid, places=None):
+        return self.student.encoder(z, valid, places)
+
     def after_step(self, progress):
-        follow(self.teacher, self.student, 1 - (1 - self.config.momentum)*(math.cos(math.pi*progress) + 1)/2)
+        follow(self.teacher, self.student, 1 - (1 - self.config.momentum) * (math.cos(math.pi * progress) + 1) / 2)
 
 # %% ../../nbs/systems/13_distillation.ipynb #511bc450
 @dataclass(frozen=True)
 class DINOConfig(DistillationConfig):
-    centring:float=.9       # share of itself that the centre keeps in a step; 1: no centring
-    local:float=.4          # length of a short crop
+    centring: float = 0.9  # share of itself that the centre keeps in a step; 1: no centring
+    local: float = 0.4  # length of a short crop
 
-def centred(cosines, centre, temperature): return ((cosines - centre)/temperature).softmax(-1) # the teacher's assignment
 
+def centred(cosines, centre, temperature):
+    return ((cosines - centre) / temperature).softmax(-1)  # the teacher's assignment
+
+# %% ../../nbs/systems/13_distillation.ipynb #0e5635e5
 class DINO(Distillation):
     "Short views agree with long ones seen by a centred, sharpened teacher."
+
     Config = DINOConfig
+
     def __init__(self, config=None):
         super().__init__(config)
-        self.register_buffer('running_centre', torch.zeros(self.config.n_prototypes))
-    def views(self, z, valid): # two long ones, then two short ones
+        self.register_buffer("running_centre", torch.zeros(self.config.n_prototypes))
+
+    def views(self, z, valid):
+        "Two long ones, then two short ones."
         long = [augment(z, valid, sfreq=self.config.sfreq) for _ in range(2)]
         return long + [crop(*view, least=self.config.local, most=self.config.local) for view in long]
 
@@ -84,26 +106,40 @@ class DINO(Distillation):
         with torch.no_grad():
             taught = [self.teacher.cosines(self.teacher.encoder(*view, places)) for view in views[:2]]
             wanted = [centred(cosines, self.running_centre, sharp) for cosines in taught]
-            if self.training: self.running_centre.lerp_(torch.cat(taught).mean(0).to(self.running_centre), 1 - self.config.centring)
+            if self.training:
+                self.running_centre.lerp_(torch.cat(taught).mean(0).to(self.running_centre), 1 - self.config.centring)
         tokens = [self.student.encoder(*view, places) for view in views]
-        logits = [self.student.cosines(token)/temperature for token in tokens]
-        pairs = [agreement(wanted[i], logits[j]) for i in range(2) for j in range(len(views)) if j % 2 != i]          # view 2 is a crop of view 0, 3 of 1
-        return Output(tokens[0], sum(pairs)/len(pairs))
+        logits = [self.student.cosines(token) / temperature for token in tokens]
+        # view 2 is a crop of view 0, 3 of 1
+        pairs = [agreement(wanted[i], logits[j]) for i in range(2) for j in range(len(views)) if j % 2 != i]
+        return Output(tokens[0], sum(pairs) / len(pairs))
 
 # %% ../../nbs/systems/13_distillation.ipynb #5fb42052
 @dataclass(frozen=True)
 class MSNConfig(DistillationConfig):
-    sharp:float=.025        # temperature of the teacher
-    masked:float=.5         # share of the student's patches that is hidden
-    n_views:int=2           # masked views of each window, at least 1
-    entropy:float=1.        # weight of the mean entropy
+    sharp: float = 0.025  # temperature of the teacher
+    masked: float = 0.5  # share of the student's patches that is hidden
+    n_views: int = 2  # masked views of each window, at least 1
+    entropy: float = 1.0  # weight of the mean entropy
 
+# %% ../../nbs/systems/13_distillation.ipynb #5440bd5e
 class MSN(Distillation):
     "Masked views agree with whole ones; assignments are even on average."
+
     Config = MSNConfig
+
     def forward(self, x, valid=None, places=None, subjects=None):
         (z, valid), config = self.ready(x, valid), self.config
-        with torch.no_grad(): wanted = (self.teacher.cosines(self.teacher.encoder(*augment(z, valid, sfreq=config.sfreq), places))/config.sharp).softmax(-1)
-        tokens = [encode_share(self.student.encoder, *augment(z, valid, sfreq=config.sfreq), places, config.masked) for _ in range(config.n_views)]
-        logits = torch.cat([self.student.cosines(token) for token in tokens])/config.temperature
-        return Output(tokens[0], agreement(wanted.repeat(config.n_views, 1), logits) - config.entropy*mean_entropy(logits))
+        with torch.no_grad():
+            wanted = (
+                self.teacher.cosines(self.teacher.encoder(*augment(z, valid, sfreq=config.sfreq), places))
+                / config.sharp
+            ).softmax(-1)
+        tokens = [
+            encode_share(self.student.encoder, *augment(z, valid, sfreq=config.sfreq), places, config.masked)
+            for _ in range(config.n_views)
+        ]
+        logits = torch.cat([self.student.cosines(token) for token in tokens]) / config.temperature
+        return Output(
+            tokens[0], agreement(wanted.repeat(config.n_views, 1), logits) - config.entropy * mean_entropy(logits)
+        )

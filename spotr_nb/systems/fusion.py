@@ -17,106 +17,192 @@ from ..compaction import check_window
 # %% ../../nbs/systems/41_fusion.ipynb #e842975b
 class DualBackbone:
     "Embedders side by side: each is shown its own signal, the embeddings are joined."
-    def __init__(self,
-        backbones:dict,         # {signal: embedder}, for example eeg and ecg; two, or as many as there are
-        channels:dict|None=None): # {signal: numbers of its channels} in windows that hold all signals; None: windows come as a dict
-        if channels is not None and set(channels) != set(backbones): raise ValueError(f"channels must name {', '.join(backbones)}, found {', '.join(channels)}")
-        self.backbones, self.channels = dict(backbones), None if channels is None else {name: list(numbers) for name, numbers in channels.items()}
-        rates = {name: rate for name, embedder in self.backbones.items() if (rate := getattr(getattr(embedder, 'config', embedder), 'sfreq', None))}
-        if self.channels and len(set(rates.values())) > 1: raise ValueError(f"backbones expect different rates, {', '.join(f'{name} {rate:g} Hz' for name, rate in rates.items())}: one array cannot serve both, pass windows as a dict")
-        if len(set(rates.values())) == 1: self.sfreq = next(iter(rates.values()))
 
-    def parts(self, x, valid=None): # {signal: (its windows, their mask or None)}
+    def __init__(
+        self,
+        backbones: dict,  # {signal: embedder}, for example eeg and ecg; two, or as many as there are
+        channels: dict
+        | None = None,  # {signal: numbers of its channels} in windows that hold all signals; None: windows come as a dict
+    ):
+        if channels is not None and set(channels) != set(backbones):
+            raise ValueError(f"channels must name {', '.join(backbones)}, found {', '.join(channels)}")
+        self.backbones, self.channels = (
+            dict(backbones),
+            None if channels is None else {name: list(numbers) for name, numbers in channels.items()},
+        )
+        rates = {
+            name: rate
+            for name, embedder in self.backbones.items()
+            if (rate := getattr(getattr(embedder, "config", embedder), "sfreq", None))
+        }
+        if self.channels and len(set(rates.values())) > 1:
+            raise ValueError(
+                f"backbones expect different rates, {', '.join(f'{name} {rate:g} Hz' for name, rate in rates.items())}: one array cannot serve both, pass windows as a dict"
+            )
+        if len(set(rates.values())) == 1:
+            self.sfreq = next(iter(rates.values()))
+
+    def parts(self, x, valid=None):
+        "{signal: (its windows, their mask or None)}."
         if isinstance(x, dict):
-            missing, n = [name for name in self.backbones if name not in x], {name: len(windows) for name, windows in x.items()}
-            if missing: raise ValueError(f"x has no windows for {', '.join(missing)}, only for {', '.join(x)}")
-            if len(set(n.values())) > 1: raise ValueError(f"x must hold as many windows of each signal, found {n}")
+            missing, n = (
+                [name for name in self.backbones if name not in x],
+                {name: len(windows) for name, windows in x.items()},
+            )
+            if missing:
+                raise ValueError(f"x has no windows for {', '.join(missing)}, only for {', '.join(x)}")
+            if len(set(n.values())) > 1:
+                raise ValueError(f"x must hold as many windows of each signal, found {n}")
             return {name: (x[name], None if valid is None else valid[name]) for name in self.backbones}
-        if self.channels is None: raise ValueError(f"x is one array: say whose channels are which, as in channels=dict({', '.join(f'{name}=[…]' for name in self.backbones)}), or pass a dict of windows")
+        if self.channels is None:
+            raise ValueError(
+                f"x is one array: say whose channels are which, as in channels=dict({', '.join(f'{name}=[…]' for name in self.backbones)}), or pass a dict of windows"
+            )
         most = max(map(max, self.channels.values()))
-        if x.ndim != 3 or x.shape[1] <= most: raise ValueError(f"x must be [n, C, L] with at least {most + 1} channels, found {list(x.shape)}")
-        return {name: (x[:, numbers], None if valid is None else valid[:, numbers]) for name, numbers in self.channels.items()}
+        if x.ndim != 3 or x.shape[1] <= most:
+            raise ValueError(f"x must be [n, C, L] with at least {most + 1} channels, found {list(x.shape)}")
+        return {
+            name: (x[:, numbers], None if valid is None else valid[:, numbers])
+            for name, numbers in self.channels.items()
+        }
 
-    def embed_each(self, x, valid=None): # {signal: `[n, D]`}
+    def embed_each(self, x, valid=None):
+        "{signal: `[n, D]`}."
         found = {}
         for name, (windows, there) in self.parts(x, valid).items():
-            try: found[name] = self.backbones[name].embed(windows, valid=there)
-            except ValueError as error: raise ValueError(f"{name}: {error}") from error
+            try:
+                found[name] = self.backbones[name].embed(windows, valid=there)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
         return found
 
-    def embed(self, x, valid=None): # `[n, D₁ + D₂]`, of the kind of x
+    def embed(self, x, valid=None):
+        "`[n, D₁ + D₂]`, of the kind of x."
         found = list(self.embed_each(x, valid).values())
         return torch.cat(found, 1) if isinstance(found[0], torch.Tensor) else np.concatenate(found, 1)
 
 # %% ../../nbs/systems/41_fusion.ipynb #2ae4605b
 def encode_trainable(
-    backbone:nn.Module,      # SPOTR or a `System`
-    x:torch.Tensor, valid,   # windows `[B, C, L]` and their mask, or None
-) -> torch.Tensor:           # `[B, D]`, with its gradient
+    backbone: nn.Module,  # SPOTR or a `System`
+    x: torch.Tensor,
+    valid,  # windows `[B, C, L]` and their mask, or None
+) -> torch.Tensor:  # `[B, D]`, with its gradient
     "What `embed` does, so that it can be trained."
-    if hasattr(backbone, 'ready'): return backbone.encode(*backbone.ready(x, valid))   # a System
+    if hasattr(backbone, "ready"):
+        return backbone.encode(*backbone.ready(x, valid))  # a System
     x, valid = check_window(x, valid)
     return backbone.encode(backbone.zscore(x, valid)[0], valid)
 
 # %% ../../nbs/systems/41_fusion.ipynb #047ea7fa
 class FusionClassifier(ClassifierMixin, BaseEstimator):
     "A head on joined embeddings; the backbones frozen or trained with it."
-    def __init__(self,
-        backbone,           # `DualBackbone`; is not changed: what is trained is a copy
-        trained=(),         # signals whose backbones are trained too
-        head='linear',      # 'linear', or 'mlp' with one hidden layer
-        hidden=64,          # its width
+
+    def __init__(
+        self,
+        backbone,  # `DualBackbone`; is not changed: what is trained is a copy
+        trained=(),  # signals whose backbones are trained too
+        head="linear",  # 'linear', or 'mlp' with one hidden layer
+        hidden=64,  # its width
         n_epochs=30,
-        batch_size=32,      # windows
-        lr=3e-3,            # of the head
+        batch_size=32,  # windows
+        lr=3e-3,  # of the head
         backbone_lr=3e-4,
-        weight_decay=.01,
-        seed=0):            # of weights and order
+        weight_decay=0.01,
+        seed=0,  # of weights and order
+    ):
         self.backbone, self.trained, self.head, self.hidden = backbone, trained, head, hidden
-        self.n_epochs, self.batch_size, self.lr, self.backbone_lr, self.weight_decay, self.seed = n_epochs, batch_size, lr, backbone_lr, weight_decay, seed
+        self.n_epochs, self.batch_size, self.lr, self.backbone_lr, self.weight_decay, self.seed = (
+            n_epochs,
+            batch_size,
+            lr,
+            backbone_lr,
+            weight_decay,
+            seed,
+        )
 
     def _check(self):
-        if self.head not in ('linear', 'mlp'): raise ValueError(f"head must be 'linear' or 'mlp', found {self.head!r}")
+        if self.head not in ("linear", "mlp"):
+            raise ValueError(f"head must be 'linear' or 'mlp', found {self.head!r}")
         for name in self.trained:
-            if name not in self.backbone.backbones: raise ValueError(f"trained names {name!r}, the backbones are {', '.join(self.backbone.backbones)}")
-            if not isinstance(self.backbone.backbones[name], nn.Module): raise TypeError(f"the backbone of {name} is a {type(self.backbone.backbones[name]).__name__} and has no weights to train: leave {name!r} out of trained")
+            if name not in self.backbone.backbones:
+                raise ValueError(f"trained names {name!r}, the backbones are {', '.join(self.backbone.backbones)}")
+            if not isinstance(self.backbone.backbones[name], nn.Module):
+                raise TypeError(
+                    f"the backbone of {name} is a {type(self.backbone.backbones[name]).__name__} and has no weights to train: leave {name!r} out of trained"
+                )
 
     def _make_head(self, n_features, n_classes):
-        if self.head == 'linear': return nn.Linear(n_features, n_classes)
+        if self.head == "linear":
+            return nn.Linear(n_features, n_classes)
         return nn.Sequential(nn.Linear(n_features, self.hidden), nn.GELU(), nn.Linear(self.hidden, n_classes))
 
-    def _logits(self, tokens): return self.head_((torch.cat(tokens, 1).float().cpu() - self.mean_)/self.scale_)
+    def _logits(self, tokens):
+        return self.head_((torch.cat(tokens, 1).float().cpu() - self.mean_) / self.scale_)
 
     def fit(self, x, y, valid=None):
         self._check()
         self.classes_, truth, count = np.unique(y, return_inverse=True, return_counts=True)
-        if len(count) < 2: raise ValueError(f"y holds only {self.classes_.tolist()}: nothing to tell apart")
+        if len(count) < 2:
+            raise ValueError(f"y holds only {self.classes_.tolist()}: nothing to tell apart")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.backbone_ = DualBackbone({name: deepcopy(embedder) if name in self.trained else embedder for name, embedder in self.backbone.backbones.items()}, self.backbone.channels)
+            self.backbone_ = DualBackbone(
+                {
+                    name: deepcopy(embedder) if name in self.trained else embedder
+                    for name, embedder in self.backbone.backbones.items()
+                },
+                self.backbone.channels,
+            )
             fixed = {name: torch.as_tensor(tokens) for name, tokens in self.backbone_.embed_each(x, valid).items()}
             start = torch.cat([*fixed.values()], 1).float().cpu()
             self.mean_, deviation = start.mean(0), start.std(0)
-            self.scale_ = torch.where(deviation > 1e-8, deviation, 1.)
+            self.scale_ = torch.where(deviation > 1e-8, deviation, 1.0)
             self.head_ = self._make_head(start.shape[1], len(count))
-            self._train(fixed, self.backbone_.parts(x, valid), torch.as_tensor(truth), torch.tensor(len(truth)/(len(count)*count), dtype=torch.float32))
+            self._train(
+                fixed,
+                self.backbone_.parts(x, valid),
+                torch.as_tensor(truth),
+                torch.tensor(len(truth) / (len(count) * count), dtype=torch.float32),
+            )
         return self
 
     def _train(self, fixed, parts, truth, weight):
         learners = {name: self.backbone_.backbones[name].train() for name in self.trained}
-        groups = [dict(params=self.head_.parameters(), lr=self.lr), *(dict(params=[p for p in learner.parameters() if p.requires_grad], lr=self.backbone_lr) for learner in learners.values())]
+        groups = [
+            dict(params=self.head_.parameters(), lr=self.lr),
+            *(
+                dict(params=[p for p in learner.parameters() if p.requires_grad], lr=self.backbone_lr)
+                for learner in learners.values()
+            ),
+        ]
         optimizer = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
+
         def tokens(name, rows):
-            if name not in learners: return fixed[name][rows]
+            if name not in learners:
+                return fixed[name][rows]
             device = next(learners[name].parameters()).device
-            return encode_trainable(learners[name], *(None if part is None else torch.as_tensor(part[rows]).to(device) for part in parts[name])).cpu()
+            return encode_trainable(
+                learners[name],
+                *(None if part is None else torch.as_tensor(part[rows]).to(device) for part in parts[name]),
+            ).cpu()
+
         for _ in range(self.n_epochs):
             for rows in torch.randperm(len(truth)).split(self.batch_size):
                 loss = F.cross_entropy(self._logits([tokens(name, rows) for name in fixed]), truth[rows], weight)
-                optimizer.zero_grad(); loss.backward(); optimizer.step()
-        for learner in learners.values(): learner.eval()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        for learner in learners.values():
+            learner.eval()
 
     @torch.no_grad()
-    def predict_proba(self, x, valid=None): # `[n, K]`, in the order of `classes_`
-        return self._logits([torch.as_tensor(tokens) for tokens in self.backbone_.embed_each(x, valid).values()]).softmax(-1).numpy()
-    def predict(self, x, valid=None): return self.classes_[self.predict_proba(x, valid).argmax(1)]
+    def predict_proba(self, x, valid=None):
+        "`[n, K]`, in the order of `classes_`."
+        return (
+            self._logits([torch.as_tensor(tokens) for tokens in self.backbone_.embed_each(x, valid).values()])
+            .softmax(-1)
+            .numpy()
+        )
+
+    def predict(self, x, valid=None):
+        return self.classes_[self.predict_proba(x, valid).argmax(1)]

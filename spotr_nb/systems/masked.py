@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run', 'hide_channels', 'MaskedConfig',
-           'MaskedAutoencoder', 'encode_visible', 'draw', 'masked_error', 'forward', 'LSMConfig', 'LSM']
+           'MaskedAutoencoder', 'masked_error', 'LSMConfig', 'LSM']
 
 # %% ../../nbs/systems/11_masked.ipynb #7b0b85a3
 from dataclasses import dataclass
@@ -16,139 +16,199 @@ from ..compaction import PatchStem, Positions, to_patches
 from ..model import check_positive
 from ..statistics import StatisticsStem, window_statistics
 from .interface import Output, System
+from fastcore.basics import patch
 
 # %% ../../nbs/systems/11_masked.ipynb #9a74aaf4
 @dataclass(frozen=True)
 class EncoderConfig:
     "Everything that fixes the shape of a `PatchEncoder`."
-    dim:int=128          # width D of the embedding
-    n_heads:int=4        # attention heads
-    n_blocks:int=3       # transformer blocks
-    patch:int=100        # samples in a patch, P
-    ratio:float=3.       # SwiGLU's hidden width over D
-    sfreq:float=200.     # Hz
-    places:bool=False    # know channels by the places of electrodes and leads where they are given
-    statistics:bool=False # give every patch the statistics of its channel, as `SpotrConfig.statistics`
+
+    dim: int = 128  # width D of the embedding
+    n_heads: int = 4  # attention heads
+    n_blocks: int = 3  # transformer blocks
+    patch: int = 100  # samples in a patch, P
+    ratio: float = 3.0  # SwiGLU's hidden width over D
+    sfreq: float = 200.0  # Hz
+    places: bool = False  # know channels by the places of electrodes and leads where they are given
+    statistics: bool = False  # give every patch the statistics of its channel, as `SpotrConfig.statistics`
 
     def __post_init__(self):
         check_positive(self)
-        if self.dim % 2 or self.dim % self.n_heads: raise ValueError(f"{type(self).__name__}.dim must be even and a multiple of n_heads ({self.n_heads}), found {self.dim}")
-        if not 0 < getattr(self, 'masked', .5) < 1: raise ValueError(f"{type(self).__name__}.masked must lie between 0 and 1, found {self.masked}")
+        if self.dim % 2 or self.dim % self.n_heads:
+            raise ValueError(
+                f"{type(self).__name__}.dim must be even and a multiple of n_heads ({self.n_heads}), found {self.dim}"
+            )
+        if not 0 < getattr(self, "masked", 0.5) < 1:
+            raise ValueError(f"{type(self).__name__}.masked must lie between 0 and 1, found {self.masked}")
 
 # %% ../../nbs/systems/11_masked.ipynb #0f72be69
 def pooled(
-    tokens:torch.Tensor,  # `[B, n, D]`
-    valid:torch.Tensor,   # `[B, n]` bool
-) -> torch.Tensor:        # `[B, D]`
+    tokens: torch.Tensor,  # `[B, n, D]`
+    valid: torch.Tensor,  # `[B, n]` bool
+) -> torch.Tensor:  # `[B, D]`
     "The mean of the valid tokens."
-    return (tokens*valid[..., None]).sum(1)/valid.sum(1, keepdim=True).clamp(min=1)
+    return (tokens * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1)
 
+# %% ../../nbs/systems/11_masked.ipynb #6d192d5c
 class PatchEncoder(nn.Module):
     "Every channel × patch a token; a pre-norm transformer; the mean of the valid ones."
-    def __init__(self, config:EncoderConfig):
+
+    def __init__(self, config: EncoderConfig):
         super().__init__()
         self.patch, dim = config.patch, config.dim
-        self.stem, self.positions = PatchStem(dim, config.patch), Positions(dim, config.patch/config.sfreq, config.places)
+        self.stem, self.positions = (
+            PatchStem(dim, config.patch),
+            Positions(dim, config.patch / config.sfreq, config.places),
+        )
         self.sfreq, self.measured = config.sfreq, StatisticsStem(dim) if config.statistics else None
-        self.blocks, self.norm = nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_blocks)), nn.RMSNorm(dim, eps=1e-6)
+        self.blocks, self.norm = (
+            nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_blocks)),
+            nn.RMSNorm(dim, eps=1e-6),
+        )
 
-    def tokens(self, patches, places=None): # `[B, C, N, P]` → `[B, C·N, D]`, channel after channel
+    def tokens(self, patches, places=None):
+        "`[B, C, N, P]` → `[B, C·N, D]`, channel after channel."
         embedded = self.stem(patches) + self.positions(*patches.shape[1:3], places)
-        if self.measured is not None: embedded = embedded + self.measured(window_statistics(patches.flatten(2), self.sfreq))[:, :, None]
+        if self.measured is not None:
+            embedded = embedded + self.measured(window_statistics(patches.flatten(2), self.sfreq))[:, :, None]
         return embedded.flatten(1, 2)
-    def transform(self, tokens, valid): # `[B, n, D]`, `[B, n]` → `[B, n, D]`
-        if not torch.compiler.is_compiling() and valid.all(): valid = None                      # attention without a mask is faster
-        for block in self.blocks: tokens = block(tokens, valid)
+
+    def transform(self, tokens, valid):
+        "`[B, n, D]`, `[B, n]` → `[B, n, D]`."
+        if not torch.compiler.is_compiling() and valid.all():
+            valid = None  # attention without a mask is faster
+        for block in self.blocks:
+            tokens = block(tokens, valid)
         return self.norm(tokens)
-    def forward(self, z, valid, places=None): # z-scored windows `[B, C, L]` and mask → `[B, D]`
+
+    def forward(self, z, valid, places=None):
+        "Z-scored windows `[B, C, L]` and mask → `[B, D]`."
         patches, seen = to_patches(z, valid, self.patch)
         return pooled(self.transform(self.tokens(patches, places), seen.flatten(1)), seen.flatten(1))
 
 # %% ../../nbs/systems/11_masked.ipynb #eb3d0e0e
 def hide_random(
-    seen:torch.Tensor,  # `[B, C, N]` bool: patches that hold a signal
-    share:float,        # of them to hide
-) -> torch.Tensor:      # `[B, C, N]` bool
+    seen: torch.Tensor,  # `[B, C, N]` bool: patches that hold a signal
+    share: float,  # of them to hide
+) -> torch.Tensor:  # `[B, C, N]` bool
     "Patches at random; at least one that holds a signal is left."
-    order = torch.where(seen.flatten(1), torch.rand(seen.flatten(1).shape, device=seen.device), 2).argsort(1).argsort(1).view(seen.shape) # rank of each; missing ones come last
+    # rank of each; missing ones come last
+    order = (
+        torch.where(seen.flatten(1), torch.rand(seen.flatten(1).shape, device=seen.device), 2)
+        .argsort(1)
+        .argsort(1)
+        .view(seen.shape)
+    )
     n_seen = seen.sum((1, 2), keepdim=True)
-    return seen & (order < torch.minimum((n_seen*share).round(), n_seen - 1))
+    return seen & (order < torch.minimum((n_seen * share).round(), n_seen - 1))
 
-def hide_run(seen, share): # one stretch of time, in all channels
+# %% ../../nbs/systems/11_masked.ipynb #b952dbdc
+def hide_run(seen, share):
+    "One stretch of time, in all channels."
     n = seen.shape[-1]
-    length = min(n - 1, max(1, round(n*share)))
-    start, at = (torch.rand(len(seen), 1, 1, device=seen.device)*(n - length + 1)).long(), torch.arange(n, device=seen.device)
+    length = min(n - 1, max(1, round(n * share)))
+    start, at = (
+        (torch.rand(len(seen), 1, 1, device=seen.device) * (n - length + 1)).long(),
+        torch.arange(n, device=seen.device),
+    )
     return seen & (at >= start) & (at < start + length)
 
-def hide_channels(seen, share): # whole channels
+
+def hide_channels(seen, share):
+    "Whole channels."
     n = seen.shape[1]
     order = torch.rand(seen.shape[:2], device=seen.device).argsort(1).argsort(1)
-    return seen & (order < min(n - 1, max(1, round(n*share))))[..., None]
+    return seen & (order < min(n - 1, max(1, round(n * share))))[..., None]
 
 # %% ../../nbs/systems/11_masked.ipynb #242db786
 @dataclass(frozen=True)
 class MaskedConfig(EncoderConfig):
-    masked:float=.8          # share of the patches that is hidden
-    decoder_dim:int=64       # width of the decoder
-    n_decoder_blocks:int=1   # its transformer blocks
+    masked: float = 0.8  # share of the patches that is hidden
+    decoder_dim: int = 64  # width of the decoder
+    n_decoder_blocks: int = 1  # its transformer blocks
 
+# %% ../../nbs/systems/11_masked.ipynb #2d7baad6
 class MaskedAutoencoder(System):
     "MAE on one-dimensional signals."
+
     Config = MaskedConfig
+
     def __init__(self, config=None):
         super().__init__(config)
         config, dim = self.config, self.config.decoder_dim
         self.encoder, self.to_decoder = PatchEncoder(config), nn.Linear(config.dim, dim)
-        self.mask_token, self.positions = nn.Parameter(.02*torch.randn(dim)), Positions(dim, config.patch/config.sfreq, config.places)
-        self.blocks, self.norm, self.head = nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_decoder_blocks)), nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, config.patch)
+        self.mask_token, self.positions = (
+            nn.Parameter(0.02 * torch.randn(dim)),
+            Positions(dim, config.patch / config.sfreq, config.places),
+        )
+        self.blocks, self.norm, self.head = (
+            nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_decoder_blocks)),
+            nn.RMSNorm(dim, eps=1e-6),
+            nn.Linear(dim, config.patch),
+        )
 
-    def hide(self, seen): return hide_random(seen, self.config.masked)
-    def encode(self, z, valid, places=None): return self.encoder(z, valid, places)
+    def hide(self, seen):
+        return hide_random(seen, self.config.masked)
+
+    def encode(self, z, valid, places=None):
+        return self.encoder(z, valid, places)
 
 # %% ../../nbs/systems/11_masked.ipynb #aff45a3b
-def encode_visible(self:MaskedAutoencoder, patches, visible, places): # → encoded visible tokens `[B, K, D]`, where they stood `[B, K]`, which of them are no filling `[B, K]`
-    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, :visible.sum(1).max()]      # visible ones first; windows with fewer are filled up
+@patch
+def encode_visible(self: MaskedAutoencoder, patches, visible, places):
+    "→ encoded visible tokens `[B, K, D]`, where they stood `[B, K]`, which of them are no filling `[B, K]`."
+    # visible ones first; windows with fewer are filled up
+    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
     kept = visible.gather(1, where)
     tokens = self.encoder.tokens(patches, places).gather(1, where[..., None].expand(-1, -1, self.config.dim))
     return self.encoder.transform(tokens, kept), where, kept
 
-def draw(self:MaskedAutoencoder, tokens, where, kept, seen, places): # → patches `[B, C, N, P]`
-    given = torch.where(kept[..., None], self.to_decoder(tokens), self.mask_token)
-    grid = self.mask_token.expand(*seen.flatten(1).shape, -1).scatter(1, where[..., None].expand_as(given), given.to(self.mask_token.dtype))
-    grid = grid + self.positions(*seen.shape[1:], places).expand(len(seen), -1, -1, -1).flatten(1, 2)
-    for block in self.blocks: grid = block(grid, None if seen.all() else seen.flatten(1))
-    return self.head(self.norm(grid)).unflatten(1, seen.shape[1:])
 
-MaskedAutoencoder.encode_visible, MaskedAutoencoder.draw = encode_visible, draw
+@patch
+def draw(self: MaskedAutoencoder, tokens, where, kept, seen, places):
+    "→ patches `[B, C, N, P]`."
+    given = torch.where(kept[..., None], self.to_decoder(tokens), self.mask_token)
+    grid = self.mask_token.expand(*seen.flatten(1).shape, -1).scatter(
+        1, where[..., None].expand_as(given), given.to(self.mask_token.dtype)
+    )
+    grid = grid + self.positions(*seen.shape[1:], places).expand(len(seen), -1, -1, -1).flatten(1, 2)
+    for block in self.blocks:
+        grid = block(grid, None if seen.all() else seen.flatten(1))
+    return self.head(self.norm(grid)).unflatten(1, seen.shape[1:])
 
 # %% ../../nbs/systems/11_masked.ipynb #07e37643
 def masked_error(
-    drawn:torch.Tensor,   # `[B, C, L]`
-    target:torch.Tensor,  # `[B, C, L]`
-    counts:torch.Tensor,  # `[B, C, L]` bool: samples that count
-) -> torch.Tensor:        # scalar; 0 if none does
+    drawn: torch.Tensor,  # `[B, C, L]`
+    target: torch.Tensor,  # `[B, C, L]`
+    counts: torch.Tensor,  # `[B, C, L]` bool: samples that count
+) -> torch.Tensor:  # scalar; 0 if none does
     "Mean squared error where it counts."
-    return (torch.where(counts, drawn - target, 0).square().sum()/counts.sum().clamp(min=1))
+    return torch.where(counts, drawn - target, 0).square().sum() / counts.sum().clamp(min=1)
 
-def forward(self:MaskedAutoencoder, x, valid=None, places=None, subjects=None): # → Output; its token is the mean over the visible patches
+
+@patch
+def forward(self: MaskedAutoencoder, x, valid=None, places=None, subjects=None):
+    "→ Output; its token is the mean over the visible patches."
     z, valid = self.ready(x, valid)
     patches, seen = to_patches(z, valid, self.config.patch)
     gone = self.hide(seen)
     tokens, where, kept = self.encode_visible(patches, (seen & ~gone).flatten(1), places)
-    drawn = self.draw(tokens, where, kept, seen, places).flatten(2)[..., :z.shape[-1]]
-    counts = gone.repeat_interleave(self.config.patch, -1)[..., :z.shape[-1]] & valid
+    drawn = self.draw(tokens, where, kept, seen, places).flatten(2)[..., : z.shape[-1]]
+    counts = gone.repeat_interleave(self.config.patch, -1)[..., : z.shape[-1]] & valid
     return Output(pooled(tokens, kept), masked_error(drawn, z, counts), drawn, z, counts)
-MaskedAutoencoder.forward = forward
 
 # %% ../../nbs/systems/11_masked.ipynb #df1d63a3
 @dataclass(frozen=True)
 class LSMConfig(MaskedConfig):
-    run:float=.5        # share of the time that is hidden in the second way
-    channels:float=.5   # share of the channels that is hidden in the third
+    run: float = 0.5  # share of the time that is hidden in the second way
+    channels: float = 0.5  # share of the channels that is hidden in the third
+
 
 class LSM(MaskedAutoencoder):
     "A masked autoencoder whose masks are random, stretches of time, or channels."
+
     Config = LSMConfig
+
     def hide(self, seen):
         random, run = hide_random(seen, self.config.masked), hide_run(seen, self.config.run)
         channels = hide_channels(seen, self.config.channels) if seen.shape[1] > 1 else run

@@ -15,124 +15,190 @@ import torch
 from ..files import sha256, write_json, writing_folder
 
 # %% ../../nbs/training/01_checkpoints.ipynb #23b95c17
-def collected(tensor): # a tensor, whole, on the CPU, and nobody else's
-    return (tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor).detach().cpu().clone()
+def collected(tensor):
+    "A tensor, whole, on the CPU, and nobody else's."
+    return (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).detach().cpu().clone()
+
 
 def optimizer_state(
-    model:torch.nn.Module,
-    optimizers,               # of its parameters, each in one of them
-) -> dict[str, torch.Tensor]: # 'parameter/moment' → tensor
+    model: torch.nn.Module,
+    optimizers,  # of its parameters, each in one of them
+) -> dict[str, torch.Tensor]:  # 'parameter/moment' → tensor
     "What the optimizers remember, as named tensors."
-    return {f'{name}/{moment}': collected(value) for name, p in model.named_parameters() for optimizer in optimizers if p in optimizer.state
-            for moment, value in optimizer.state[p].items()}
+    return {
+        f"{name}/{moment}": collected(value)
+        for name, p in model.named_parameters()
+        for optimizer in optimizers
+        if p in optimizer.state
+        for moment, value in optimizer.state[p].items()
+    }
 
 # %% ../../nbs/training/01_checkpoints.ipynb #0aad6db8
 def restore_optimizers(
-    model:torch.nn.Module,
-    optimizers,     # new ones, made as those that were saved
-    tensors:dict,   # from `optimizer_state`
+    model: torch.nn.Module,
+    optimizers,  # new ones, made as those that were saved
+    tensors: dict,  # from `optimizer_state`
 ) -> None:
     "Give the optimizers their memory back; an error names a tensor that does not fit."
     from torch.distributed.tensor import DTensor, distribute_tensor
+
     names, moments = {p: name for name, p in model.named_parameters()}, {}
-    for key, value in tensors.items(): name, _, moment = key.rpartition('/'); moments.setdefault(name, {})[moment] = value
+    for key, value in tensors.items():
+        name, _, moment = key.rpartition("/")
+        moments.setdefault(name, {})[moment] = value
+
     def fitting(name, p, moment, value):
-        if value.ndim and value.shape != p.shape: raise ValueError(f"{name}/{moment} has shape {list(value.shape)}, its parameter {list(p.shape)}: the checkpoint is of another architecture")
-        return distribute_tensor(value.to(p.device), p.device_mesh, p.placements) if isinstance(p, DTensor) and value.ndim else value
+        if value.ndim and value.shape != p.shape:
+            raise ValueError(
+                f"{name}/{moment} has shape {list(value.shape)}, its parameter {list(p.shape)}: the checkpoint is of another architecture"
+            )
+        return (
+            distribute_tensor(value.to(p.device), p.device_mesh, p.placements)
+            if isinstance(p, DTensor) and value.ndim
+            else value
+        )
+
     for optimizer in optimizers:
-        every = [p for group in optimizer.param_groups for p in group['params']]
-        state = {k: {moment: fitting(names[p], p, moment, value) for moment, value in moments[names[p]].items()} for k, p in enumerate(every) if names[p] in moments}
+        every = [p for group in optimizer.param_groups for p in group["params"]]
+        state = {
+            k: {moment: fitting(names[p], p, moment, value) for moment, value in moments[names[p]].items()}
+            for k, p in enumerate(every)
+            if names[p] in moments
+        }
         optimizer.load_state_dict(dict(optimizer.state_dict(), state=state))
 
 # %% ../../nbs/training/01_checkpoints.ipynb #21810b65
 @contextmanager
-def disk_errors(what:str): # what is written
+def disk_errors(what: str):  # what is written
     "Errors of the disk, safetensors' own among them, as an OSError that says what could not be written."
     from safetensors import SafetensorError
-    try: yield
-    except (OSError, SafetensorError) as error: raise OSError(f"{what} could not be written: {error}") from error
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{what} could not be written: {error}") from error
+
 
 def find_checkpoints(
-    folder:str|os.PathLike, # a run's folder
-) -> list[Path]:            # newest first
+    folder: str | os.PathLike,  # a run's folder
+) -> list[Path]:  # newest first
     "The checkpoints of a run, whole or not."
-    return sorted((path for path in (Path(folder)/'checkpoints').glob('step-*') if path.name[5:].isdigit()), key=lambda path: int(path.name[5:]), reverse=True)
+    return sorted(
+        (path for path in (Path(folder) / "checkpoints").glob("step-*") if path.name[5:].isdigit()),
+        key=lambda path: int(path.name[5:]),
+        reverse=True,
+    )
 
-def _training(path): # a checkpoint's training.json; {} if it cannot be read
-    try: return json.loads((path/'training.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): return {}
+# %% ../../nbs/training/01_checkpoints.ipynb #0b2b0f4a
+def _training(path):
+    "A checkpoint's training.json; {} if it cannot be read."
+    try:
+        return json.loads((path / "training.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 # %% ../../nbs/training/01_checkpoints.ipynb #38128800
-CHECKPOINT = {'model.safetensors', 'config.json', 'README.md', 'training.safetensors', 'training.json', 'sha256.json'}
+CHECKPOINT = {"model.safetensors", "config.json", "README.md", "training.safetensors", "training.json", "sha256.json"}
+
 
 def save_checkpoint(
-    folder:str|os.PathLike,   # the run's folder
-    model,                    # with `save_pretrained`
-    tensors:dict,             # 'name' → tensor: everything else to remember
-    training:dict,            # 'step', 'score' (lower is better; or None) and whatever describes the run, for JSON
-    keep:int=2,               # newest ones to keep, beside the best
+    folder: str | os.PathLike,  # the run's folder
+    model,  # with `save_pretrained`
+    tensors: dict,  # 'name' → tensor: everything else to remember
+    training: dict,  # 'step', 'score' (lower is better; or None) and whatever describes the run, for JSON
+    keep: int = 2,  # newest ones to keep, beside the best
 ) -> Path:
     "Write `checkpoints/step-…`, whole or not at all, and drop those that are neither new nor best."
     from safetensors.torch import save_file
-    path = Path(folder)/'checkpoints'/f"step-{training['step']:08}"
-    with disk_errors(f'checkpoint {path}'), writing_folder(path, CHECKPOINT) as new:
+
+    path = Path(folder) / "checkpoints" / f"step-{training['step']:08}"
+    with disk_errors(f"checkpoint {path}"), writing_folder(path, CHECKPOINT) as new:
         model.save_pretrained(new)
-        save_file(tensors, new/'training.safetensors')
-        write_json(new/'training.json', training)
-        write_json(new/'sha256.json', {file.name: sha256(file) for file in sorted(new.iterdir())})
+        save_file(tensors, new / "training.safetensors")
+        write_json(new / "training.json", training)
+        write_json(new / "sha256.json", {file.name: sha256(file) for file in sorted(new.iterdir())})
         for file in new.iterdir():
-            with open(file, 'rb+') as written: os.fsync(written.fileno())      # on the disk before it gets its name
-    _drop_old(folder, training['step'], keep)
+            with open(file, "rb+") as written:
+                os.fsync(written.fileno())  # on the disk before it gets its name
+    _drop_old(folder, training["step"], keep)
     return path
 
-def _drop_old(folder, step, keep): # all but the newest up to `step` and the best
+# %% ../../nbs/training/01_checkpoints.ipynb #7a5dbca4
+def _drop_old(folder, step, keep):
+    "All but the newest up to `step` and the best."
     there = [path for path in find_checkpoints(folder) if int(path.name[5:]) <= step]
-    scored = [(score, path) for path in there if (score := _training(path).get('score')) is not None]
+    scored = [(score, path) for path in there if (score := _training(path).get("score")) is not None]
     for path in set(there[keep:]) - ({min(scored)[1]} if scored else set()):
-        gone = path.with_name(f'.{path.name}.old'); os.replace(path, gone)          # so that a kill leaves no half of it under its name
+        # so that a kill leaves no half of it under its name
+        gone = path.with_name(f".{path.name}.old")
+        os.replace(path, gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 # %% ../../nbs/training/01_checkpoints.ipynb #b7704f49
 def read_checkpoint(
-    path:str|os.PathLike, # a checkpoint
-) -> dict:                # its training.json
+    path: str | os.PathLike,  # a checkpoint
+) -> dict:  # its training.json
     "What describes a checkpoint, after the checksum of every file was compared; an error names those that differ."
     path = Path(path)
-    try: sums = json.loads((path/'sha256.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error: raise ValueError(f"checkpoint {path} is damaged: sha256.json cannot be read ({error})") from error
-    wrong = [name for name, total in sums.items() if not (path/name).is_file() or sha256(path/name) != total]
-    if wrong: raise ValueError(f"checkpoint {path} is damaged: {', '.join(wrong)}")
-    return json.loads((path/'training.json').read_text(encoding='utf-8'))
+    try:
+        sums = json.loads((path / "sha256.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"checkpoint {path} is damaged: sha256.json cannot be read ({error})") from error
+    wrong = [name for name, total in sums.items() if not (path / name).is_file() or sha256(path / name) != total]
+    if wrong:
+        raise ValueError(f"checkpoint {path} is damaged: {', '.join(wrong)}")
+    return json.loads((path / "training.json").read_text(encoding="utf-8"))
 
+# %% ../../nbs/training/01_checkpoints.ipynb #d20c9372
 def last_checkpoint(
-    folder:str|os.PathLike,  # a run's folder
-) -> tuple[Path, dict]|None: # the checkpoint and its training.json; None if the run has none yet
+    folder: str | os.PathLike,  # a run's folder
+) -> tuple[Path, dict] | None:  # the checkpoint and its training.json; None if the run has none yet
     "The newest whole checkpoint. A damaged one is named in a warning and passed over; if all are damaged, that is an error, not a new beginning."
     damage = []
     for path in find_checkpoints(folder):
-        try: return path, read_checkpoint(path)
-        except ValueError as error: damage.append(str(error)); warnings.warn(f"{error}; trying the one before it")
-    if damage: raise ValueError(f"no checkpoint in {Path(folder)/'checkpoints'} is whole ({'; '.join(damage)}): put one back, choose another output folder, or pass resume=False to start over")
+        try:
+            return path, read_checkpoint(path)
+        except ValueError as error:
+            damage.append(str(error))
+            warnings.warn(f"{error}; trying the one before it")
+    if damage:
+        raise ValueError(
+            f"no checkpoint in {Path(folder) / 'checkpoints'} is whole ({'; '.join(damage)}): put one back, choose another output folder, or pass resume=False to start over"
+        )
 
+# %% ../../nbs/training/01_checkpoints.ipynb #f4b56b50
 def best_checkpoint(
-    folder:str|os.PathLike,  # a run's folder
-) -> tuple[Path, dict]|None: # the checkpoint and its training.json; None if none has a score
+    folder: str | os.PathLike,  # a run's folder
+) -> tuple[Path, dict] | None:  # the checkpoint and its training.json; None if none has a score
     "The whole checkpoint with the lowest score."
-    for path in sorted((path for path in find_checkpoints(folder) if _training(path).get('score') is not None), key=lambda path: _training(path)['score']):
-        try: return path, read_checkpoint(path)
-        except ValueError as error: warnings.warn(f"{error}; trying the next best")
+    for path in sorted(
+        (path for path in find_checkpoints(folder) if _training(path).get("score") is not None),
+        key=lambda path: _training(path)["score"],
+    ):
+        try:
+            return path, read_checkpoint(path)
+        except ValueError as error:
+            warnings.warn(f"{error}; trying the next best")
 
 # %% ../../nbs/training/01_checkpoints.ipynb #b9de994f
 @contextmanager
 def hold(
-    folder:str|os.PathLike): # a run's folder
+    folder: str | os.PathLike,  # a run's folder
+):
     "Keep other processes from training in `folder`, and clear away what a killed one was writing."
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
-    with open(folder/'.lock', 'w') as lock:
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
         try:
-            import fcntl                                                              # not on Windows
+            import fcntl  # not on Windows
+
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError: raise OSError(f"another process is training in {folder}: wait for it, or choose another output folder") from None
-        except (ImportError, OSError): pass                                           # nor on every network disk
-        for half in (*folder.glob('checkpoints/.step-*'), *folder.glob('.metrics.csv.*'), *folder.glob('model/.*.*')): shutil.rmtree(half, ignore_errors=True)
+        except BlockingIOError:
+            raise OSError(
+                f"another process is training in {folder}: wait for it, or choose another output folder"
+            ) from None
+        except (ImportError, OSError):
+            pass  # nor on every network disk
+        for half in (*folder.glob("checkpoints/.step-*"), *folder.glob(".metrics.csv.*"), *folder.glob("model/.*.*")):
+            shutil.rmtree(half, ignore_errors=True)
         yield

@@ -15,56 +15,90 @@ import torch
 
 # %% ../../nbs/training/02_devices.ipynb #8757d2ed
 def pick_device(
-    device:str='auto', # auto, cpu, cuda, cuda:1, mps
-) -> str:              # as torch names it
+    device: str = "auto",  # auto, cpu, cuda, cuda:1, mps
+) -> str:  # as torch names it
     "The device that 'auto' stands for, or an error if the one asked for is not there."
     there = dict(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available(), cpu=True)
-    if device == 'auto': return next(kind for kind, available in there.items() if available)
-    kind, _, number = device.partition(':')
-    if kind not in there or not (number == '' or number.isdigit()): raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, found {device!r}")
-    if not there[kind] or (kind == 'cuda' and int(number or 0) >= torch.cuda.device_count()): raise ValueError(f"there is no device {device!r} here; device='auto' takes {pick_device()}")
+    if device == "auto":
+        return next(kind for kind, available in there.items() if available)
+    kind, _, number = device.partition(":")
+    if kind not in there or not (number == "" or number.isdigit()):
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, found {device!r}")
+    if not there[kind] or (kind == "cuda" and int(number or 0) >= torch.cuda.device_count()):
+        raise ValueError(f"there is no device {device!r} here; device='auto' takes {pick_device()}")
     return device
 
+# %% ../../nbs/training/02_devices.ipynb #80102890
 def pick_precision(
-    precision:str, # of a `Recipe`
-    device:str,    # from `pick_device`
-) -> str:          # as Lightning Fabric names it
+    precision: str,  # of a `Recipe`
+    device: str,  # from `pick_device`
+) -> str:  # as Lightning Fabric names it
     "What 'auto' stands for: bfloat16 where a GPU computes in it, else float32."
-    if precision != 'auto': return precision
-    return 'bf16-mixed' if device.startswith('cuda') and torch.cuda.is_bf16_supported(including_emulation=False) else '32-true'
+    if precision != "auto":
+        return precision
+    return (
+        "bf16-mixed"
+        if device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+        else "32-true"
+    )
 
 # %% ../../nbs/training/02_devices.ipynb #10eefb9a
-STRATEGIES = 'auto', 'ddp', 'fsdp'
+STRATEGIES = "auto", "ddp", "fsdp"
 
-def count_processes(): # that torchrun started together with this one
-    return int(os.environ['WORLD_SIZE']) if 'LOCAL_WORLD_SIZE' in os.environ else 1
 
-def _sharded(model, mesh): # each block by itself, then what is left: blocks are collected one at a time
+def count_processes():
+    "That torchrun started together with this one."
+    return int(os.environ["WORLD_SIZE"]) if "LOCAL_WORLD_SIZE" in os.environ else 1
+
+
+def _sharded(model, mesh):
+    "Each block by itself, then what is left: blocks are collected one at a time."
     from torch.distributed.fsdp import fully_shard
-    for block in (*model.bottleneck.blocks, *model.decoder.blocks, model): fully_shard(block, mesh=mesh['data_parallel'])
+
+    for block in (*model.bottleneck.blocks, *model.decoder.blocks, model):
+        fully_shard(block, mesh=mesh["data_parallel"])
     return model
 
+# %% ../../nbs/training/02_devices.ipynb #6e612627
 def make_fabric(
-    device:str='auto',      # see `pick_device`
-    precision:str='auto',   # see `pick_precision`
-    strategy:str='auto',    # of several processes: 'ddp' (as 'auto') or 'fsdp'
-    find_unused:bool=False, # for models some of whose parameters have no part in the loss
-):                          # a launched `Fabric`
+    device: str = "auto",  # see `pick_device`
+    precision: str = "auto",  # see `pick_precision`
+    strategy: str = "auto",  # of several processes: 'ddp' (as 'auto') or 'fsdp'
+    find_unused: bool = False,  # for models some of whose parameters have no part in the loss
+):  # a launched `Fabric`
     "Lightning Fabric for this process alone, or for those that torchrun started."
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
     from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
-    if strategy not in STRATEGIES: raise ValueError(f"strategy must be {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}, found {strategy!r}")
-    (kind, _, number), n_processes = (device := pick_device(device)).partition(':'), count_processes()
+
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy must be {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}, found {strategy!r}")
+    (kind, _, number), n_processes = (device := pick_device(device)).partition(":"), count_processes()
     settings = dict(accelerator=kind, precision=pick_precision(precision, device))
     if n_processes == 1:
-        if strategy == 'fsdp': raise ValueError("strategy 'fsdp' shares a model out among processes, and there is one: use devices=2 or more, or torchrun")
-        fabric = Fabric(devices=[int(number)] if kind == 'cuda' and number else 1, plugins=[LightningEnvironment()], **settings)
+        if strategy == "fsdp":
+            raise ValueError(
+                "strategy 'fsdp' shares a model out among processes, and there is one: use devices=2 or more, or torchrun"
+            )
+        fabric = Fabric(
+            devices=[int(number)] if kind == "cuda" and number else 1, plugins=[LightningEnvironment()], **settings
+        )
     else:
-        if number or kind == 'mps': raise ValueError(f"{n_processes} processes cannot share device {device!r}: use cpu or cuda")
-        chosen = ModelParallelStrategy(_sharded, data_parallel_size=n_processes, tensor_parallel_size=1) if strategy == 'fsdp' else DDPStrategy(find_unused_parameters=find_unused)
-        n_here = int(os.environ['LOCAL_WORLD_SIZE'])
-        fabric = Fabric(devices=n_here, num_nodes=n_processes//n_here, strategy=chosen, plugins=[TorchElasticEnvironment()], **settings)
+        if number or kind == "mps":
+            raise ValueError(f"{n_processes} processes cannot share device {device!r}: use cpu or cuda")
+        chosen = (
+            ModelParallelStrategy(_sharded, data_parallel_size=n_processes, tensor_parallel_size=1)
+            if strategy == "fsdp"
+            else DDPStrategy(find_unused_parameters=find_unused)
+        )
+        n_here = int(os.environ["LOCAL_WORLD_SIZE"])
+        fabric = Fabric(
+            devices=n_here,
+            num_nodes=n_processes // n_here,
+            strategy=chosen,
+            plugins=[TorchElasticEnvironment()],
+            **settings,
+        )
     fabric.launch()
     return fabric
 
@@ -73,49 +107,87 @@ def make_fabric(
 def stop_on_interrupt():
     "Yield an event that the first SIGINT or SIGTERM sets; another one, a second later, raises KeyboardInterrupt."
     stopped, heard = threading.Event(), []
+
     def stop(number, frame):
-        heard.append(time.monotonic()); stopped.set()
-        if heard[-1] - heard[0] > 1: raise KeyboardInterrupt                  # one interrupt may come twice: from the terminal and from torchrun
-    if threading.current_thread() is not threading.main_thread(): yield stopped; return
+        heard.append(time.monotonic())
+        stopped.set()
+        # one interrupt may come twice: from the terminal and from torchrun
+        if heard[-1] - heard[0] > 1:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try: yield stopped
+    try:
+        yield stopped
     finally:
-        for number, handler in before.items(): signal.signal(number, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 # %% ../../nbs/training/02_devices.ipynb #e16ea930
-def agreed(fabric, *numbers): # the largest of each over all processes
-    if fabric.world_size == 1: return numbers
+def agreed(fabric, *numbers):
+    "The largest of each over all processes."
+    if fabric.world_size == 1:
+        return numbers
     largest = torch.tensor(numbers, dtype=torch.float64, device=fabric.device)
     torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
     return tuple(largest.tolist())
 
-def added_up(fabric, tensor): # its sum over all processes
-    if fabric.world_size > 1: torch.distributed.all_reduce(tensor)
+
+def added_up(fabric, tensor):
+    "Its sum over all processes."
+    if fabric.world_size > 1:
+        torch.distributed.all_reduce(tensor)
     return tensor
 
 # %% ../../nbs/training/02_devices.ipynb #50968c26
 def launch(
-    module:str,                # what to run, as `torchrun -m` would
-    arguments:list,            # its command line
-    n_processes:int,           # on this machine
-    log:str|os.PathLike|None=None, # a file for what they say, progress bars left out
-) -> bool:                     # whether they came to their end by themselves; False: they were interrupted
+    module: str,  # what to run, as `torchrun -m` would
+    arguments: list,  # its command line
+    n_processes: int,  # on this machine
+    log: str | os.PathLike | None = None,  # a file for what they say, progress bars left out
+) -> bool:  # whether they came to their end by themselves; False: they were interrupted
     "Run a module in several processes, follow what they say, and raise what went wrong."
     import psutil
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={n_processes}', '-m', module, *map(str, arguments)]
-    threads = {'OMP_NUM_THREADS': str(max(1, (os.cpu_count() or 1)//n_processes))}
+
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={n_processes}",
+        "-m",
+        module,
+        *map(str, arguments),
+    ]
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n_processes))}
     said, wrong, interrupted = deque(maxlen=30), None, False
-    with open(log or os.devnull, 'a', encoding='utf-8') as kept, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=threads | os.environ) as agent:
-        lines = io.TextIOWrapper(agent.stdout, encoding='utf-8', errors='replace', newline='')
+    with (
+        open(log or os.devnull, "a", encoding="utf-8") as kept,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=threads | os.environ
+        ) as agent,
+    ):
+        lines = io.TextIOWrapper(agent.stdout, encoding="utf-8", errors="replace", newline="")
         while True:
             try:
                 for line in lines:
-                    if not line.endswith('\r'): kept.write(line); kept.flush(); said.append(line)
-                    if line.startswith(f'{module}: '): wrong = wrong or line[len(module) + 2:].strip()
-                    if not wrong: print(line, end='', flush=True)                                   # what torchrun adds to an error is of no help
+                    if not line.endswith("\r"):
+                        kept.write(line)
+                        kept.flush()
+                        said.append(line)
+                    if line.startswith(f"{module}: "):
+                        wrong = wrong or line[len(module) + 2 :].strip()
+                    if not wrong:
+                        print(line, end="", flush=True)  # what torchrun adds to an error is of no help
                 break
             except KeyboardInterrupt:
-                for worker in psutil.Process(agent.pid).children() if agent.poll() is None else (): worker.send_signal(signal.SIGKILL if interrupted else signal.SIGINT)
+                for worker in psutil.Process(agent.pid).children() if agent.poll() is None else ():
+                    worker.send_signal(signal.SIGKILL if interrupted else signal.SIGINT)
                 interrupted = True
-    if agent.returncode and not interrupted: raise RuntimeError(wrong or f'{n_processes} processes of {module} ended with status {agent.returncode}:\n' + ''.join(said))
+    if agent.returncode and not interrupted:
+        raise RuntimeError(
+            wrong or f"{n_processes} processes of {module} ended with status {agent.returncode}:\n" + "".join(said)
+        )
     return not interrupted

@@ -13,117 +13,177 @@ from ..files import writing
 
 # %% ../../nbs/training/03_monitoring.ipynb #722e0c99
 def effective_rank(
-    tokens:torch.Tensor, # `[n, D]`
-) -> float:              # 1 to min(n, D)
+    tokens: torch.Tensor,  # `[n, D]`
+) -> float:  # 1 to min(n, D)
     "How many directions a set of tokens uses: the exponential of the entropy of its singular values."
     share = torch.linalg.svdvals(tokens.detach().double().cpu())
-    share = share/share.sum().clamp(min=1e-30)
+    share = share / share.sum().clamp(min=1e-30)
     return math.exp(-torch.xlogy(share, share).sum().item())
 
 # %% ../../nbs/training/03_monitoring.ipynb #bd89767f
 class Monitor:
     "Running errors by modality, the effective rank of the last tokens, and an alarm if it stays low."
-    def __init__(self,
-        n_tokens:int=256,         # of the last windows, to take the rank of
-        decay:float=.95,          # of the running errors, a batch
-        collapse_below:float=3.,  # effective rank that calls for an alarm …
-        patience:int=5):          # … when so many lines in a row are below
+
+    def __init__(
+        self,
+        n_tokens: int = 256,  # of the last windows, to take the rank of
+        decay: float = 0.95,  # of the running errors, a batch
+        collapse_below: float = 3.0,  # effective rank that calls for an alarm …
+        patience: int = 5,  # … when so many lines in a row are below
+    ):
         self.n_tokens, self.decay, self.collapse_below, self.patience = n_tokens, decay, collapse_below, patience
         self.errors, self.tokens, self.low = {}, torch.zeros(0), 0
 
-    def see(self,
-        modality:str,         # of a batch
-        tokens:torch.Tensor,  # `[B, D]`
-        error:torch.Tensor):  # normalised error of the batch, a number; NaN if it has none
+    def see(
+        self,
+        modality: str,  # of a batch
+        tokens: torch.Tensor,  # `[B, D]`
+        error: torch.Tensor,  # normalised error of the batch, a number; NaN if it has none
+    ):
         "Take note of a batch, without looking at a number: that would make a GPU wait."
         before = self.errors.get(modality, error.detach())
         before = torch.where(before.isnan(), error.detach(), before)
         self.errors[modality] = before.lerp(torch.where(error.isnan(), before, error.detach()), 1 - self.decay)
-        self.tokens = torch.cat([self.tokens.to(tokens.device), tokens.detach().float()] if len(self.tokens) else [tokens.detach().float()])[-self.n_tokens:]
+        self.tokens = torch.cat(
+            [self.tokens.to(tokens.device), tokens.detach().float()] if len(self.tokens) else [tokens.detach().float()]
+        )[-self.n_tokens :]
 
-    def look(self) -> dict: # column → number
+    def look(self) -> dict:  # column → number
         "The errors and the rank; a warning when the rank has been low for too long."
         rank = effective_rank(self.tokens) if self.tokens.isfinite().all() else math.nan
         self.low = self.low + 1 if rank < self.collapse_below else 0
         if self.low == self.patience:
-            warnings.warn(f"the tokens are collapsing: their effective rank is {rank:.1f} of {self.tokens.shape[1]}, and was below {self.collapse_below:g} for {self.patience} lines of the log: the learning rate may be too high")
-        return {f'error_{modality}': error.item() for modality, error in sorted(self.errors.items())} | dict(effective_rank=rank)
+            warnings.warn(
+                f"the tokens are collapsing: their effective rank is {rank:.1f} of {self.tokens.shape[1]}, and was below {self.collapse_below:g} for {self.patience} lines of the log: the learning rate may be too high"
+            )
+        return {f"error_{modality}": error.item() for modality, error in sorted(self.errors.items())} | dict(
+            effective_rank=rank
+        )
 
-    def state(self) -> dict: # 'monitor/…' → tensor
+    def state(self) -> dict:  # 'monitor/…' → tensor
         "What is remembered, for a checkpoint."
-        return {'monitor/tokens': self.tokens.cpu(), 'monitor/low': torch.tensor(self.low), **{f'monitor/error_{modality}': error.cpu() for modality, error in self.errors.items()}}
+        return {
+            "monitor/tokens": self.tokens.cpu(),
+            "monitor/low": torch.tensor(self.low),
+            **{f"monitor/error_{modality}": error.cpu() for modality, error in self.errors.items()},
+        }
 
-    def restore(self,
-        tensors:dict, # from `state`; others are left alone
-        device='cpu'):
+    def restore(
+        self,
+        tensors: dict,  # from `state`; others are left alone
+        device="cpu",
+    ):
         "Remember again."
-        self.tokens, self.low = tensors['monitor/tokens'].to(device), int(tensors['monitor/low'])
-        self.errors = {name.removeprefix('monitor/error_'): value.to(device) for name, value in tensors.items() if name.startswith('monitor/error_')}
+        self.tokens, self.low = tensors["monitor/tokens"].to(device), int(tensors["monitor/low"])
+        self.errors = {
+            name.removeprefix("monitor/error_"): value.to(device)
+            for name, value in tensors.items()
+            if name.startswith("monitor/error_")
+        }
 
 # %% ../../nbs/training/03_monitoring.ipynb #571fb35e
-def _read_rows(path): # column → text, for each whole line
-    if not path.is_file(): return []
-    with open(path, newline='', encoding='utf-8') as file: lines = [line for line in file if line.endswith('\n')]    # a line cut short by a kill is not one
+def _read_rows(path):
+    "Column → text, for each whole line."
+    if not path.is_file():
+        return []
+    # a line cut short by a kill is not one
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = [line for line in file if line.endswith("\n")]
     return [row for row in csv.DictReader(lines) if None not in row.values() and None not in row]
 
+
 def read_metrics(
-    folder:str|os.PathLike, # a run's folder
-) -> dict[str, list]:       # a list for each column; NaN where a line has no value
+    folder: str | os.PathLike,  # a run's folder
+) -> dict[str, list]:  # a list for each column; NaN where a line has no value
     "The learning curve of a run."
-    rows = _read_rows(Path(folder)/'metrics.csv')
-    return {name: [int(row[name]) if name == 'step' else float(row[name] or 'nan') for row in rows] for name in (rows[0] if rows else ('step', 'loss', 'gradient_norm', 'lr', 'seconds'))}
+    rows = _read_rows(Path(folder) / "metrics.csv")
+    return {
+        name: [int(row[name]) if name == "step" else float(row[name] or "nan") for row in rows]
+        for name in (rows[0] if rows else ("step", "loss", "gradient_norm", "lr", "seconds"))
+    }
 
 # %% ../../nbs/training/03_monitoring.ipynb #aa619dcd
 class MetricsFile:
     "`metrics.csv` of a run, a line at a time."
-    def __init__(self,
-        folder:str|os.PathLike, # the run's folder
-        columns:list[str],      # their names, 'step' among them
-        step:int=0):            # lines after this one are cut
-        self.path, self.columns, self.waiting, self.complained = Path(folder)/'metrics.csv', list(columns), [], False
-        kept = [row for row in _read_rows(self.path) if int(row['step']) <= step] if step else []
-        with writing(self.path) as new, open(new, 'w', newline='', encoding='utf-8') as file:
-            csv.writer(file).writerows([self.columns, *([row.get(name, '') for name in self.columns] for row in kept)])
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,  # the run's folder
+        columns: list[str],  # their names, 'step' among them
+        step: int = 0,  # lines after this one are cut
+    ):
+        self.path, self.columns, self.waiting, self.complained = Path(folder) / "metrics.csv", list(columns), [], False
+        kept = [row for row in _read_rows(self.path) if int(row["step"]) <= step] if step else []
+        with writing(self.path) as new, open(new, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([self.columns, *([row.get(name, "") for name in self.columns] for row in kept)])
         self.size = self.path.stat().st_size
 
-    def add(self,
-        row:dict): # column → value; missing ones are left empty
+    def add(
+        self,
+        row: dict,  # column → value; missing ones are left empty
+    ):
         "Write a line, and those that wait."
         self.waiting.append(row)
         try:
-            with open(self.path, 'r+', newline='', encoding='utf-8') as file:
-                file.seek(self.size)                                                            # over what a full disk left of a line
-                csv.writer(file).writerows([row.get(name, '') for name in self.columns] for row in self.waiting)
+            with open(self.path, "r+", newline="", encoding="utf-8") as file:
+                file.seek(self.size)  # over what a full disk left of a line
+                csv.writer(file).writerows([row.get(name, "") for name in self.columns] for row in self.waiting)
             self.waiting, self.size = [], self.path.stat().st_size
         except OSError as error:
-            if not self.complained: warnings.warn(f"{self.path} could not be written ({error}); training goes on, and the lines wait for room")
+            if not self.complained:
+                warnings.warn(
+                    f"{self.path} could not be written ({error}); training goes on, and the lines wait for room"
+                )
             self.complained = True
 
 # %% ../../nbs/training/03_monitoring.ipynb #3e81da6f
-def _tensorboard(folder, step): # a writer of rows, and how to close it
-    try: from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error: raise ImportError("TensorBoard is not installed: pip install tensorboard, or leave it out of loggers") from error
-    writer = SummaryWriter(str(folder/'tensorboard'), purge_step=step + 1)
+def _tensorboard(folder, step):
+    "A writer of rows, and how to close it."
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            "TensorBoard is not installed: pip install tensorboard, or leave it out of loggers"
+        ) from error
+    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
     def add(row):
         for name, value in row.items():
-            if name != 'step' and value is not None: writer.add_scalar(name, value, row['step'])
+            if name != "step" and value is not None:
+                writer.add_scalar(name, value, row["step"])
         writer.flush()
+
     return add, writer.close
 
-def _wandb(folder, step): # the same
-    try: import wandb
-    except ImportError as error: raise ImportError("Weights & Biases is not installed: pip install wandb, or leave it out of loggers") from error
-    run = wandb.init(project='spotr', dir=str(folder), name=folder.name, id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16], resume='allow')
-    return lambda row: run.log({name: value for name, value in row.items() if name != 'step' and value is not None}, step=row['step']), run.finish
+# %% ../../nbs/training/03_monitoring.ipynb #d31da8cd
+def _wandb(folder, step):
+    "The same."
+    try:
+        import wandb
+    except ImportError as error:
+        raise ImportError("Weights & Biases is not installed: pip install wandb, or leave it out of loggers") from error
+    run = wandb.init(
+        project="spotr",
+        dir=str(folder),
+        name=folder.name,
+        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
+        resume="allow",
+    )
+    return lambda row: run.log(
+        {name: value for name, value in row.items() if name != "step" and value is not None}, step=row["step"]
+    ), run.finish
+
 
 LOGGERS = dict(tensorboard=_tensorboard, wandb=_wandb)
 
+# %% ../../nbs/training/03_monitoring.ipynb #63baf99a
 def open_loggers(
-    names,                  # of `LOGGERS`
-    folder:str|os.PathLike, # the run's folder
-    step:int=0,             # where the run begins
-) -> list[tuple]:           # (function that takes a row, function that closes) for each
+    names,  # of `LOGGERS`
+    folder: str | os.PathLike,  # the run's folder
+    step: int = 0,  # where the run begins
+) -> list[tuple]:  # (function that takes a row, function that closes) for each
     "Loggers beside metrics.csv; each is an error if it is not installed."
     unknown = sorted(set(names) - set(LOGGERS))
-    if unknown: raise ValueError(f"no logger called {', '.join(unknown)}; there are {', '.join(LOGGERS)}")
+    if unknown:
+        raise ValueError(f"no logger called {', '.join(unknown)}; there are {', '.join(LOGGERS)}")
     return [LOGGERS[name](Path(folder), step) for name in names]

@@ -11,110 +11,141 @@ from dataclasses import asdict, dataclass
 import torch
 
 # %% ../../nbs/training/00_optimizers.ipynb #4e2ff3c9
-PRECISIONS = 'auto', '32-true', 'bf16-mixed'
+PRECISIONS = "auto", "32-true", "bf16-mixed"
 
+# %% ../../nbs/training/00_optimizers.ipynb #52ec19e2
 @dataclass(frozen=True)
 class Recipe:
     "How a model is pretrained."
-    steps:int|None=1500           # optimisation steps; or None and `minutes`
-    minutes:float|None=None       # training time instead of a number of steps; such a run cannot be repeated to the digit
-    batch_size:int=32             # windows in a batch over all processes, see `Corpus.batch`
-    accumulate:int=1              # batches in a step, each with a draw and a shape of its own; their gradients are averaged
-    lr:float=1.5e-3               # AdamW's learning rate at its highest
-    matrix_lr:float|None=5e-3     # Muon's, for matrices inside the model; None: AdamW for all
-    weight_decay:float=.05
-    beta2:float=.95               # AdamW's second moment
-    warmup:float=.1               # fraction of training in which the learning rate climbs; then it falls as a cosine
-    clip:float=1.                 # largest norm of the gradient
-    temperature:float=2.          # of the mixture of datasets, see `Corpus.weights`
-    shortest:float=1.             # windows of a step are cut to a length drawn between this share of the corpus's and all of it; 1: never
-    weights:str|None=None         # begin with the weights of this model: a folder, or 'spotr-tiny'; None: at random
-    seed:int=0                    # of the initial weights and of the order of windows
-    precision:str='auto'          # '32-true', 'bf16-mixed', or 'auto': bf16-mixed on a GPU that has it, else 32-true
+
+    steps: int | None = 1500  # optimisation steps; or None and `minutes`
+    minutes: float | None = (
+        None  # training time instead of a number of steps; such a run cannot be repeated to the digit
+    )
+    batch_size: int = 32  # windows in a batch over all processes, see `Corpus.batch`
+    accumulate: int = 1  # batches in a step, each with a draw and a shape of its own; their gradients are averaged
+    lr: float = 1.5e-3  # AdamW's learning rate at its highest
+    matrix_lr: float | None = 5e-3  # Muon's, for matrices inside the model; None: AdamW for all
+    weight_decay: float = 0.05
+    beta2: float = 0.95  # AdamW's second moment
+    warmup: float = 0.1  # fraction of training in which the learning rate climbs; then it falls as a cosine
+    clip: float = 1.0  # largest norm of the gradient
+    temperature: float = 2.0  # of the mixture of datasets, see `Corpus.weights`
+    shortest: float = (
+        1.0  # windows of a step are cut to a length drawn between this share of the corpus's and all of it; 1: never
+    )
+    weights: str | None = None  # begin with the weights of this model: a folder, or 'spotr-tiny'; None: at random
+    seed: int = 0  # of the initial weights and of the order of windows
+    precision: str = "auto"  # '32-true', 'bf16-mixed', or 'auto': bf16-mixed on a GPU that has it, else 32-true
 
     def __post_init__(self):
-        if (self.steps is None) == (self.minutes is None): raise ValueError(f"give either steps or minutes, found steps={self.steps}, minutes={self.minutes}")
-        for name in 'steps', 'minutes', 'batch_size', 'accumulate', 'lr', 'matrix_lr', 'clip', 'temperature':
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError(f"give either steps or minutes, found steps={self.steps}, minutes={self.minutes}")
+        for name in "steps", "minutes", "batch_size", "accumulate", "lr", "matrix_lr", "clip", "temperature":
             value = getattr(self, name)
-            if value is not None and not value > 0: raise ValueError(f"{name} must be positive, found {value}")
-        for name in 'steps', 'batch_size', 'accumulate', 'seed':
-            if getattr(self, name) not in (None, int(getattr(self, name) or 0)): raise ValueError(f"{name} must be a whole number, found {getattr(self, name)}")
-        if self.seed < 0: raise ValueError(f"seed must be 0 or larger, found {self.seed}")
-        if not 0 < self.shortest <= 1: raise ValueError(f"shortest must be a share above 0, up to 1, found {self.shortest}")
-        for name in 'warmup', 'beta2':
-            if not 0 <= getattr(self, name) < 1: raise ValueError(f"{name} must be in [0, 1), found {getattr(self, name)}")
-        if self.weight_decay < 0: raise ValueError(f"weight_decay must be 0 or larger, found {self.weight_decay}")
-        if self.precision not in PRECISIONS: raise ValueError(f"precision must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, found {self.precision!r}")
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, found {value}")
+        for name in "steps", "batch_size", "accumulate", "seed":
+            if getattr(self, name) not in (None, int(getattr(self, name) or 0)):
+                raise ValueError(f"{name} must be a whole number, found {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or larger, found {self.seed}")
+        if not 0 < self.shortest <= 1:
+            raise ValueError(f"shortest must be a share above 0, up to 1, found {self.shortest}")
+        for name in "warmup", "beta2":
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), found {getattr(self, name)}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must be 0 or larger, found {self.weight_decay}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, found {self.precision!r}"
+            )
 
 # %% ../../nbs/training/00_optimizers.ipynb #649c0f02
-PRESETS = dict(muon=Recipe(), paper=Recipe(matrix_lr=None, lr=1e-3, beta2=.999))
+PRESETS = dict(muon=Recipe(), paper=Recipe(matrix_lr=None, lr=1e-3, beta2=0.999))
+
 
 def make_recipe(
-    preset:str='muon', # a name in `PRESETS`
-    **changes,         # fields of `Recipe` that differ from it
+    preset: str = "muon",  # a name in `PRESETS`
+    **changes,  # fields of `Recipe` that differ from it
 ) -> Recipe:
     "A preset with changes; `minutes` takes the place of the preset's steps."
-    if preset not in PRESETS: raise ValueError(f"no recipe called {preset!r}; there are {', '.join(PRESETS)}")
-    if changes.get('minutes') and 'steps' not in changes: changes['steps'] = None
+    if preset not in PRESETS:
+        raise ValueError(f"no recipe called {preset!r}; there are {', '.join(PRESETS)}")
+    if changes.get("minutes") and "steps" not in changes:
+        changes["steps"] = None
     return Recipe(**asdict(PRESETS[preset]) | changes)
 
 # %% ../../nbs/training/00_optimizers.ipynb #b3984796
 def schedule(
-    progress:float, # 0 at the start of training, 1 at its end
-    warmup:float,   # fraction in which it climbs
-) -> float:         # 0 to 1
+    progress: float,  # 0 at the start of training, 1 at its end
+    warmup: float,  # fraction in which it climbs
+) -> float:  # 0 to 1
     "The learning rate over its highest value: linear climb, then cosine."
-    if progress < warmup: return progress/warmup
-    return .5 + .5*math.cos(math.pi*min(1, (progress - warmup)/(1 - warmup)))
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 + 0.5 * math.cos(math.pi * min(1, (progress - warmup) / (1 - warmup)))
 
 # %% ../../nbs/training/00_optimizers.ipynb #47b26fa6
 def orthogonalised(
-    x:torch.Tensor,     # matrices `[k, m, n]`
-    n_iterations:int=5,
-) -> torch.Tensor:      # `[k, m, n]`
+    x: torch.Tensor,  # matrices `[k, m, n]`
+    n_iterations: int = 5,
+) -> torch.Tensor:  # `[k, m, n]`
     "Each matrix with its singular values brought near 1 (Newton–Schulz; coefficients of Jordan et al., 2024)."
-    if x.shape[-2] > x.shape[-1]: return orthogonalised(x.mT, n_iterations).mT
-    x = x/x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    if x.shape[-2] > x.shape[-1]:
+        return orthogonalised(x.mT, n_iterations).mT
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     gram, eye = x @ x.mT, torch.eye(x.shape[-2], device=x.device)
     total = eye
     for _ in range(n_iterations):
-        step = 3.4445*eye - 4.7750*gram + 2.0315*(gram @ gram)
+        step = 3.4445 * eye - 4.7750 * gram + 2.0315 * (gram @ gram)
         gram, total = step @ gram @ step, step @ total
     return total @ x
 
 # %% ../../nbs/training/00_optimizers.ipynb #7a2a93f8
 class Muon(torch.optim.Optimizer):
     "Momentum whose every matrix is orthogonalised (Jordan et al., 2024), with decoupled weight decay."
-    def __init__(self,
-        params,                # matrices
-        lr:float,              # on AdamW's scale: the step has the root mean square of one of Adam's
-        weight_decay:float=0.,
-        momentum:float=.95):
+
+    def __init__(
+        self,
+        params,  # matrices
+        lr: float,  # on AdamW's scale: the step has the root mean square of one of Adam's
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+    ):
         super().__init__(params, dict(lr=lr, weight_decay=weight_decay, momentum=momentum))
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
             of_shape = {}
-            for p in group['params']:
-                if p.grad is None: continue
-                buffer = self.state[p].setdefault('momentum_buffer', torch.zeros_like(p))
-                buffer.lerp_(p.grad, 1 - group['momentum'])
-                of_shape.setdefault(p.shape, []).append((p, p.grad.lerp(buffer, group['momentum'])))
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                buffer = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+                buffer.lerp_(p.grad, 1 - group["momentum"])
+                of_shape.setdefault(p.shape, []).append((p, p.grad.lerp(buffer, group["momentum"])))
             for shape, pairs in of_shape.items():
-                updates = orthogonalised(torch.stack([update for _, update in pairs]))*(-.2*group['lr']*max(shape)**.5)
-                for (p, _), update in zip(pairs, updates): p.mul_(1 - group['lr']*group['weight_decay']).add_(update)
+                updates = orthogonalised(torch.stack([update for _, update in pairs])) * (
+                    -0.2 * group["lr"] * max(shape) ** 0.5
+                )
+                for (p, _), update in zip(pairs, updates):
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update)
 
 # %% ../../nbs/training/00_optimizers.ipynb #2a3b58a7
 def make_optimizers(
-    model:torch.nn.Module,
-    recipe:Recipe,
+    model: torch.nn.Module,
+    recipe: Recipe,
 ) -> list[torch.optim.Optimizer]:
     "Muon for the matrices inside the model and AdamW for the rest, or AdamW for all."
-    inside = lambda name, p: p.ndim == 2 and not any(part in name for part in ('stem', 'positions', 'draw', 'table', 'prototypes'))
-    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}                         # a teacher is not
+    inside = lambda name, p: (
+        p.ndim == 2 and not any(part in name for part in ("stem", "positions", "draw", "table", "prototypes"))
+    )
+    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}  # a teacher is not
     matrices = {name: p for name, p in learned.items() if recipe.matrix_lr and inside(name, p)}
     rest = [p for name, p in learned.items() if name not in matrices]
-    optimizers = [torch.optim.AdamW(rest, lr=recipe.lr, betas=(.9, recipe.beta2), weight_decay=recipe.weight_decay)]
-    if matrices: optimizers.append(Muon(list(matrices.values()), lr=recipe.matrix_lr, weight_decay=recipe.weight_decay))
+    optimizers = [torch.optim.AdamW(rest, lr=recipe.lr, betas=(0.9, recipe.beta2), weight_decay=recipe.weight_decay)]
+    if matrices:
+        optimizers.append(Muon(list(matrices.values()), lr=recipe.matrix_lr, weight_decay=recipe.weight_decay))
     return optimizers

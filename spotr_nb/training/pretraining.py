@@ -13,9 +13,28 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 import numpy as np
 import torch
-from .checkpoints import best_checkpoint, disk_errors, find_checkpoints, hold, last_checkpoint, optimizer_state, read_checkpoint, restore_optimizers, save_checkpoint
+from spotr_nb.training.checkpoints import (
+    best_checkpoint,
+    disk_errors,
+    find_checkpoints,
+    hold,
+    last_checkpoint,
+    optimizer_state,
+    read_checkpoint,
+    restore_optimizers,
+    save_checkpoint,
+)
 from ..corpus.corpus import Batch, Corpus, from_int16, progress_bar
-from .devices import STRATEGIES, added_up, agreed, count_processes, launch, make_fabric, pick_device, stop_on_interrupt
+from spotr_nb.training.devices import (
+    STRATEGIES,
+    added_up,
+    agreed,
+    count_processes,
+    launch,
+    make_fabric,
+    pick_device,
+    stop_on_interrupt,
+)
 from ..files import write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
@@ -24,335 +43,686 @@ from ..systems.interface import SYSTEMS, System, class_of, find_system, load_sys
 
 # %% ../../nbs/training/04_pretraining.ipynb #be663c98
 def open_corpus(
-    source:str|os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
-    out:str|os.PathLike,     # where a corpus is made if `source` is not one
-    modality:str|None=None,  # of the files in a folder, where they do not say
-    line_freq:float|None=None, # mains frequency of the files in a folder, Hz; unknown: no notch
-    overwrite:bool=False,    # replace what is in `out`
-    n_workers:int=1,         # processes that prepare at the same time
-    progress:bool|str=True,  # see `progress_bar`
-    **cut,                   # `window_seconds`, `holdout`, `sfreq`: see `Cut`
+    source: str | os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
+    out: str | os.PathLike,  # where a corpus is made if `source` is not one
+    modality: str | None = None,  # of the files in a folder, where they do not say
+    line_freq: float | None = None,  # mains frequency of the files in a folder, Hz; unknown: no notch
+    overwrite: bool = False,  # replace what is in `out`
+    n_workers: int = 1,  # processes that prepare at the same time
+    progress: bool | str = True,  # see `progress_bar`
+    **cut,  # `window_seconds`, `holdout`, `sfreq`: see `Cut`
 ) -> Corpus:
     "The corpus of that name, built first if need be."
-    if str(source) == 'samples':
+    if str(source) == "samples":
         from spotr_nb.signals.samples import load_sample, samples
-        return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, overwrite=overwrite, n_workers=n_workers, progress=progress, **cut)
+
+        return Corpus.build(
+            {sample.name: [load_sample(sample.name)] for sample in samples()},
+            out,
+            overwrite=overwrite,
+            n_workers=n_workers,
+            progress=progress,
+            **cut,
+        )
     source = Path(source)
-    if (source/'manifest.json').is_file():
+    if (source / "manifest.json").is_file():
         corpus = Corpus(source)
-        differ = [f"{name}={value}, it has {getattr(corpus.cut, name)}" for name, value in cut.items() if getattr(corpus.cut, name) != value]
-        if differ: raise ValueError(f"corpus {source} was cut otherwise than asked: {'; '.join(differ)}; ask for what it has, or build another")
+        differ = [
+            f"{name}={value}, it has {getattr(corpus.cut, name)}"
+            for name, value in cut.items()
+            if getattr(corpus.cut, name) != value
+        ]
+        if differ:
+            raise ValueError(
+                f"corpus {source} was cut otherwise than asked: {'; '.join(differ)}; ask for what it has, or build another"
+            )
         return corpus
-    if not source.is_dir(): raise FileNotFoundError(f"corpus {str(source)!r} is neither 'samples' nor a folder")
+    if not source.is_dir():
+        raise FileNotFoundError(f"corpus {str(source)!r} is neither 'samples' nor a folder")
     from spotr_nb.signals.readers import READERS
-    endings = sorted(READERS.keys() - {'.dat', '.mat', '.atr', '.txt'})             # these belong to a header, or say nothing
-    ours = {path.parent for name in ('manifest.json', 'metrics.csv') for path in source.rglob(name)}   # corpora and runs are no recordings
-    files = sorted(path for path in source.rglob('*') if path.suffix.lower() in endings and not path.name.startswith('.') and not ours & set(path.parents))
-    if not files: raise FileNotFoundError(f"no recordings in {source}: none of its files ends in {', '.join(endings)}")
-    return Corpus.build({source.name: files}, out, modality=modality, line_freq=line_freq, overwrite=overwrite, n_workers=n_workers, progress=progress, **cut)
+
+    endings = sorted(READERS.keys() - {".dat", ".mat", ".atr", ".txt"})  # these belong to a header, or say nothing
+    # corpora and runs are no recordings
+    ours = {path.parent for name in ("manifest.json", "metrics.csv") for path in source.rglob(name)}
+    files = sorted(
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in endings and not path.name.startswith(".") and not ours & set(path.parents)
+    )
+    if not files:
+        raise FileNotFoundError(f"no recordings in {source}: none of its files ends in {', '.join(endings)}")
+    return Corpus.build(
+        {source.name: files},
+        out,
+        modality=modality,
+        line_freq=line_freq,
+        overwrite=overwrite,
+        n_workers=n_workers,
+        progress=progress,
+        **cut,
+    )
 
 # %% ../../nbs/training/04_pretraining.ipynb #fd9b187a
-def shares(corpus, recipe, step, rank=0, n_processes=1, pairs=False): # for step `step` (from 0), the next, and so on: this process's part of each batch of that step, and whether it counts
+def shares(corpus, recipe, step, rank=0, n_processes=1, pairs=False):
+    "For step `step` (from 0), the next, and so on: this process's part of each batch of that step, and whether it counts."
     how = dict(seed=recipe.seed, batch_size=recipe.batch_size, temperature=recipe.temperature, pairs=pairs)
-    with closing(corpus.batches(step*recipe.accumulate, rank=rank, world_size=n_processes, **how)) as drawn:
-        while True: yield [(_shortened(batch, recipe, number), True) if len(batch.x) else (_stand_in(corpus.batch(number, **how)), False) for number, batch in (next(drawn) for _ in range(recipe.accumulate))]
+    with closing(corpus.batches(step * recipe.accumulate, rank=rank, world_size=n_processes, **how)) as drawn:
+        while True:
+            yield [
+                (_shortened(batch, recipe, number), True)
+                if len(batch.x)
+                else (_stand_in(corpus.batch(number, **how)), False)
+                for number, batch in (next(drawn) for _ in range(recipe.accumulate))
+            ]
 
-def _shortened(batch, recipe, number): # one stretch of all windows of batch `number`, between `recipe.shortest` of their length and all of it
-    if recipe.shortest == 1: return batch
+# %% ../../nbs/training/04_pretraining.ipynb #f36ebd4b
+def _shortened(batch, recipe, number):
+    "One stretch of all windows of batch `number`, between `recipe.shortest` of their length and all of it."
+    if recipe.shortest == 1:
+        return batch
     order, n = np.random.default_rng([recipe.seed, 4, number]), batch.x.shape[-1]
-    length = max(1, round(n*recipe.shortest**order.random()))
+    length = max(1, round(n * recipe.shortest ** order.random()))
     start = order.integers(n - length + 1)
-    x, valid = (part[..., start:start + length] for part in (batch.x, batch.valid))
-    return batch._replace(x=np.ascontiguousarray(x), valid=np.ascontiguousarray(valid)) if valid.any((1, 2)).all() else batch
+    x, valid = (part[..., start : start + length] for part in (batch.x, batch.valid))
+    return (
+        batch._replace(x=np.ascontiguousarray(x), valid=np.ascontiguousarray(valid))
+        if valid.any((1, 2)).all()
+        else batch
+    )
 
-def _stand_in(batch): return batch._replace(**{name: getattr(batch, name)[:2] for name in ('x', 'valid', 'subjects')})
+
+def _stand_in(batch):
+    return batch._replace(**{name: getattr(batch, name)[:2] for name in ("x", "valid", "subjects")})
 
 # %% ../../nbs/training/04_pretraining.ipynb #7c1e5624
-def _differences(path, recipe, corpus, config): # between the run a checkpoint belongs to and this one
+def _differences(path, recipe, corpus, config):
+    "Between the run a checkpoint belongs to and this one."
     training, known = read_checkpoint(path), {field.name for field in fields(Recipe)}
-    found = asdict(Recipe(**{name: value for name, value in training['recipe'].items() if name in known})) | dict(corpus=training['corpus']) | _described(*read_config(path/'config.json', find_system))
-    wanted = asdict(recipe) | dict(corpus=corpus.manifest['fingerprint']) | _described(class_of(config), config)
-    names = wanted if found['model'] == wanted['model'] else ['model']             # two systems have different settings
+    found = (
+        asdict(Recipe(**{name: value for name, value in training["recipe"].items() if name in known}))
+        | dict(corpus=training["corpus"])
+        | _described(*read_config(path / "config.json", find_system))
+    )
+    wanted = asdict(recipe) | dict(corpus=corpus.manifest["fingerprint"]) | _described(class_of(config), config)
+    names = wanted if found["model"] == wanted["model"] else ["model"]  # two systems have different settings
     return [f"{name} was {found[name]}, now {wanted[name]}" for name in names if found[name] != wanted[name]]
 
-def _described(kind, config): return dict(model=kind.__name__, **asdict(config))
 
-def _resumable(folder, *asked): # the checkpoint to go on from and its training.json, or None; an error if it belongs to another run
+def _described(kind, config):
+    return dict(model=kind.__name__, **asdict(config))
+
+# %% ../../nbs/training/04_pretraining.ipynb #03bdca90
+def _resumable(folder, *asked):
+    "The checkpoint to go on from and its training.json, or None; an error if it belongs to another run."
     found = last_checkpoint(folder)
-    if found is None or not (differ := _differences(found[0], *asked)): return found
-    def fits(path):
-        try: return not _differences(path, *asked)
-        except ValueError: return False
-    older = next((path for path in find_checkpoints(folder) if fits(path)), None)
-    raise ValueError(f"{found[0]} belongs to another run ({'; '.join(differ)}): resume with the same settings, choose another output folder, or pass resume=False to start over" + (f"; {older} does belong to this one, and is used once the newer ones are moved away" if older else ''))
+    if found is None or not (differ := _differences(found[0], *asked)):
+        return found
 
-def gathered(model): # the model; if its weights are shared out among processes (FSDP), a whole copy, for which all of them have to ask
-    if not any(hasattr(p, 'full_tensor') for p in model.parameters()): return model
+    def fits(path):
+        try:
+            return not _differences(path, *asked)
+        except ValueError:
+            return False
+
+    older = next((path for path in find_checkpoints(folder) if fits(path)), None)
+    raise ValueError(
+        f"{found[0]} belongs to another run ({'; '.join(differ)}): resume with the same settings, choose another output folder, or pass resume=False to start over"
+        + (f"; {older} does belong to this one, and is used once the newer ones are moved away" if older else "")
+    )
+
+# %% ../../nbs/training/04_pretraining.ipynb #3c19bc1c
+def gathered(model):
+    "The model; if its weights are shared out among processes (FSDP), a whole copy, for which all of them have to ask."
+    if not any(hasattr(p, "full_tensor") for p in model.parameters()):
+        return model
     whole = type(model)(model.config)
     whole.load_state_dict({name: value.full_tensor() for name, value in model.state_dict().items()})
     return whole.to(next(model.parameters()).device).train(model.training)
 
 # %% ../../nbs/training/04_pretraining.ipynb #96a28bd4
-def begin_with(model, name): # the weights of another model, see `model_folder`; an error where they do not fit
+def begin_with(model, name):
+    "The weights of another model, see `model_folder`; an error where they do not fit."
     state, own = read_weights(model_files(model_folder(name))[1]), model.state_dict()
     new = [key for key in own if key not in state]
-    wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [key for key in new if not key.startswith(('start.', 'teller.', 'compaction.of_scale.'))]
-    if wrong: raise ValueError(f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} missing, unexpected or of another shape; take the configuration of that model, with statistics, amplitude or summary switched on if you like")
-    silent = {key: torch.zeros_like(own[key]) for key in new if key.startswith(('start.measured.project.', 'compaction.of_scale.'))}
+    wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [
+        key for key in new if not key.startswith(("start.", "teller.", "compaction.of_scale."))
+    ]
+    if wrong:
+        raise ValueError(
+            f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} missing, unexpected or of another shape; take the configuration of that model, with statistics, amplitude or summary switched on if you like"
+        )
+    silent = {
+        key: torch.zeros_like(own[key])
+        for key in new
+        if key.startswith(("start.measured.project.", "compaction.of_scale."))
+    }
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | silent)
 
 # %% ../../nbs/training/04_pretraining.ipynb #7d9c4263
 class Training:
     "A run in the making: begun, or taken up from its newest checkpoint."
+
     def __init__(self, fabric, config, corpus, folder, recipe, resume=True, keep=2):
         torch.manual_seed(recipe.seed)
         self.fabric, self.corpus, self.folder, self.recipe, self.keep = fabric, corpus, folder, recipe, keep
-        self.step, self.start, self.saved, self.loss, self.norm, self.monitor, model = 0, time.monotonic(), None, torch.zeros(()), torch.zeros(()), Monitor(), make_system(config)
-        if model.config.sfreq != corpus.cut.sfreq: raise ValueError(f"the corpus is at {corpus.cut.sfreq:g} Hz, the model's configuration says {model.config.sfreq:g} Hz: build the corpus or the configuration with the other's sfreq")
-        found = fabric.broadcast(_resumable(folder, recipe, corpus, model.config) if resume and fabric.is_global_zero else None)
-        if found: model = load_system(found[0]).train()
-        elif recipe.weights: begin_with(model, recipe.weights)
-        for old in find_checkpoints(folder) if fabric.is_global_zero and not resume else (): shutil.rmtree(old)
-        self.model = fabric.setup_module(model)                                     # as Fabric wraps it
+        self.step, self.start, self.saved, self.loss, self.norm, self.monitor, model = (
+            0,
+            time.monotonic(),
+            None,
+            torch.zeros(()),
+            torch.zeros(()),
+            Monitor(),
+            make_system(config),
+        )
+        if model.config.sfreq != corpus.cut.sfreq:
+            raise ValueError(
+                f"the corpus is at {corpus.cut.sfreq:g} Hz, the model's configuration says {model.config.sfreq:g} Hz: build the corpus or the configuration with the other's sfreq"
+            )
+        found = fabric.broadcast(
+            _resumable(folder, recipe, corpus, model.config) if resume and fabric.is_global_zero else None
+        )
+        if found:
+            model = load_system(found[0]).train()
+        elif recipe.weights:
+            begin_with(model, recipe.weights)
+        for old in find_checkpoints(folder) if fabric.is_global_zero and not resume else ():
+            shutil.rmtree(old)
+        self.model = fabric.setup_module(model)  # as Fabric wraps it
         self.shared_out = gathered(model) is not model
-        if self.shared_out and recipe.matrix_lr: raise ValueError("Muon needs whole matrices, and strategy 'fsdp' cuts them: take a recipe with AdamW for all (matrix_lr=None; the preset 'paper')")
+        if self.shared_out and recipe.matrix_lr:
+            raise ValueError(
+                "Muon needs whole matrices, and strategy 'fsdp' cuts them: take a recipe with AdamW for all (matrix_lr=None; the preset 'paper')"
+            )
         self.optimizers = make_optimizers(model, recipe)
-        if found: self._take_up(*found)
+        if found:
+            self._take_up(*found)
 
-    def _take_up(self, path, training): # what a checkpoint remembers
+    def _take_up(self, path, training):
+        "What a checkpoint remembers."
         from safetensors.torch import load_file
-        tensors = load_file(path/'training.safetensors')
-        self.step, self.saved, self.start = training['step'], training['step'], time.monotonic() - training['seconds']
+
+        tensors = load_file(path / "training.safetensors")
+        self.step, self.saved, self.start = training["step"], training["step"], time.monotonic() - training["seconds"]
         self.monitor.restore(tensors, self.fabric.device)
-        restore_optimizers(self.model.module, self.optimizers, {name: value for name, value in tensors.items() if not name.startswith('monitor/')})
+        restore_optimizers(
+            self.model.module,
+            self.optimizers,
+            {name: value for name, value in tensors.items() if not name.startswith("monitor/")},
+        )
 
-    def seconds(self): return time.monotonic() - self.start                         # of training, those before a resume too
-    def progress(self): return self.step/self.recipe.steps if self.recipe.steps else self.seconds()/60/self.recipe.minutes
+    def seconds(self):
+        return time.monotonic() - self.start  # of training, those before a resume too
 
-    def sow(self, k): # the seed of part `k` of the next step: masks and augmentations are the same after a resume
-        if isinstance(self.model.module, System): torch.manual_seed(zlib.crc32(f'{self.recipe.seed} {self.step} {k} {self.fabric.global_rank}'.encode()))
+    def progress(self):
+        return self.step / self.recipe.steps if self.recipe.steps else self.seconds() / 60 / self.recipe.minutes
 
-    def check(self): # that the last step went well; to look at its loss makes a GPU wait
+    def sow(self, k):
+        "The seed of part `k` of the next step: masks and augmentations are the same after a resume."
+        if isinstance(self.model.module, System):
+            torch.manual_seed(zlib.crc32(f"{self.recipe.seed} {self.step} {k} {self.fabric.global_rank}".encode()))
+
+    def check(self):
+        "That the last step went well; to look at its loss makes a GPU wait."
         if not torch.isfinite(self.loss + self.norm):
-            raise FloatingPointError(f"by step {self.step} the loss became {self.loss.item()} and the gradient {self.norm.item()}: start in another folder with a lower lr (now {self.recipe.lr:g}) or matrix_lr (now {self.recipe.matrix_lr}); checkpoints in {self.folder/'checkpoints'} are from before")
+            raise FloatingPointError(
+                f"by step {self.step} the loss became {self.loss.item()} and the gradient {self.norm.item()}: start in another folder with a lower lr (now {self.recipe.lr:g}) or matrix_lr (now {self.recipe.matrix_lr}); checkpoints in {self.folder / 'checkpoints'} are from before"
+            )
 
-    def save(self, score, finished): # a checkpoint; an OSError if the disk is in the way, in every process
+    def save(self, score, finished):
+        "A checkpoint; an OSError if the disk is in the way, in every process."
         self.check()
         failed = None
-        if self.fabric.is_global_zero or self.shared_out:                           # of weights that are shared out, each process has a part to give
-            model, tensors = gathered(self.model.module), optimizer_state(self.model.module, self.optimizers) | self.monitor.state()
-            described = dict(step=self.step, score=score, finished=finished, seconds=self.seconds(), recipe=asdict(self.recipe), corpus=self.corpus.manifest['fingerprint'],
-                             n_processes=self.fabric.world_size, device=str(self.fabric.device), torch=torch.__version__)
-            try: self.fabric.is_global_zero and save_checkpoint(self.folder, model, tensors, described, self.keep)
-            except OSError as error: failed = error
-        if agreed(self.fabric, failed is not None)[0]: raise OSError(f"{failed or 'a checkpoint could not be written'}; the newest good one is {f'of step {self.saved}' if self.saved else 'missing'}")
+        # of weights that are shared out, each process has a part to give
+        if self.fabric.is_global_zero or self.shared_out:
+            model, tensors = (
+                gathered(self.model.module),
+                optimizer_state(self.model.module, self.optimizers) | self.monitor.state(),
+            )
+            described = dict(
+                step=self.step,
+                score=score,
+                finished=finished,
+                seconds=self.seconds(),
+                recipe=asdict(self.recipe),
+                corpus=self.corpus.manifest["fingerprint"],
+                n_processes=self.fabric.world_size,
+                device=str(self.fabric.device),
+                torch=torch.__version__,
+            )
+            try:
+                self.fabric.is_global_zero and save_checkpoint(self.folder, model, tensors, described, self.keep)
+            except OSError as error:
+                failed = error
+        if agreed(self.fabric, failed is not None)[0]:
+            raise OSError(
+                f"{failed or 'a checkpoint could not be written'}; the newest good one is {f'of step {self.saved}' if self.saved else 'missing'}"
+            )
         self.saved = self.step
 
 # %% ../../nbs/training/04_pretraining.ipynb #7376b203
-def forward(fabric, model, batch): # a batch through the model
+def forward(fabric, model, batch):
+    "A batch through the model."
     x, valid, places = (fabric.to_device(torch.from_numpy(array)) for array in batch[:3])
-    if not isinstance(getattr(model, 'module', model), System): return model(x, valid, places)
+    if not isinstance(getattr(model, "module", model), System):
+        return model(x, valid, places)
     return model(x, valid, places, fabric.to_device(torch.from_numpy(batch.subjects)))
 
+
 @torch.no_grad()
-def sums(out): # of a batch: its weight (valid samples; windows, if it is not SPOTR's), loss times weight, errors over variance, windows that have one, windows
+def sums(out):
+    "Of a batch: its weight (valid samples; windows, if it is not SPOTR's), loss times weight, errors over variance, windows that have one, windows."
     ones = torch.ones(len(out.token), device=out.token.device)
-    error = ones*torch.nan if out.reconstruction is None else normalised_error(out.reconstruction, out.target, out.valid).nanmean(1)
+    error = (
+        ones * torch.nan
+        if out.reconstruction is None
+        else normalised_error(out.reconstruction, out.target, out.valid).nanmean(1)
+    )
     weight, there = out.valid.sum() if isinstance(out, SpotrOutput) else ones.sum(), ~error.isnan()
-    return torch.stack([weight, out.loss.detach()*weight, error.nansum(), there.sum(), ones.sum()])
+    return torch.stack([weight, out.loss.detach() * weight, error.nansum(), there.sum(), ones.sum()])
 
 # %% ../../nbs/training/04_pretraining.ipynb #69e3d5a2
-def train_step(run, batches, rate): # one step: its loss, gradient norm and windows are left in `run`, as tensors
-    run.loss, run.n_windows = 0., 0.
+def train_step(run, batches, rate):
+    "One step: its loss, gradient norm and windows are left in `run`, as tensors."
+    run.loss, run.n_windows = 0.0, 0.0
     for k, (batch, counts) in enumerate(batches):
         with run.fabric.no_backward_sync(run.model, enabled=k < len(batches) - 1):
             run.sow(k)
             out = forward(run.fabric, run.model, batch)
-            mine = sums(out)*counts
+            mine = sums(out) * counts
             n_valid, squares, errors, n_errors, n_windows = added_up(run.fabric, mine.clone())
-            run.fabric.backward(out.loss*(mine[0]/n_valid*run.fabric.world_size/len(batches)))
-        run.monitor.see(batch.modality, out.token, errors/n_errors)
-        run.loss, run.n_windows = run.loss + squares/n_valid/len(batches), run.n_windows + n_windows
+            run.fabric.backward(out.loss * (mine[0] / n_valid * run.fabric.world_size / len(batches)))
+        run.monitor.see(batch.modality, out.token, errors / n_errors)
+        run.loss, run.n_windows = run.loss + squares / n_valid / len(batches), run.n_windows + n_windows
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.clip)
-    run.norm = norm.full_tensor() if hasattr(norm, 'full_tensor') else norm
+    run.norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
     for optimizer, lr in zip(run.optimizers, (run.recipe.lr, run.recipe.matrix_lr)):
-        for group in optimizer.param_groups: group['lr'] = rate*lr
-        optimizer.step(); optimizer.zero_grad()
-    if hasattr(run.model.module, 'after_step'): run.model.module.after_step(min(1., run.progress()))
+        for group in optimizer.param_groups:
+            group["lr"] = rate * lr
+        optimizer.step()
+        optimizer.zero_grad()
+    if hasattr(run.model.module, "after_step"):
+        run.model.module.after_step(min(1.0, run.progress()))
 
 # %% ../../nbs/training/04_pretraining.ipynb #ad9c468c
-def held_out_windows(corpus, at_most=256): # dataset → batches of some of its held-out windows, evenly spread
+def held_out_windows(corpus, at_most=256):
+    "Dataset → batches of some of its held-out windows, evenly spread."
     datasets = {}
-    for shard in corpus.shards('heldout'): datasets.setdefault(shard['dataset'], []).append(shard)
-    each, spread = max(1, at_most//max(1, len(datasets))), lambda n, k: np.linspace(0, n - 1, min(n, k)).astype(int)
+    for shard in corpus.shards("heldout"):
+        datasets.setdefault(shard["dataset"], []).append(shard)
+    each, spread = max(1, at_most // max(1, len(datasets))), lambda n, k: np.linspace(0, n - 1, min(n, k)).astype(int)
+
     def read(shard, k):
-        rows = spread(shard['n_windows'], k)
-        x, valid = from_int16(corpus.open(shard, 'x')[rows], corpus.open(shard, 'scale')[rows])
-        return Batch(x, valid, np.array([place or [np.nan]*3 for place in shard['places']], np.float32), shard['modality'], np.arange(len(x)))
-    return {dataset: [read(shards[k], each//min(len(shards), each)) for k in spread(len(shards), each)] for dataset, shards in datasets.items()}
+        rows = spread(shard["n_windows"], k)
+        x, valid = from_int16(corpus.open(shard, "x")[rows], corpus.open(shard, "scale")[rows])
+        return Batch(
+            x,
+            valid,
+            np.array([place or [np.nan] * 3 for place in shard["places"]], np.float32),
+            shard["modality"],
+            np.arange(len(x)),
+        )
 
+    return {
+        dataset: [read(shards[k], each // min(len(shards), each)) for k in spread(len(shards), each)]
+        for dataset, shards in datasets.items()
+    }
+
+# %% ../../nbs/training/04_pretraining.ipynb #ae220366
 @torch.no_grad()
-def held_out_loss(fabric, model, datasets, size=16): # the mean over datasets; None if there are none
-    def of(batches): # the mean over windows, `size` at a time
-        parts = [batch._replace(**{name: getattr(batch, name)[k:k + size] for name in ('x', 'valid', 'subjects')}) for batch in batches for k in range(0, len(batch.x), size)]
-        with fabric.autocast(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)                                                    # the same masks each time
-            return np.average([forward(fabric, model, part).loss.item() for part in parts], weights=[len(part.x) for part in parts])
-    return float(np.mean([of(batches) for batches in datasets.values()])) if datasets and not getattr(model, 'pairs', False) else None
+def held_out_loss(fabric, model, datasets, size=16):
+    "The mean over datasets; None if there are none."
 
-def make_probe(task): # a function of the model; from such a function, or from the name of a labelled set that ships
-    if task is None or callable(task): return task
+    def of(batches):
+        "The mean over windows, `size` at a time."
+        parts = [
+            batch._replace(**{name: getattr(batch, name)[k : k + size] for name in ("x", "valid", "subjects")})
+            for batch in batches
+            for k in range(0, len(batch.x), size)
+        ]
+        with fabric.autocast(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the same masks each time
+            return np.average(
+                [forward(fabric, model, part).loss.item() for part in parts], weights=[len(part.x) for part in parts]
+            )
+
+    return (
+        float(np.mean([of(batches) for batches in datasets.values()]))
+        if datasets and not getattr(model, "pairs", False)
+        else None
+    )
+
+# %% ../../nbs/training/04_pretraining.ipynb #5fc86661
+def make_probe(task):
+    "A function of the model; from such a function, or from the name of a labelled set that ships."
+    if task is None or callable(task):
+        return task
     from spotr_nb.probing.linear import probe
     from spotr_nb.signals.samples import load_labelled
+
     labelled = load_labelled(task)
     return lambda model: probe({task: model}, labelled)[task].auroc
 
 # %% ../../nbs/training/04_pretraining.ipynb #6236700d
 class Journal:
     "What is written down while training."
+
     def __init__(self, run, loggers, probe, progress):
-        errors = [f'error_{modality}' for modality in sorted({shard['modality'] for shard in run.corpus.shards('train')})]
-        self.metrics = MetricsFile(run.folder, ['step', 'loss', *errors, 'effective_rank', 'gradient_norm', 'lr', 'windows_per_second', 'seconds', 'heldout_loss', 'probe'], run.step)
-        self.loggers, self.probe, self.held_out = open_loggers(loggers, run.folder, run.step), make_probe(probe), held_out_windows(run.corpus)
-        self.bar = progress_bar(progress, total=run.recipe.steps, initial=run.step, desc='pretrain', unit='step')
-        self.n_windows, self.since = 0., time.monotonic()
+        errors = [
+            f"error_{modality}" for modality in sorted({shard["modality"] for shard in run.corpus.shards("train")})
+        ]
+        self.metrics = MetricsFile(
+            run.folder,
+            [
+                "step",
+                "loss",
+                *errors,
+                "effective_rank",
+                "gradient_norm",
+                "lr",
+                "windows_per_second",
+                "seconds",
+                "heldout_loss",
+                "probe",
+            ],
+            run.step,
+        )
+        self.loggers, self.probe, self.held_out = (
+            open_loggers(loggers, run.folder, run.step),
+            make_probe(probe),
+            held_out_windows(run.corpus),
+        )
+        self.bar = progress_bar(progress, total=run.recipe.steps, initial=run.step, desc="pretrain", unit="step")
+        self.n_windows, self.since = 0.0, time.monotonic()
 
-    def count(self, run): self.bar.update(); self.n_windows = self.n_windows + run.n_windows
+    def count(self, run):
+        self.bar.update()
+        self.n_windows = self.n_windows + run.n_windows
 
-    def write(self, run, model, rate, measure, probe): # a line; with the held-out loss and the probe's score if it is time for them
-        speed = float(self.n_windows)/(time.monotonic() - self.since)
-        row = dict(step=run.step, loss=run.loss.item(), **run.monitor.look(), gradient_norm=run.norm.item(), lr=rate*run.recipe.lr, windows_per_second=round(speed, 1), seconds=round(run.seconds(), 3))
-        if model: model.eval()
-        if measure: row['heldout_loss'] = held_out_loss(run.fabric, model, self.held_out)
-        if probe: row['probe'] = float(self.probe(model))
-        if model: model.train()
+    def write(self, run, model, rate, measure, probe):
+        "A line; with the held-out loss and the probe's score if it is time for them."
+        speed = float(self.n_windows) / (time.monotonic() - self.since)
+        row = dict(
+            step=run.step,
+            loss=run.loss.item(),
+            **run.monitor.look(),
+            gradient_norm=run.norm.item(),
+            lr=rate * run.recipe.lr,
+            windows_per_second=round(speed, 1),
+            seconds=round(run.seconds(), 3),
+        )
+        if model:
+            model.eval()
+        if measure:
+            row["heldout_loss"] = held_out_loss(run.fabric, model, self.held_out)
+        if probe:
+            row["probe"] = float(self.probe(model))
+        if model:
+            model.train()
         self.metrics.add(row)
         for add, _ in self.loggers:
-            try: add(row)
-            except OSError as error: warnings.warn(f"step {run.step} is missing in a logger: {error}")
+            try:
+                add(row)
+            except OSError as error:
+                warnings.warn(f"step {run.step} is missing in a logger: {error}")
         self.bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
-        self.n_windows, self.since = 0., time.monotonic()
-        return row.get('heldout_loss')
+        self.n_windows, self.since = 0.0, time.monotonic()
+        return row.get("heldout_loss")
 
     def close(self):
         self.bar.close()
-        for _, close in self.loggers: close()
+        for _, close in self.loggers:
+            close()
 
 # %% ../../nbs/training/04_pretraining.ipynb #43c017ce
 @dataclass
 class Run:
     "What `pretrain` gives back."
-    model:torch.nn.Module # `SPOTR` or another system
-    folder:Path
-    step:int           # steps done
-    finished:bool      # False if it was stopped on the way
-    metrics:dict       # the learning curve, see `read_metrics`
+
+    model: torch.nn.Module  # `SPOTR` or another system
+    folder: Path
+    step: int  # steps done
+    finished: bool  # False if it was stopped on the way
+    metrics: dict  # the learning curve, see `read_metrics`
 
 # %% ../../nbs/training/04_pretraining.ipynb #f3d3f1de
 def pretrain(
-    config,                        # a configuration; the name of a size of SPOTR, or of a system in `SYSTEMS`
-    corpus:Corpus,                 # what to train on; or its folder
-    out:str|os.PathLike,           # the run's folder; a run found there is resumed
-    recipe:Recipe=Recipe(),
-    device:str='auto',             # 'cpu', 'cuda', 'mps' or 'auto'
-    devices:int=1,                 # more than one: as many processes, started as torchrun would (a process that torchrun started is one of them anyway)
-    resume:bool=True,              # False: start over, dropping the checkpoints found in `out`
-    stop_at:int|None=None,         # stop after this step with a checkpoint, as if interrupted (jobs with a time limit)
-    log_every:int=10,              # steps between lines of metrics.csv
-    checkpoint_every:int=250,      # steps between checkpoints, each with a measurement on held-out windows
-    keep:int=2,                    # newest checkpoints to keep, beside the best
-    probe_every:int=0,             # steps between probes; 0: none
-    probe_task='eeg_eyes_open',    # a labelled set that ships; or a function that takes the model and gives a number
-    loggers=(),                    # beside metrics.csv: 'tensorboard', 'wandb'
-    strategy:str='auto',           # of several processes: 'ddp' or 'fsdp', see `make_fabric`
-    progress:bool|str=True,        # see `progress_bar`
+    config,  # a configuration; the name of a size of SPOTR, or of a system in `SYSTEMS`
+    corpus: Corpus,  # what to train on; or its folder
+    out: str | os.PathLike,  # the run's folder; a run found there is resumed
+    recipe: Recipe = Recipe(),
+    device: str = "auto",  # 'cpu', 'cuda', 'mps' or 'auto'
+    devices: int = 1,  # more than one: as many processes, started as torchrun would (a process that torchrun started is one of them anyway)
+    resume: bool = True,  # False: start over, dropping the checkpoints found in `out`
+    stop_at: int | None = None,  # stop after this step with a checkpoint, as if interrupted (jobs with a time limit)
+    log_every: int = 10,  # steps between lines of metrics.csv
+    checkpoint_every: int = 250,  # steps between checkpoints, each with a measurement on held-out windows
+    keep: int = 2,  # newest checkpoints to keep, beside the best
+    probe_every: int = 0,  # steps between probes; 0: none
+    probe_task="eeg_eyes_open",  # a labelled set that ships; or a function that takes the model and gives a number
+    loggers=(),  # beside metrics.csv: 'tensorboard', 'wandb'
+    strategy: str = "auto",  # of several processes: 'ddp' or 'fsdp', see `make_fabric`
+    progress: bool | str = True,  # see `progress_bar`
 ) -> Run:
     "Pretrain SPOTR by one-token reconstruction, or another system by its own objective; interrupt it whenever you like and call again to go on."
     if devices > 1 and count_processes() == 1:
-        return _in_processes(devices, config, corpus, Path(out), recipe, dict(device=device, stop_at=stop_at, log_every=log_every, checkpoint_every=checkpoint_every, keep=keep, probe_every=probe_every, probe_task=probe_task, strategy=strategy), resume, loggers, progress)
+        return _in_processes(
+            devices,
+            config,
+            corpus,
+            Path(out),
+            recipe,
+            dict(
+                device=device,
+                stop_at=stop_at,
+                log_every=log_every,
+                checkpoint_every=checkpoint_every,
+                keep=keep,
+                probe_every=probe_every,
+                probe_task=probe_task,
+                strategy=strategy,
+            ),
+            resume,
+            loggers,
+            progress,
+        )
     out, corpus, config = Path(out), corpus if isinstance(corpus, Corpus) else Corpus(corpus), named_config(config)
-    fabric = make_fabric(device, recipe.precision, strategy, find_unused=getattr(config, 'published', False))
+    fabric = make_fabric(device, recipe.precision, strategy, find_unused=getattr(config, "published", False))
     with hold(out) if fabric.is_global_zero else nullcontext(), stop_on_interrupt() as stopped:
         run = Training(fabric, config, corpus, out, recipe, resume, keep)
-        journal = Journal(run, loggers, probe_task if probe_every else None, progress) if fabric.is_global_zero else None
-        state, due = lambda: agreed(fabric, run.progress(), stopped.is_set()), lambda every: every and run.step % every == 0
-        with closing(journal) if journal else nullcontext(), closing(shares(corpus, recipe, run.step, fabric.global_rank, fabric.world_size, getattr(run.model.module, 'pairs', False))) as batches:
+        journal = (
+            Journal(run, loggers, probe_task if probe_every else None, progress) if fabric.is_global_zero else None
+        )
+        state, due = (
+            lambda: agreed(fabric, run.progress(), stopped.is_set()),
+            lambda every: every and run.step % every == 0,
+        )
+        with (
+            closing(journal) if journal else nullcontext(),
+            closing(
+                shares(
+                    corpus,
+                    recipe,
+                    run.step,
+                    fabric.global_rank,
+                    fabric.world_size,
+                    getattr(run.model.module, "pairs", False),
+                )
+            ) as batches,
+        ):
             score, (progressed, interrupted) = None, state()
             while progressed < 1 and not interrupted and (stop_at is None or run.step < stop_at):
-                rate = schedule(progressed + (1/recipe.steps if recipe.steps else 1e-3), recipe.warmup)
+                rate = schedule(progressed + (1 / recipe.steps if recipe.steps else 1e-3), recipe.warmup)
                 train_step(run, next(batches), rate)
                 run.step += 1
-                if journal: journal.count(run)
+                if journal:
+                    journal.count(run)
                 score, (progressed, interrupted) = None, state()
                 measure = due(checkpoint_every) or progressed >= 1
                 if measure or due(log_every) or due(probe_every):
                     run.check()
                     model = gathered(run.model.module) if measure or due(probe_every) else None
-                    if journal: score = journal.write(run, model, rate, measure, due(probe_every))
+                    if journal:
+                        score = journal.write(run, model, rate, measure, due(probe_every))
                 if measure:
-                    try: run.save(score, progressed >= 1)
-                    except OSError as error: warnings.warn(f"{error}; training goes on")
-        if run.saved != run.step: run.save(score, progressed >= 1)                  # stopped between two checkpoints, or still no room on the disk
+                    try:
+                        run.save(score, progressed >= 1)
+                    except OSError as error:
+                        warnings.warn(f"{error}; training goes on")
+        # stopped between two checkpoints, or still no room on the disk
+        if run.saved != run.step:
+            run.save(score, progressed >= 1)
         model = gathered(run.model.module).eval()
-        if fabric.is_global_zero and interrupted: print(f"interrupted at step {run.step}; the same call resumes from here", flush=True)
+        if fabric.is_global_zero and interrupted:
+            print(f"interrupted at step {run.step}; the same call resumes from here", flush=True)
         if fabric.is_global_zero and progressed >= 1:
-            with disk_errors(f"model {out/'model'}"): model.save_pretrained(out/'model')
+            with disk_errors(f"model {out / 'model'}"):
+                model.save_pretrained(out / "model")
     fabric.barrier()
     return Run(model, out, run.step, progressed >= 1, read_metrics(out))
 
-def _in_processes(devices, config, corpus, out, recipe, settings, resume, loggers, progress): # the same as a program in several processes; what it leaves
-    if not isinstance(settings['probe_task'], str): raise ValueError("a probe that is a function cannot be sent to other processes: name a labelled set")
+# %% ../../nbs/training/04_pretraining.ipynb #1082c7f5
+def _in_processes(devices, config, corpus, out, recipe, settings, resume, loggers, progress):
+    "The same as a program in several processes; what it leaves."
+    if not isinstance(settings["probe_task"], str):
+        raise ValueError("a probe that is a function cannot be sent to other processes: name a labelled set")
     out.mkdir(parents=True, exist_ok=True)
-    if not isinstance(config, str): write_json(out/'config.json', _described(class_of(config), config))
-    given = dict(size=config if isinstance(config, str) else out/'config.json', corpus=getattr(corpus, 'folder', corpus), out=out) | settings | asdict(recipe) | dict(matrix_lr=recipe.matrix_lr or 0)
-    options = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", value)]
-    launch('spotr_nb.training.pretraining', [*options, '--resume' if resume else '--no-resume', '--progress' if progress else '--no-progress', *(['--loggers', *loggers] if loggers else [])], devices, log=out/'log.txt')
+    if not isinstance(config, str):
+        write_json(out / "config.json", _described(class_of(config), config))
+    given = (
+        dict(
+            size=config if isinstance(config, str) else out / "config.json",
+            corpus=getattr(corpus, "folder", corpus),
+            out=out,
+        )
+        | settings
+        | asdict(recipe)
+        | dict(matrix_lr=recipe.matrix_lr or 0)
+    )
+    options = [
+        part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", value)
+    ]
+    launch(
+        "spotr_nb.training.pretraining",
+        [
+            *options,
+            "--resume" if resume else "--no-resume",
+            "--progress" if progress else "--no-progress",
+            *(["--loggers", *loggers] if loggers else []),
+        ],
+        devices,
+        log=out / "log.txt",
+    )
     found = last_checkpoint(out)
-    if found is None: raise KeyboardInterrupt                                        # before the first checkpoint
+    if found is None:
+        raise KeyboardInterrupt  # before the first checkpoint
     path, training = found
-    return Run(load_system(path), out, training['step'], training['finished'], read_metrics(out))
+    return Run(load_system(path), out, training["step"], training["finished"], read_metrics(out))
 
 # %% ../../nbs/training/04_pretraining.ipynb #2f24f047
 def make_parser() -> argparse.ArgumentParser:
     "The options of `python -m spotr_nb.training.pretraining`."
-    parser = argparse.ArgumentParser(prog='python -m spotr_nb.training.pretraining', description='Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.')
-    for name, default, text in (('corpus', 'samples', "'samples', a corpus folder, or a folder of recordings"), ('modality', None, "of a folder's files, where they do not say"), ('size', 'tiny', f"{', '.join(SIZES)}, another system ({', '.join(SYSTEMS)}), a model, whose shape is taken, or a config.json"),
-                                ('out', 'pretrain', 'output folder'), ('device', 'auto', 'cpu, cuda, mps or auto'), ('strategy', 'auto', ', '.join(STRATEGIES)), ('preset', 'muon', ', '.join(PRESETS)),
-                                ('line-freq', None, "mains frequency of a folder's files, Hz"), ('window-seconds', None, 'length of a window'), ('stop-at', None, 'step to stop at'), ('log-every', 10, 'steps between lines of the log'),
-                                ('checkpoint-every', 250, 'steps between checkpoints'), ('keep', 2, 'newest checkpoints to keep'), ('probe-every', 0, 'steps between probes'), ('probe-task', 'eeg_eyes_open', 'labelled set to probe on')):
-        kind = {'line-freq': float, 'window-seconds': float, 'stop-at': int}.get(name, str if default is None else type(default))
-        parser.add_argument(f'--{name}', type=kind, default=default, metavar=kind.__name__.upper(), help=f'{text} (default: {default})')
-    parser.add_argument('--loggers', nargs='*', default=(), choices=tuple(LOGGERS), help='beside metrics.csv')
-    parser.add_argument('--progress', action=argparse.BooleanOptionalAction, default=True, help='a bar')
-    parser.add_argument('--resume', action=argparse.BooleanOptionalAction, default=True, help='go on from the newest checkpoint in the output folder')
+    parser = argparse.ArgumentParser(
+        prog="python -m spotr_nb.training.pretraining",
+        description="Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.",
+    )
+    for name, default, text in (
+        ("corpus", "samples", "'samples', a corpus folder, or a folder of recordings"),
+        ("modality", None, "of a folder's files, where they do not say"),
+        (
+            "size",
+            "tiny",
+            f"{', '.join(SIZES)}, another system ({', '.join(SYSTEMS)}), a model, whose shape is taken, or a config.json",
+        ),
+        ("out", "pretrain", "output folder"),
+        ("device", "auto", "cpu, cuda, mps or auto"),
+        ("strategy", "auto", ", ".join(STRATEGIES)),
+        ("preset", "muon", ", ".join(PRESETS)),
+        ("line-freq", None, "mains frequency of a folder's files, Hz"),
+        ("window-seconds", None, "length of a window"),
+        ("stop-at", None, "step to stop at"),
+        ("log-every", 10, "steps between lines of the log"),
+        ("checkpoint-every", 250, "steps between checkpoints"),
+        ("keep", 2, "newest checkpoints to keep"),
+        ("probe-every", 0, "steps between probes"),
+        ("probe-task", "eeg_eyes_open", "labelled set to probe on"),
+    ):
+        kind = {"line-freq": float, "window-seconds": float, "stop-at": int}.get(
+            name, str if default is None else type(default)
+        )
+        parser.add_argument(
+            f"--{name}", type=kind, default=default, metavar=kind.__name__.upper(), help=f"{text} (default: {default})"
+        )
+    parser.add_argument("--loggers", nargs="*", default=(), choices=tuple(LOGGERS), help="beside metrics.csv")
+    parser.add_argument("--progress", action=argparse.BooleanOptionalAction, default=True, help="a bar")
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from the newest checkpoint in the output folder",
+    )
     for field in fields(Recipe):
         kind = next(kind for kind in (int, float, str) if kind.__name__ in str(field.type))
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help='see Recipe' + ('; 0: AdamW for all' if field.name == 'matrix_lr' else ''))
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=kind,
+            metavar=kind.__name__.upper(),
+            help="see Recipe" + ("; 0: AdamW for all" if field.name == "matrix_lr" else ""),
+        )
     return parser
 
 # %% ../../nbs/training/04_pretraining.ipynb #751d4d45
 def main(
-    arguments:list[str]|None=None, # None: those of the command line
-) -> int:                          # exit code
+    arguments: list[str] | None = None,  # None: those of the command line
+) -> int:  # exit code
     "0 if all went well, 2 for a wrong argument, 1 for another error, 130 if one process was interrupted."
     args, many = make_parser().parse_args(arguments), count_processes() > 1
     given = {field.name: value for field in fields(Recipe) if (value := getattr(args, field.name)) is not None}
-    if given.get('matrix_lr') == 0: given['matrix_lr'] = None
-    import lightning_fabric                                                                                 # sets the level that is set next
-    logging.getLogger('lightning_fabric').setLevel(logging.WARNING)
-    warnings.filterwarnings('ignore', message='Grad strides do not match')                                  # DDP's remark on gradients of transposed products, which it copies
-    progress = 'text' if args.progress else False
+    if given.get("matrix_lr") == 0:
+        given["matrix_lr"] = None
+    import lightning_fabric  # sets the level that is set next
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    # DDP's remark on gradients of transposed products, which it copies
+    warnings.filterwarnings("ignore", message="Grad strides do not match")
+    progress = "text" if args.progress else False
     try:
         recipe = make_recipe(args.preset, **given)
         config = named_config(args.size)
-        with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():                     # one builds the corpus, the others find it
-            corpus = open_corpus(args.corpus, Path(args.out)/'corpus', args.modality, args.line_freq, overwrite=not args.resume, progress=progress, **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)))
-        settings = {name: getattr(args, name) for name in ('device', 'resume', 'stop_at', 'log_every', 'checkpoint_every', 'keep', 'probe_every', 'probe_task', 'loggers', 'strategy')}
+        # one builds the corpus, the others find it
+        with make_fabric(args.device, recipe.precision, args.strategy).rank_zero_first():
+            corpus = open_corpus(
+                args.corpus,
+                Path(args.out) / "corpus",
+                args.modality,
+                args.line_freq,
+                overwrite=not args.resume,
+                progress=progress,
+                **({} if args.window_seconds is None else dict(window_seconds=args.window_seconds)),
+            )
+        settings = {
+            name: getattr(args, name)
+            for name in (
+                "device",
+                "resume",
+                "stop_at",
+                "log_every",
+                "checkpoint_every",
+                "keep",
+                "probe_every",
+                "probe_task",
+                "loggers",
+                "strategy",
+            )
+        }
         run = pretrain(config, corpus, args.out, recipe, **settings, progress=progress)
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        print(f'spotr_nb.training.pretraining: {error}', file=sys.stderr); return 2 if isinstance(error, (ValueError, FileNotFoundError)) else 1
+        print(f"spotr_nb.training.pretraining: {error}", file=sys.stderr)
+        return 2 if isinstance(error, (ValueError, FileNotFoundError)) else 1
     finally:
-        if many and torch.distributed.is_initialized(): torch.distributed.destroy_process_group()
+        if many and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     return 0 if run.finished or many or args.stop_at == run.step else 130
 
-if __name__ == '__main__' and __spec__: sys.exit(main())              # in a notebook `__main__` has no spec
+
+if __name__ == "__main__" and __spec__:
+    sys.exit(main())  # in a notebook `__main__` has no spec
