@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
-           'PreparationError', 'Corpus', 'channel_places', 'datasets', 'dataset', 'LabelledSet', 'DatasetError',
+           'PreparationError', 'Corpus', 'channel_positions', 'datasets', 'dataset', 'LabelledSet', 'DatasetError',
            'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
            'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system',
            'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus',
@@ -33,7 +33,7 @@ _all_ = ["Corpus"]
 _home |= dict.fromkeys(_all_, "corpus.corpus")
 
 # %% ../nbs/99_package.ipynb #27f2e5e7
-_all_ = ["channel_places"]
+_all_ = ["channel_positions"]
 _home |= dict.fromkeys(_all_, "signals.montages")
 
 # %% ../nbs/99_package.ipynb #a9ca0403

@@ -33,7 +33,7 @@ class SwiGLU(nn.Module):
 
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-09
 class Block(nn.Module):
-    "Pre-norm transformer block; with `n_queries` only the first places are computed."
+    "Pre-norm transformer block; with `n_queries` only the first channel_positions are computed."
 
     def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()

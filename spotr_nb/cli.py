@@ -83,7 +83,7 @@ def show_channels(signal, args):
 # %% ../nbs/09_cli.ipynb #23f9b3c4
 def prepared(args):
     "Model, recording, windows, and what the model wants to know of the channels."
-    from spotr_nb.signals.montages import channel_places
+    from spotr_nb.signals.montages import channel_positions
     from spotr_nb.systems.interface import load_system
 
     signal = read_recording(args.file, args)
@@ -93,8 +93,8 @@ def prepared(args):
         model,
         signal,
         windows,
-        dict(places=channel_places(windows.ch_names, signal.modality))
-        if getattr(model.config, "places", False)
+        dict(channel_positions=channel_positions(windows.ch_names, signal.modality))
+        if getattr(model.config, "channel_positions", False)
         else {},
     )
 
@@ -114,7 +114,7 @@ def embed_file(args):
 # %% ../nbs/09_cli.ipynb #ef6f8d0e
 def reconstruct_file(args):
     "What the explorer shows of a recording, frozen into one HTML file."
-    from spotr_nb.explorer.session import Desk
+    from spotr_nb.explorer.session import Session
     from spotr_nb.explorer.report import recording_report
     from spotr_nb.systems.interface import load_system
 
@@ -125,11 +125,11 @@ def reconstruct_file(args):
         raise ValueError(
             f"{args.model} holds {type(model).__name__}, which draws no window from its embedding: spotr embed takes it, spotr reconstruct needs a SPOTR model"
         )
-    desk = Desk(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
+    desk = Session(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
     desk.open(next(iter(desk.sources)))
     out = Path(args.output or f"{Path(args.file).stem}.html")
     recording_report(desk, out, n_windows=args.windows)
-    print(f"{len(desk.timeline)} windows → {out}, {out.stat().st_size / 1e6:.1f} MB")
+    print(f"{len(desk.embedding)} windows → {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 # %% ../nbs/09_cli.ipynb #b927807b
 def explore_file(args):
@@ -421,8 +421,8 @@ def run_demo(args):
 
 # %% ../nbs/09_cli.ipynb #db0c84b6
 def asked_for(args):
-    "Tasks, and names of `candidates` or None, of `spotr benchmark`."
-    from spotr_nb.benchmark.benchmark import BASELINES, FLOORS, ONLY, candidates
+    "Tasks, and names of `known_methods` or None, of `spotr benchmark`."
+    from spotr_nb.benchmark.benchmark import PRETRAINED_METHODS, BASELINES, ONLY, known_methods
     from spotr_nb.corpus.corpus import Corpus
     from spotr_nb.benchmark.tasks import TASKS, dataset_folder
 
@@ -441,9 +441,9 @@ def asked_for(args):
             f"--datasets: no task of {', '.join(args.modalities)} asks {unknown[0]}; there are {', '.join(there)}"
         )
     names = [
-        {**BASELINES, **{key: shown for key, (shown, _) in ONLY.items()}}.get(name, name) for name in args.systems or ()
+        {**PRETRAINED_METHODS, **{key: shown for key, (shown, _) in ONLY.items()}}.get(name, name) for name in args.systems or ()
     ]
-    known = list(dict.fromkeys(name for modality in args.modalities for name in candidates(modality)))
+    known = list(dict.fromkeys(name for modality in args.modalities for name in known_methods(modality)))
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
@@ -471,7 +471,7 @@ def asked_for(args):
             raise ValueError(
                 f"{folder} was made from {', '.join(sorted(made))}, now {', '.join(sorted(wanted))} are asked for: choose another --out"
             )
-    return tasks, [*dict.fromkeys([*names, *FLOORS])] if names else None
+    return tasks, [*dict.fromkeys([*names, *BASELINES])] if names else None
 
 # %% ../nbs/09_cli.ipynb #a6dd5624
 def compare_systems(args):
@@ -515,7 +515,7 @@ def add_benchmark(commands):
         "--systems",
         nargs="+",
         metavar="NAME",
-        help="SPOTR, MAE, SimCLR, …, beside the floors, which always take part; default: all",
+        help="SPOTR, MAE, SimCLR, …, beside the baselines, which always take part; default: all",
     )
     parser.add_argument(
         "--protocols",

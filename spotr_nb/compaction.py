@@ -166,39 +166,39 @@ class Positions(nn.Module):
         self,
         dim: int,  # width D, even
         patch_seconds: float,  # length of a patch
-        places: bool = False,  # know channels by their places where there are any
+        channel_positions: bool = False,  # know channels by their channel_positions where there are any
         gain: float = 2.0,  # scale of the positions at the start, beside embeddings of unit variance
     ):
         super().__init__()
         self.dim, self.patch_seconds = dim, patch_seconds
         self.of_time, self.of_channel = (nn.Linear(dim, dim, bias=False) for _ in range(2))
-        self.of_place = nn.Linear(dim, dim, bias=False) if places else None
+        self.of_place = nn.Linear(dim, dim, bias=False) if channel_positions else None
         for layer in (self.of_time, self.of_channel, self.of_place):
             if layer:
                 nn.init.orthogonal_(layer.weight, gain)
 
-    def channels(self, n_channels, places):
-        "`[C, D]`, or `[B, C, D]` if places are."
+    def channels(self, n_channels, channel_positions):
+        "`[C, D]`, or `[B, C, D]` if channel_positions are."
         half, like = self.dim // 2, self.of_channel.weight
         number = torch.arange(n_channels, device=like.device, dtype=torch.float32)[:, None]
         by_number = self.of_channel(waves(number, spaced(2, 512, half, like.device)).to(like))
         if self.of_place is None:
             return by_number
-        places = torch.full((n_channels, 3), torch.nan, device=like.device) if places is None else places
-        known = places.isfinite().all(-1, keepdim=True)
-        along = torch.where(known, places, 0) @ directions(half, like.device).T
+        channel_positions = torch.full((n_channels, 3), torch.nan, device=like.device) if channel_positions is None else channel_positions
+        known = channel_positions.isfinite().all(-1, keepdim=True)
+        along = torch.where(known, channel_positions, 0) @ directions(half, like.device).T
         return torch.where(known, self.of_place(waves(along, spaced(0.4, 8, half, like.device)).to(like)), by_number)
 
     def forward(
         self,
         n_channels: int,
         n_patches: int,
-        places: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN where unknown
+        channel_positions: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN where unknown
     ) -> torch.Tensor:  # `[C, N, D]` or `[B, C, N, D]`
         seconds = torch.arange(n_patches, device=self.of_time.weight.device)[:, None] * self.patch_seconds
         lengths = spaced(2 * self.patch_seconds, 480 * self.patch_seconds, self.dim // 2, seconds.device)
         in_time = self.of_time(waves(seconds, lengths).to(self.of_time.weight))
-        return self.channels(n_channels, places).unsqueeze(-2) + in_time
+        return self.channels(n_channels, channel_positions).unsqueeze(-2) + in_time
 
 # %% ../nbs/01_compaction.ipynb #0ef9fe45
 class PositionTable(nn.Module):
@@ -208,8 +208,8 @@ class PositionTable(nn.Module):
         super().__init__()
         self.table = nn.Parameter(torch.zeros(channels, patches, dim))
 
-    def forward(self, n_channels: int, n_patches: int, places=None) -> torch.Tensor:
-        "`[C, N, D]`; places have no say."
+    def forward(self, n_channels: int, n_patches: int, channel_positions=None) -> torch.Tensor:
+        "`[C, N, D]`; channel_positions have no say."
         channels, patches, _ = self.table.shape
         if n_channels > channels or n_patches > patches:
             raise ValueError(
@@ -289,7 +289,7 @@ class Compaction(nn.Module):
         patch: int,  # samples in a patch, P
         patch_seconds: float,  # length of a patch
         stem: str = "patch",  # `patch` (ours) or `conv` (the paper's)
-        positions: nn.Module | None = None,  # None: `Positions` without places
+        positions: nn.Module | None = None,  # None: `Positions` without channel_positions
         amplitude: bool = False,  # spatial tokens know how large their channel was before z-scoring
     ):
         super().__init__()
@@ -305,11 +305,11 @@ class Compaction(nn.Module):
         self,
         patches,  # `[B, C, N, P]`
         valid=None,  # `[B, C, N]` bool, None if all are
-        places=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
         scale=None,  # `[B, C, 1]` of `zscore`, for `amplitude`
     ):
         grid = self.stem(patches)
-        grid = grid + self.positions(*grid.shape[1:3], places)
+        grid = grid + self.positions(*grid.shape[1:3], channel_positions)
         across = None if valid is None else valid.transpose(1, 2)
         spatial = self.spatial(grid, valid)
         if self.of_scale is not None and scale is not None:

@@ -34,31 +34,31 @@ class Decoder(nn.Module):
         patch: int,  # samples in a patch, P
         patch_seconds: float,  # length of a patch
         ratio: float = 4,  # SwiGLU's hidden width over E
-        places: bool = False,  # know channels by their places where there are any
+        channel_positions: bool = False,  # know channels by their channel_positions where there are any
     ):
         super().__init__()
-        self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds, places)
+        self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds, channel_positions)
         self.mask_token, self.weigh = nn.Parameter(0.02 * torch.randn(dim)), nn.Linear(dim, dim, bias=False)
         self.blocks = nn.ModuleList(RenderBlock(dim, ratio) for _ in range(n_blocks))
-        self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
+        self.norm, self.output = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
 
     def forward(
         self,
         token,  # `[B, D]`
         n_channels: int,  # channels C to draw
         n_patches: int,  # patches N to draw in each
-        places=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
+        channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
     ):
-        place = self.positions(n_channels, n_patches, places).flatten(-3, -2)  # [C·N, E], or one for each window
+        place = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)  # [C·N, E], or one for each window
         token = self.project(token)[:, None]  # [B, 1, E]
         x = self.mask_token + place + token + self.weigh(place) * token
         for block in self.blocks:
             x = block(x)
-        return self.draw(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
+        return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
 
 # %% ../nbs/03_decoder.ipynb #decoder-16
 class AttentionRenderBlock(nn.Module):
-    "Add the token, attend among all places, SwiGLU; pre-norm, with residuals."
+    "Add the token, attend among all channel_positions, SwiGLU; pre-norm, with residuals."
 
     def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()
@@ -93,11 +93,11 @@ class AttentionDecoder(nn.Module):
             nn.Parameter(0.02 * torch.randn(dim)),
         )
         self.blocks = nn.ModuleList(AttentionRenderBlock(dim, n_heads, ratio) for _ in range(n_blocks))
-        self.norm, self.draw = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
+        self.norm, self.output = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
 
-    def forward(self, token, n_channels, n_patches, places=None):
+    def forward(self, token, n_channels, n_patches, channel_positions=None):
         token = self.project(token)[:, None]
-        x = (self.mask_token + self.positions(n_channels, n_patches, places).flatten(-3, -2)).expand(len(token), -1, -1)
+        x = (self.mask_token + self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)).expand(len(token), -1, -1)
         for block in self.blocks:
             x = block(x, token)
-        return self.draw(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
+        return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))

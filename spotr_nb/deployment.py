@@ -29,7 +29,7 @@ def half(model, **parts):
 class EmbedProgram(nn.Module):
     "Windows and mask in, tokens out."
 
-    axes = dict(x=("windows", "channels", "samples"), valid=("windows", "channels", "samples"), places=("channels", 3))
+    axes = dict(x=("windows", "channels", "samples"), valid=("windows", "channels", "samples"), channel_positions=("channels", 3))
 
     def __init__(self, model):
         super().__init__()
@@ -37,33 +37,33 @@ class EmbedProgram(nn.Module):
         dtype_only = nn.Module()
         dtype_only.mask_token = model.decoder.mask_token
         self.model = half(
-            model, compaction=model.compaction, start=model.start, bottleneck=model.bottleneck, decoder=dtype_only
+            model, compaction=model.compaction, statistics_embedding=model.statistics_embedding, bottleneck=model.bottleneck, decoder=dtype_only
         )
 
-    def forward(self, x, valid, places=None):
+    def forward(self, x, valid, channel_positions=None):
         x, real = check_window(x, valid)
         z, _, scale = self.model.zscore(x, real)
-        token = self.model.encode(z, real, places, scale=scale)
+        token = self.model.encode(z, real, channel_positions, scale=scale)
         return torch.where(real.flatten(1).any(1, keepdim=True), token, torch.nan)
 
 # %% ../nbs/07_deployment.ipynb #b099896a
 class RenderProgram(nn.Module):
     "Tokens and a shape in, waveforms out."
 
-    axes = dict(token=("windows", "width"), n_channels=(), n_samples=(), places=("channels", 3))
+    axes = dict(token=("windows", "width"), n_channels=(), n_samples=(), channel_positions=("channels", 3))
 
     def __init__(self, model):
         super().__init__()
         self.model = half(model, decoder=model.decoder)
 
-    def forward(self, token, n_channels, n_samples, places=None):
+    def forward(self, token, n_channels, n_samples, channel_positions=None):
         config = self.model.config
         for size, most in zip((n_channels, n_samples), (config.table[0], config.table[1] * config.patch)):
             torch._check(size >= 1)
             if config.published:
                 torch._check(size <= most)
         padded = n_samples + (-n_samples % 200 if config.published else 0)
-        return self.model.decoder(token, n_channels, (padded + config.patch - 1) // config.patch, places)[
+        return self.model.decoder(token, n_channels, (padded + config.patch - 1) // config.patch, channel_positions)[
             ..., :n_samples
         ]
 
@@ -172,7 +172,7 @@ def load_program(
 # %% ../nbs/07_deployment.ipynb #4c110e78
 def trials(
     model: SPOTR,
-):  # yields `x`, `valid` (and places, if the model knows them) as arrays
+):  # yields `x`, `valid` (and channel_positions, if the model knows them) as arrays
     "Windows of many shapes, with everything missing that can be."
     config, rng = model.config, np.random.default_rng(0)
     most = (config.table[0], config.table[1] * config.patch) if config.published else (64, np.inf)
@@ -203,7 +203,7 @@ def trials(
                     np.float32
                 ),
             )
-            if config.places
+            if config.channel_positions
             else (x, valid)
         )
 
@@ -228,11 +228,11 @@ FORMATS = dict(onnx=".onnx", torch=".pt2")
 def describe(model, files):
     "What stands beside the files, in deployment.json."
     config = model.config
-    places = (
+    channel_positions = (
         dict(
-            places=dict(axes=["channels", 3], dtype="float32", unit="head radii, see channel_places; NaN where unknown")
+            channel_positions=dict(axes=["channels", 3], dtype="float32", unit="head radii, see channel_positions; NaN where unknown")
         )
-        if config.places
+        if config.channel_positions
         else {}
     )
     limits = dict(channels=config.table[0], samples=config.table[1] * config.patch) if config.published else {}
@@ -251,7 +251,7 @@ def describe(model, files):
                     unit="any, each channel is z-scored inside; NaN where a sample is missing",
                 ),
                 valid=dict(axes=["windows", "channels", "samples"], dtype="bool", unit="true where a sample is real"),
-                **places,
+                **channel_positions,
             ),
             output=dict(
                 token=dict(
@@ -264,7 +264,7 @@ def describe(model, files):
                 token=dict(axes=["windows", config.dim], dtype="float32", unit="none"),
                 n_channels=dict(axes=[], dtype="int64", unit="channels to draw"),
                 n_samples=dict(axes=[], dtype="int64", unit=f"samples to draw, at {config.sfreq:g} Hz"),
-                **places,
+                **channel_positions,
             ),
             output=dict(
                 waveform=dict(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PALETTE', 'GREY', 'COLOURS', 'thinned', 'plot_signal', 'row_errors', 'error_text', 'plot_reconstruction',
-           'plot_traverse', 'plot_learning_curve', 'plot_errors', 'plot_probe', 'figure_svg']
+           'plot_traversal', 'plot_learning_curve', 'plot_errors', 'plot_probe', 'figure_svg']
 
 # %% ../nbs/08_figures.ipynb #figures-03
 import os
@@ -262,23 +262,23 @@ def _beside(figure, row, n, text):
     )
 
 # %% ../nbs/08_figures.ipynb #figures-30
-def plot_traverse(
-    drawings,  # `[S, C, L]`: what is drawn at each of S places
-    places,  # `[S]` numbers or texts, what the slider says
+def plot_traversal(
+    drawings,  # `[S, C, L]`: what is drawn at each of S channel_positions
+    channel_positions,  # `[S]` numbers or texts, what the slider says
     x=None,  # the original `[C, L]`, to compare with
     sfreq: float = 200.0,  # Hz
     ch_names=None,  # C names
     unit=None,  # one for all channels, or a list with one for each
-    label: str = "moved by",  # what the places are
+    label: str = "moved by",  # what the channel_positions are
     start: int | None = None,  # which is shown first; None: the middle one
 ):  # a `go.Figure` with a slider
     "Drawings along a direction, one at a time."
     drawings = np.asarray(drawings, np.float64)
-    if drawings.ndim != 3 or len(drawings) != len(places):
+    if drawings.ndim != 3 or len(drawings) != len(channel_positions):
         raise ValueError(
-            f"drawings must be [places, channels, samples] with {len(places)} places, found {list(drawings.shape)}"
+            f"drawings must be [channel_positions, channels, samples] with {len(channel_positions)} channel_positions, found {list(drawings.shape)}"
         )
-    start, (n_places, n_channels, _) = len(places) // 2 if start is None else start, drawings.shape
+    start, (n_places, n_channels, _) = len(channel_positions) // 2 if start is None else start, drawings.shape
     figure = _rows(list(ch_names) if ch_names is not None else [f"ch{k}" for k in range(n_channels)], unit)
     for k in range(n_channels):
         if x is not None:
@@ -309,7 +309,7 @@ def plot_traverse(
                 tickcolor=GREY,
                 steps=[
                     dict(label=said(place), method="restyle", args=["visible", shown(k)])
-                    for k, place in enumerate(places)
+                    for k, place in enumerate(channel_positions)
                 ],
             )
         ],

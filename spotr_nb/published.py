@@ -96,7 +96,7 @@ RENAMED = (
     (".post_attention_layernorm.", ".mlp_norm."),
     ("decoder.encoder_proj.", "decoder.project."),
     ("decoder.pos_embed", "decoder.positions.table"),
-    ("decoder.decoder_proj.", "decoder.draw."),
+    ("decoder.decoder_proj.", "decoder.output."),
     ("decoder.block.", "decoder.blocks."),
     (".cross_attn.wv.", ".value."),
     (".cross_attn.wo.", ".output."),
@@ -358,7 +358,7 @@ def plain_target(
 # %% ../nbs/06_published.ipynb #9bde0201
 def plain_attention(
     w, name, queries, keys, n_heads
-):  # w: name → tensor; beyond a million scores the queries go in slices, or 16,384 places would not fit into memory
+):  # w: name → tensor; beyond a million scores the queries go in slices, or 16,384 channel_positions would not fit into memory
     "softmax(q·kᵀ/√d)·v, and the output projection."
     q, k, v = (
         (rows @ w[f"{name}.{part}.weight"].mT).unflatten(-1, (n_heads, -1)).transpose(-2, -3)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['QUANTILES', 'N_STATISTICS', 'band_weights', 'log_spectrum', 'rhythm', 'quantiles', 'window_statistics',
-           'StatisticsStem', 'StatisticsStart', 'SummaryDecoder', 'summary_loss']
+           'StatisticsStem', 'StatisticsEmbedding', 'StatisticsHead', 'statistics_loss']
 
 # %% ../nbs/04_statistics.ipynb #116bb5ca
 import math
@@ -134,7 +134,7 @@ class StatisticsStem(nn.Module):
         return self.project(self.norm(statistics.to(self.norm.weight.dtype)))
 
 # %% ../nbs/04_statistics.ipynb #eb278d59
-class StatisticsStart(nn.Module):
+class StatisticsEmbedding(nn.Module):
     "Where the token begins: all channels' statistics, each bound to its channel's place."
 
     def __init__(
@@ -156,7 +156,7 @@ class StatisticsStart(nn.Module):
         return (bound * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1) ** 0.5
 
 # %% ../nbs/04_statistics.ipynb #2ed89d05
-class SummaryDecoder(nn.Module):
+class StatisticsHead(nn.Module):
     "Say from one token `[B, D]` what each channel holds: `[B, C, K]`."
 
     def __init__(
@@ -164,29 +164,29 @@ class SummaryDecoder(nn.Module):
         token_dim: int,  # width D of the token
         dim: int,  # width E inside
         ratio: float = 4,  # SwiGLU's hidden width over E
-        places: bool = False,  # know channels by their places where there are any
+        channel_positions: bool = False,  # know channels by their channel_positions where there are any
     ):
         super().__init__()
         self.project, self.positions, self.weigh = (
             nn.Linear(token_dim, dim),
-            Positions(dim, 1.0, places),
+            Positions(dim, 1.0, channel_positions),
             nn.Linear(dim, dim, bias=False),
         )
         del self.positions.of_time
-        self.block, self.norm, self.draw = (
+        self.block, self.norm, self.output = (
             RenderBlock(dim, ratio),
             nn.RMSNorm(dim, eps=1e-6),
             nn.Linear(dim, N_STATISTICS),
         )
 
-    def forward(self, token, n_channels, places=None):
+    def forward(self, token, n_channels, channel_positions=None):
         "Places `[C, 3]` or `[B, C, 3]`."
-        place, token = self.positions.channels(n_channels, places), self.project(token)[:, None]
-        return self.draw(self.norm(self.block(place + token + self.weigh(place) * token)))
+        place, token = self.positions.channels(n_channels, channel_positions), self.project(token)[:, None]
+        return self.output(self.norm(self.block(place + token + self.weigh(place) * token)))
 
 # %% ../nbs/04_statistics.ipynb #935c4763
-def summary_loss(
-    said: torch.Tensor,  # `[B, C, K]`, of a `SummaryDecoder`
+def statistics_loss(
+    said: torch.Tensor,  # `[B, C, K]`, of a `StatisticsHead`
     wanted: torch.Tensor,  # `[B, C, K]`, of `window_statistics`
     z: torch.Tensor,  # z-scored windows `[B, C, L]`
     valid: torch.Tensor,  # `[B, C, L]` bool

@@ -477,8 +477,8 @@ def explorer(shots, tally, only=()):
 
 def report(model, path, shots):
     "Write a report and open it without a server."
-    program = ("import sys\nfrom spotr_nb.explorer.session import Desk\nfrom spotr_nb.explorer.report import recording_report\n"
-               "desk = Desk(sys.argv[1], 'eeg_cvep', 3.); desk.open('eeg_cvep'); recording_report(desk, sys.argv[2])\n")
+    program = ("import sys\nfrom spotr_nb.explorer.session import Session\nfrom spotr_nb.explorer.report import recording_report\n"
+               "session = Session(sys.argv[1], 'eeg_cvep', 3.); session.open('eeg_cvep'); recording_report(session, sys.argv[2])\n")
     subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(model), str(path)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
     assert path.stat().st_size < 3_000_000, path.stat().st_size
     with open_page(f"file://{path}") as (page, elsewhere, errors):

@@ -144,10 +144,10 @@ def load_task(
     )
     groups = np.asarray(labelled.groups).astype(str)
     seen = pretraining_groups(task.dataset, groups_of(task.dataset, task.modality, root))
-    may_test = np.array([group not in seen for group in groups])
-    if not may_test.any():
+    test_mask = np.array([group not in seen for group in groups])
+    if not test_mask.any():
         raise ValueError(f"{task.name}: all {len(set(groups))} groups are for pretraining, none is left to test")
-    return labelled, may_test
+    return labelled, test_mask
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #e2a7684c
 def groups_of(dataset_name, modality, root):

@@ -335,13 +335,13 @@ def _in_order(lines):
 # %% ../../nbs/corpus/02_build.ipynb #97e81bed
 def _put_into_shards(found, work, used, shard_mb, progress):
     "Yields the manifest's entry of each shard."
-    from spotr_nb.signals.montages import channel_places
+    from spotr_nb.signals.montages import channel_positions
 
     @functools.cache
     def places(ch_names, modality):
         return [
             None if np.isnan(place).any() else [round(float(x), 4) for x in place]
-            for place in channel_places(ch_names, modality)
+            for place in channel_positions(ch_names, modality)
         ]
 
     groups, left = (

@@ -237,7 +237,7 @@ class Group:
         self.n_windows, self.size = int(self.edges[-1]), batch_windows(batch_size, self.n_channels)
         self.length = min(round(corpus.cut.window_seconds * corpus.cut.sfreq), first["n_samples"])
         self.n_starts = first["n_samples"] - self.length + 1  # instants at which a crop may begin
-        self.places = np.array(
+        self.channel_positions = np.array(
             [[np.nan] * 3 if place is None else place for place in first["places"]], np.float32
         ).reshape(-1, 3)
         self.n_batches, self.share = self.n_windows / self.size, 0.0  # share of the steps, set by `groups`
@@ -394,7 +394,7 @@ class Batch(NamedTuple):
 
     x: np.ndarray  # `[B, C, L]` float32, 0 where not valid
     valid: np.ndarray  # `[B, C, L]` bool
-    places: np.ndarray  # `[C, 3]` float32, where each channel looks from; NaN where that is unknown
+    channel_positions: np.ndarray  # `[C, 3]` float32, where each channel looks from; NaN where that is unknown
     modality: str  # eeg, ieeg, ecg or ppg
     subjects: np.ndarray  # `[B]` int, one number for each subject (each recording where subjects are unknown)
 
@@ -470,7 +470,7 @@ def batch(
             empty = ~valid.any((1, 2))
             if empty.any():
                 x[empty], valid[empty], _ = self._read_crops(group, window[empty], np.full(empty.sum(), end))
-    return Batch(x, valid, group.places, group.modality, self._subjects(group)[window])
+    return Batch(x, valid, group.channel_positions, group.modality, self._subjects(group)[window])
 
 # %% ../../nbs/corpus/03_corpus.ipynb #d918628a
 @patch

@@ -200,7 +200,7 @@ DATASETS = (
         ),
         caveats="Five healthy people (A, B) and five patients (C, D, E), but "
         + _by_segment
-        + " Never mix scalp and intracranial sets in a task. Set D is clipped at places. Numbers are taken for microvolts.",
+        + " Never mix scalp and intracranial sets in a task. Set D is clipped at channel_positions. Numbers are taken for microvolts.",
         checked="500 segments of 4,097 samples and their sets",
         layouts=(
             Layout("as published", "[ZONFSzonfs]???.[tT][xX][tT]", _bonn),

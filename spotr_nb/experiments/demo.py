@@ -26,9 +26,9 @@ def gather(
     for row in probed["rows"]:
         score, floor = dict(auroc=row["auroc"], interval=[row["low"], row["high"]]), named[row["embedder"]]
         task = probes.setdefault(
-            row["task"], dict(n_train=row["n_train"], n_test=row["n_test"], how=row["how"], floors={})
+            row["task"], dict(n_train=row["n_train"], n_test=row["n_test"], how=row["how"], baselines={})
         )
-        task.update(score) if floor is None else task["floors"].update({floor: score})
+        task.update(score) if floor is None else task["baselines"].update({floor: score})
     training = {
         name: pretrained[name] for name in ("size", "n_parameters", "steps", "seconds", "final_loss", "threads")
     }
@@ -59,7 +59,7 @@ def in_words(
     for task, of in results["probe"].items():
         for name, score in {
             task: of,
-            **{"  " + name.replace("_", " "): floor for name, floor in of["floors"].items()},
+            **{"  " + name.replace("_", " "): floor for name, floor in of["baselines"].items()},
         }.items():
             lines.append(f"  {name:24}{score['auroc']:8.3f}   [{score['interval'][0]:.3f}, {score['interval'][1]:.3f}]")
     return "\n".join(lines)
@@ -125,7 +125,7 @@ def write_report(
         [
             [task, name.replace("_", " "), score["auroc"], *score["interval"], of["n_test"]]
             for task, of in results["probe"].items()
-            for name, score in {"SPOTR token": of, **of["floors"]}.items()
+            for name, score in {"SPOTR token": of, **of["baselines"]}.items()
         ],
     )
     shown = "".join(

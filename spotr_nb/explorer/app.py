@@ -11,11 +11,11 @@ from html import escape
 from pathlib import Path
 import numpy as np
 from .panel import Hush
-from .recording_panel import RecordingBoard
-from .token_map_panel import TokenBoard
-from .traversal_panel import TraverseBoard
-from .window_panels import AlikeBoard, AnomalyBoard, ErrorBoard, SpectrumBoard
-from .session import Desk, is_model, name_sources, open_model, open_source
+from .recording_panel import RecordingPanel
+from .token_map_panel import TokenMapPanel
+from .traversal_panel import TraversalPanel
+from .window_panels import NeighboursPanel, AnomaliesPanel, ErrorsPanel, SpectrumPanel
+from .session import Session, is_model, name_sources, open_model, open_source
 from ..files import writing
 from .embedding import Cancelled, Recording, recording_tokens
 from .traversal import TokenSpace, token_space
@@ -34,7 +34,7 @@ class Explorer:
         folder=None,
         patience: float = 2.0,
     ):
-        self.desk, self.n_shown, self.patience = Desk(model, recordings, window_seconds, folder), n_shown, patience
+        self.desk, self.n_shown, self.patience = Session(model, recordings, window_seconds, folder), n_shown, patience
         self._quiet, self._shown_of = Hush(), None
         self._build(window_seconds)
         self._listen()
@@ -100,15 +100,15 @@ def _build(self: Explorer, window_seconds):
         [self.doing, self.progress, self.stop], layout=w.Layout(visibility="hidden", align_items="center")
     )
     self.message, self.status = w.HTML(), w.HTML()
-    self.main = RecordingBoard(self.desk, self._do)
-    self.hand = TraverseBoard(self.desk, self._do)
+    self.main = RecordingPanel(self.desk, self._do)
+    self.hand = TraversalPanel(self.desk, self._do)
     self.boards = [
-        TokenBoard(self.desk, self._do),
+        TokenMapPanel(self.desk, self._do),
         self.hand,
-        AlikeBoard(self.desk, self._do),
-        AnomalyBoard(self.desk, self._do),
-        ErrorBoard(self.desk, self._do),
-        SpectrumBoard(self.desk, self._do),
+        NeighboursPanel(self.desk, self._do),
+        AnomaliesPanel(self.desk, self._do),
+        ErrorsPanel(self.desk, self._do),
+        SpectrumPanel(self.desk, self._do),
     ]
     self.which = w.ToggleButtons(
         options=[board.title for board in self.boards] + ["Save"], style=dict(button_width="94px")
@@ -279,9 +279,9 @@ def _on_tokens(self: Explorer):
         self._shown_of, self._kept_channels = (desk.name, names), None
     room = max(0.0, desk.recording.duration - desk.seconds)
     self._set(self.time, max=max(0.1, round(room, 1)), value=desk.time, disabled=room < 0.1)
-    self.go_on.layout.display = "none" if desk.timeline.complete else ""
-    mean = np.nanmean(desk.timeline.mean_error) if np.isfinite(desk.timeline.mean_error).any() else np.nan
-    self.status.value = f"{desk.recording.modality.upper()} · {len(names)} channel{'s' * (len(names) > 1)} · {_clock(desk.recording.duration)} · {len(desk.timeline):,} windows of {desk.x.size:,} samples → one token of {desk.timeline.token.shape[1]} numbers each · mean error <b>{mean:.2f}</b>"
+    self.go_on.layout.display = "none" if desk.embedding.complete else ""
+    mean = np.nanmean(desk.embedding.mean_error) if np.isfinite(desk.embedding.mean_error).any() else np.nan
+    self.status.value = f"{desk.recording.modality.upper()} · {len(names)} channel{'s' * (len(names) > 1)} · {_clock(desk.recording.duration)} · {len(desk.embedding):,} windows of {desk.x.size:,} samples → one token of {desk.embedding.token.shape[1]} numbers each · mean error <b>{mean:.2f}</b>"
     self._show_channels()
     self._remember()
 
@@ -301,7 +301,7 @@ def _show_channels(self: Explorer):
         and not self.desk.busy
     ):
         return self.open(self.desk.name)
-    among = [k for k in self.shown if k in self.desk.timeline.channels] or list(self.desk.timeline.channels[:1])
+    among = [k for k in self.shown if k in self.desk.embedding.channels] or list(self.desk.embedding.channels[:1])
     for board in self.boards:
         board.channels, board.stale = among[:6] if board is self.hand else among, True
     self.main.channels, self.main.stale = self.shown, True
@@ -330,7 +330,7 @@ def _on_selection(self: Explorer):
     "Windows were chosen."
     self.main.on_selection()
     self.boards[0].on_selection()
-    self._stale(SpectrumBoard)
+    self._stale(SpectrumPanel)
     self._remember()
 
 # %% ../../nbs/explorer/12_app.ipynb #ec7d1dc9
@@ -348,7 +348,7 @@ def _on_window(self: Explorer):
         else f"nothing was measured from {self.desk.time:.1f} to {self.desk.time + self.desk.seconds:.1f} s: move on"
     )
     for board in self.boards:
-        board.stale |= isinstance(board, AlikeBoard)
+        board.stale |= isinstance(board, NeighboursPanel)
     self._remember()
 
 # %% ../../nbs/explorer/12_app.ipynb #5af7e3ff
@@ -381,7 +381,7 @@ def _on_busy(self: Explorer, busy):
 @patch
 def _remember(self: Explorer):
     "The state of desk and view."
-    if self._quiet or self.desk.busy and self.desk.timeline is None:
+    if self._quiet or self.desk.busy and self.desk.embedding is None:
         return
     self.desk.remember(
         view=[self.main.begin, self.main.length],
@@ -470,8 +470,8 @@ def save_figure(
 def table(self: Explorer):  # -> pandas.DataFrame
     "A row for each window: t0, quality, label, errors, place on the map, and whether it is chosen."
     desk = self.desk
-    places = desk.space.map(desk.timeline.token)
-    return desk.timeline.table(desk.recording).assign(
+    places = desk.space.map(desk.embedding.token)
+    return desk.embedding.table(desk.recording).assign(
         direction_1=places[:, 0].round(4), direction_2=places[:, 1].round(4), chosen=desk.selected
     )
 
@@ -489,7 +489,7 @@ def save_table(
 # %% ../../nbs/explorer/12_app.ipynb #a6a1ad4e
 @patch
 def traverse(self: Explorer, places=None):
-    "See `TraverseBoard.traverse`."
+    "See `TraversalPanel.traverse`."
     self.hand.show()
     return self.hand.traverse(places)
 

@@ -9,9 +9,9 @@ __all__ = ['STYLE', 'SCRIPT', 'report_figures', 'recording_report', 'how_well']
 import base64, gzip, json, os
 from html import escape
 import numpy as np
-from ..figures import plot_traverse
+from ..figures import plot_traversal
 from ..files import writing
-from .biomarkers import in_words, readings
+from .biomarkers import in_words, biomarkers
 from .traversal import TokenSpace
 from spotr_nb.explorer.views import (
     plot_error_map,
@@ -25,44 +25,44 @@ from spotr_nb.explorer.views import (
 
 # %% ../../nbs/explorer/13_report.ipynb #92d25a9a
 def report_figures(
-    desk,  # a `Desk` with a recording on it
+    desk,  # a `Session` with a recording on it
     n_windows: int = 6,  # windows side by side, evenly spaced
     n_channels: int = 4,  # channels of those
 ) -> list:  # of (heading, text, `go.Figure`)
     "What the explorer shows, one figure after another."
-    recording, timeline, space = desk.recording, desk.timeline, desk.space
-    channels, t0 = list(timeline.channels), timeline.t0
+    recording, embedding, space = desk.recording, desk.embedding, desk.space
+    channels, t0 = list(embedding.channels), embedding.t0
     few, names = channels[:n_channels], [recording.ch_names[k] for k in channels[:n_channels]]
     median = int(
-        np.argsort(np.nan_to_num(timeline.mean_error, nan=np.inf), kind="stable")[
-            np.isfinite(timeline.mean_error).sum() // 2
+        np.argsort(np.nan_to_num(embedding.mean_error, nan=np.inf), kind="stable")[
+            np.isfinite(embedding.mean_error).sum() // 2
         ]
     )
     desk.look_at(t0[median])
     said = (
-        in_words(readings(desk.x, desk.valid, recording.sfreq, recording.modality)),
-        in_words(readings(desk.before, desk.valid, recording.sfreq, recording.modality)),
+        in_words(biomarkers(desk.x, desk.valid, recording.sfreq, recording.modality)),
+        in_words(biomarkers(desk.before, desk.valid, recording.sfreq, recording.modality)),
     )
-    begin = float(np.clip(t0[median] - 2 * timeline.seconds, 0, max(0, recording.duration - 5 * timeline.seconds)))
-    colour = "label" if timeline.labels else "error"
+    begin = float(np.clip(t0[median] - 2 * embedding.seconds, 0, max(0, recording.duration - 5 * embedding.seconds)))
+    colour = "label" if embedding.labels else "error"
     panels = lambda found, **how: plot_windows(
         [desk.panel(source, at, names, title, **how) for source, at, title in found], recording.sfreq, names
     )
-    shown, worst = thin_windows(len(timeline), n_windows), desk.anomalies(min(4, len(timeline)))
+    shown, worst = thin_windows(len(embedding), n_windows), desk.anomalies(min(4, len(embedding)))
     figures = [
         (
             "The whole recording",
             "The extremes of each column; below, a mark for each window, coloured by its error.",
-            plot_recording(recording, timeline, colour_by="error", channels=channels[:19], n_columns=400),
+            plot_recording(recording, embedding, colour_by="error", channels=channels[:19], n_columns=400),
         ),
         (
             "A closer look",
             f"Five windows around the one of median error, at {t0[median]:.1f} s. Original: {said[0]}; drawn from its token: {said[1]}.",
             plot_recording(
                 recording,
-                timeline,
+                embedding,
                 begin,
-                5 * timeline.seconds,
+                5 * embedding.seconds,
                 channels[:19],
                 desk.model,
                 "error",
@@ -72,18 +72,18 @@ def report_figures(
         (
             "Windows, evenly spaced",
             "In standard deviations of each channel.",
-            panels([(desk.name, t0[k], f"{t0[k]:.1f} s, error {timeline.mean_error[k]:.2f}") for k in shown]),
+            panels([(desk.name, t0[k], f"{t0[k]:.1f} s, error {embedding.mean_error[k]:.2f}") for k in shown]),
         ),
         (
             "The map",
             f"Each point is a window, at its place on the first two principal directions of the tokens, coloured by {colour}.",
-            plot_token_map(timeline, space.map(timeline.token), colour, share=space.share),
+            plot_token_map(embedding, space.map(embedding.token), colour, share=space.share),
         ),
-        ("Errors", "0 is a copy, 1 is no better than the mean.", plot_error_map(recording, timeline)),
+        ("Errors", "0 is a copy, 1 is no better than the mean.", plot_error_map(recording, embedding)),
         (
             "Spectra",
             "Mean over the channels, and over up to 48 windows.",
-            plot_spectra(*window_spectra(desk.model, recording, timeline, np.arange(len(timeline)), channels)),
+            plot_spectra(*window_spectra(desk.model, recording, embedding, np.arange(len(embedding)), channels)),
         ),
         (
             "Drawn worst",
@@ -91,7 +91,7 @@ def report_figures(
             panels([(desk.name, t0[k], f"{t0[k]:.1f} s, error {error:.2f}") for k, error in worst], mark=True),
         ),
     ]
-    if len(timeline) > 4:
+    if len(embedding) > 4:
         figures.append(
             (
                 "Alike",
@@ -117,7 +117,7 @@ def _along(desk, channels):
     "A still traverse."
     rows, places = [desk.used.index(k) for k in channels], np.linspace(-3, 3, 7)
     drawings = desk.drawn(desk.token + np.outer(places, desk.space.step(TokenSpace.KINDS[0], 1)))[:, rows]
-    return plot_traverse(
+    return plot_traversal(
         drawings,
         places,
         desk.x[rows],
@@ -141,20 +141,20 @@ SCRIPT = """(async () => {
 
 # %% ../../nbs/explorer/13_report.ipynb #15985f5a
 def recording_report(
-    desk,  # a `Desk` with a recording on it
+    desk,  # a `Session` with a recording on it
     path: str | os.PathLike,  # the .html to write
     **how,  # of `report_figures`
 ):  # the path
     "One HTML file with the explorer's views of the recording on the desk."
     from plotly.offline import get_plotlyjs
 
-    recording, timeline = desk.recording, desk.timeline
+    recording, embedding = desk.recording, desk.embedding
     channels = lambda n: f"{n} channel{'s' * (n != 1)}"
     facts = dict(
         recording=recording.name,
         signal=f"{recording.modality.upper()}, {channels(recording.n_channels)}, {recording.duration:.1f} s, filtered, at {recording.sfreq:g} Hz",
-        tokens=f"{len(timeline)} windows of {timeline.seconds:g} s, one token of {timeline.token.shape[1]} numbers each, made from {channels(len(timeline.channels))}",
-        error=how_well(timeline.mean_error),
+        tokens=f"{len(embedding)} windows of {embedding.seconds:g} s, one token of {embedding.token.shape[1]} numbers each, made from {channels(len(embedding.channels))}",
+        error=how_well(embedding.mean_error),
     )
     parts = report_figures(desk, **how)
     shown = "".join(

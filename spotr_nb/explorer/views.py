@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'stacked', 'row_range', 'colouring', 'thin_windows', 'runs', 'marks',
            'drawn_view', 'recording_height', 'plot_recording', 'view_columns', 'view_lines', 'one_line', 'line_rows',
-           'line_names', 'view_box', 'map_places', 'plot_token_map', 'inside', 'plot_error_map', 'window_spectra',
-           'draw_windows', 'plot_spectra', 'worst_part', 'plot_windows', 'write_figure']
+           'line_names', 'view_box', 'map_coordinates', 'plot_token_map', 'inside', 'plot_error_map', 'window_spectra',
+           'plot_windows', 'plot_spectra', 'worst_part', 'write_figure']
 
 # %% ../../nbs/explorer/05_views.ipynb #2ac51646
 import os
@@ -14,7 +14,7 @@ import numpy as np
 from ..figures import COLOURS, GREY, PALETTE, _figure, row_errors
 from ..files import writing
 from .pyramid import extremes
-from .embedding import QUALITIES, known_places, mean_and_scale
+from .embedding import QUALITIES, known_positions, mean_and_scale
 from .biomarkers import spectrum
 
 # %% ../../nbs/explorer/05_views.ipynb #9e0bea0c
@@ -54,7 +54,7 @@ COLOURINGS = "time", "error", "quality", "label"
 
 # %% ../../nbs/explorer/05_views.ipynb #23a83817
 def colouring(
-    timeline,  # a `Timeline`
+    embedding,  # a `RecordingEmbedding`
     what: str = "time",  # one of `COLOURINGS`
 ) -> tuple:  # `[n]` numbers, and a plotly coloraxis for them
     "Numbers for windows, and the colours that they mean."
@@ -66,18 +66,18 @@ def colouring(
         title=dict(text=what, side="right", font=dict(size=11)),
     )
     if what == "time":
-        return timeline.t0 / 60, dict(colorscale=SCALE, colorbar=bar | dict(title=dict(text="min", side="right")))
+        return embedding.t0 / 60, dict(colorscale=SCALE, colorbar=bar | dict(title=dict(text="min", side="right")))
     if what == "error":
-        return timeline.mean_error, dict(
+        return embedding.mean_error, dict(
             colorscale=SCALE,
             cmin=0,
-            cmax=float(np.nanmax(timeline.mean_error.clip(max=1.5), initial=0.1)),
+            cmax=float(np.nanmax(embedding.mean_error.clip(max=1.5), initial=0.1)),
             colorbar=bar,
         )
     if what not in COLOURINGS:
         raise ValueError(f"windows can be coloured by {', '.join(COLOURINGS)}, found {what!r}")
     kinds, names = (
-        (timeline.quality, QUALITIES) if what == "quality" else (timeline.label + 1, ("none", *timeline.labels))
+        (embedding.quality, QUALITIES) if what == "quality" else (embedding.label + 1, ("none", *embedding.labels))
     )
     n, colours = len(names), [GREY, *PALETTE]
     steps = [[edge / n, colours[k % len(colours)]] for k in range(n) for edge in (k, k + 1)]
@@ -115,7 +115,7 @@ def runs(
 # %% ../../nbs/explorer/05_views.ipynb #98adbca8
 def marks(
     recording,
-    timeline,  # see there
+    embedding,  # see there
     begin: float,
     end: float,  # of the view, s
     selected=None,  # `[n]` bool: windows that are chosen
@@ -139,15 +139,15 @@ def marks(
     )
     seen = lambda spans: [(max(a, begin), min(b, end)) for a, b in spans if a < end and b > begin]
     shapes, notes = [], []
-    if timeline is not None:
+    if embedding is not None:
         shapes += [
             area(a, b, PALETTE[3], 0.16, name="doubtful")
-            for a, b in seen(runs(timeline.quality > 0, timeline.t0, timeline.seconds))
+            for a, b in seen(runs(embedding.quality > 0, embedding.t0, embedding.seconds))
         ]
         if selected is not None:
             shapes += [
                 area(a, b, PALETTE[4], 0.28, name="selected")
-                for a, b in seen(runs(selected, timeline.t0, timeline.seconds))
+                for a, b in seen(runs(selected, embedding.t0, embedding.seconds))
             ]
     if current is not None and current[0] < end and sum(current) > begin:
         shapes.append(
@@ -189,7 +189,7 @@ def marks(
 def drawn_view(
     model,
     recording,
-    timeline,  # see there
+    embedding,  # see there
     begin: float,
     end: float,  # of the view, s
     channels,  # indices of the channels to show
@@ -198,13 +198,13 @@ def drawn_view(
     kept: dict = None,  # drawings by number of window, of the last view; becomes those of this view
 ):  # `[C, m]` in the recording's unit, time of the first and between two; or None
     "The windows in a view, each drawn from its token, one after another."
-    inside = np.flatnonzero((timeline.t0 < end) & (timeline.t0 + timeline.seconds > begin))
-    rows = [timeline.channels.index(k) for k in channels if k in timeline.channels]
+    inside = np.flatnonzero((embedding.t0 < end) & (embedding.t0 + embedding.seconds > begin))
+    rows = [embedding.channels.index(k) for k in channels if k in embedding.channels]
     if not 0 < len(inside) <= most or len(rows) < len(channels):
         return None
     length, places, kept = (
-        round(timeline.seconds * recording.sfreq),
-        known_places(model, recording, timeline.channels),
+        round(embedding.seconds * recording.sfreq),
+        known_positions(model, recording, embedding.channels),
         {} if kept is None else kept,
     )
     for k in kept.keys() - set(inside.tolist()):
@@ -212,18 +212,18 @@ def drawn_view(
     fresh = [k for k in inside.tolist() if k not in kept]
     if fresh:
         drawn = model.render(
-            timeline.token[fresh], len(timeline.channels), length, **({} if places is None else dict(places=places))
+            embedding.token[fresh], len(embedding.channels), length, **({} if channel_positions is None else dict(channel_positions=channel_positions))
         )
         for k, z in zip(fresh, drawn):
-            x, valid = recording.window(timeline.t0[k], timeline.seconds, timeline.channels)
+            x, valid = recording.window(embedding.t0[k], embedding.seconds, embedding.channels)
             mean, scale = mean_and_scale(x, valid)
             kept[k] = np.where(valid, z * scale + mean, np.nan)
-    first = round(timeline.t0[inside[0]] * recording.sfreq)
+    first = round(embedding.t0[inside[0]] * recording.sfreq)
     line = np.full(
-        (len(channels), round(timeline.t0[inside[-1]] * recording.sfreq) + length - first), np.nan, np.float32
+        (len(channels), round(embedding.t0[inside[-1]] * recording.sfreq) + length - first), np.nan, np.float32
     )
     for k in inside.tolist():
-        at = round(timeline.t0[k] * recording.sfreq) - first
+        at = round(embedding.t0[k] * recording.sfreq) - first
         line[:, at : at + length] = kept[k][rows]
     stretch = -(-line.shape[1] // n_columns)
     if stretch <= 2:
@@ -241,7 +241,7 @@ def recording_height(n_channels):
 # %% ../../nbs/explorer/05_views.ipynb #e4e02f91
 def plot_recording(
     recording,
-    timeline=None,  # see there; without tokens, channels only
+    embedding=None,  # see there; without tokens, channels only
     t0: float = 0.0,  # where the view begins, s
     seconds: float = None,  # how much of it; None: all
     channels=None,  # indices; None: all
@@ -298,7 +298,7 @@ def plot_recording(
             fixedrange=True,
         ),
     )
-    lines = view_lines(recording, timeline, model, t0, end, channels, heights, n_columns)
+    lines = view_lines(recording, embedding, model, t0, end, channels, heights, n_columns)
     figure.layout.yaxis.range = row_range(line_rows(lines["original"]["y"], len(channels)))
     figure.add_scatter(
         **lines["original"],
@@ -315,8 +315,8 @@ def plot_recording(
         line=dict(color=COLOURS["reconstruction"], width=1.3),
         hoverinfo="skip",
     )
-    _add_strip(figure, recording, timeline, colour_by)
-    shapes, notes = marks(recording, timeline, t0, end, selected, current)
+    _add_strip(figure, recording, embedding, colour_by)
+    shapes, notes = marks(recording, embedding, t0, end, selected, current)
     return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
 
 # %% ../../nbs/explorer/05_views.ipynb #f67ce560
@@ -325,13 +325,13 @@ def view_columns(n_channels):
     return int(np.clip(6000 // max(1, n_channels), 300, 600))
 
 
-def view_lines(recording, timeline, model, begin, end, channels, heights, n_columns=None, gain=1.0, kept=None):
+def view_lines(recording, embedding, model, begin, end, channels, heights, n_columns=None, gain=1.0, kept=None):
     "X and y of the two lines of a view."
     n_columns = n_columns or view_columns(len(channels))
     points, x0, dx = recording.view(begin, end - begin, n_columns, channels)
     drawn = (
-        drawn_view(model, recording, timeline, begin, end, channels, n_columns=n_columns, kept=kept)
-        if model is not None and timeline is not None
+        drawn_view(model, recording, embedding, begin, end, channels, n_columns=n_columns, kept=kept)
+        if model is not None and embedding is not None
         else None
     )
     lines = dict(original=one_line(stacked(points, heights, gain), x0, dx))
@@ -378,14 +378,14 @@ def view_box(begin, end):
     )
 
 # %% ../../nbs/explorer/05_views.ipynb #0241088b
-def _add_strip(figure, recording, timeline, colour_by):
+def _add_strip(figure, recording, embedding, colour_by):
     "Marks of windows below the channels."
-    if timeline is None:
+    if embedding is None:
         return figure.add_scatter(x=[], y=[], xaxis="x2", yaxis="y2", mode="markers", name="windows")
-    shown = thin_windows(len(timeline))
-    numbers, axis = colouring(timeline, colour_by)
+    shown = thin_windows(len(embedding))
+    numbers, axis = colouring(embedding, colour_by)
     figure.add_scatter(
-        x=(timeline.t0 + timeline.seconds / 2)[shown].astype(np.float32),
+        x=(embedding.t0 + embedding.seconds / 2)[shown].astype(np.float32),
         y=np.zeros(len(shown), np.int8),
         xaxis="x2",
         yaxis="y2",
@@ -402,7 +402,7 @@ def _add_strip(figure, recording, timeline, colour_by):
     figure.update_layout(coloraxis=axis)
 
 # %% ../../nbs/explorer/05_views.ipynb #a0193ad1
-def map_places(
+def map_coordinates(
     space,
     token,  # a `TokenSpace`, and tokens `[n, D]`
     method: str = "PCA",  # or 'UMAP'
@@ -420,16 +420,16 @@ def map_places(
 
 # %% ../../nbs/explorer/05_views.ipynb #068be92d
 def plot_token_map(
-    timeline,
-    places,  # a `Timeline`, and `[n, 2]`
+    embedding,
+    places,  # a `RecordingEmbedding`, and `[n, 2]`
     colour_by: str = "time",  # one of `COLOURINGS`
     selected=None,  # `[n]` bool
     most: int = 3000,  # points to show
     share=None,  # of the variance along the two axes
 ):  # a `go.Figure`
     "Tokens as points; chosen ones stand out."
-    shown = thin_windows(len(timeline), most)
-    numbers, axis = colouring(timeline, colour_by)
+    shown = thin_windows(len(embedding), most)
+    numbers, axis = colouring(embedding, colour_by)
     said = lambda k: f"direction {k + 1}" + (f" ({share[k]:.0%})" if share is not None and len(share) > k else "")
     figure = _figure(
         height=400,
@@ -448,7 +448,7 @@ def plot_token_map(
         mode="markers",
         name="tokens",
         marker=dict(size=7 if len(shown) < 600 else 5, color=numbers[shown].astype(np.float32), coloraxis="coloraxis"),
-        customdata=timeline.t0[shown].astype(np.float32),
+        customdata=embedding.t0[shown].astype(np.float32),
         hovertemplate="%{customdata:.1f} s<extra></extra>",
         selected=dict(marker=dict(opacity=1)),
         unselected=dict(marker=dict(opacity=0.18)),
@@ -475,17 +475,17 @@ def inside(
 # %% ../../nbs/explorer/05_views.ipynb #8b8778c4
 def plot_error_map(
     recording,
-    timeline,  # see there
+    embedding,  # see there
     n_columns: int = 400,  # stretches of time to show
 ):  # a `go.Figure`
     "Normalised error of each channel over time, and the mean of each channel beside it."
     names, groups = (
-        [recording.ch_names[k] for k in timeline.channels],
-        np.array_split(np.arange(len(timeline)), min(n_columns, len(timeline))),
+        [recording.ch_names[k] for k in embedding.channels],
+        np.array_split(np.arange(len(embedding)), min(n_columns, len(embedding))),
     )
-    known = np.isfinite(timeline.error)
-    total, n = (np.stack([a[group].sum(0) for group in groups], 1) for a in (np.where(known, timeline.error, 0), known))
-    mean = np.where(known.any(0), np.where(known, timeline.error, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    known = np.isfinite(embedding.error)
+    total, n = (np.stack([a[group].sum(0) for group in groups], 1) for a in (np.where(known, embedding.error, 0), known))
+    mean = np.where(known.any(0), np.where(known, embedding.error, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
     figure = _figure(
         height=int(np.clip(22 * len(names), 90, 420)) + 80,
         showlegend=False,
@@ -509,7 +509,7 @@ def plot_error_map(
     )
     figure.add_heatmap(
         z=np.where(n > 0, total / np.maximum(n, 1), np.nan).astype(np.float32),
-        x=[float(timeline.t0[group[0]] + timeline.seconds / 2) for group in groups],
+        x=[float(embedding.t0[group[0]] + embedding.seconds / 2) for group in groups],
         y=names,
         coloraxis="coloraxis",
         name="error",
@@ -531,15 +531,15 @@ def plot_error_map(
 def window_spectra(
     model,
     recording,
-    timeline,  # see there
+    embedding,  # see there
     which,  # numbers of windows
-    channels,  # indices of channels, among those of the timeline
+    channels,  # indices of channels, among those of the embedding
     most: int = 48,  # windows to look at, evenly spaced
 ):  # frequencies `[F]`, mean power `[F]` of the recorded and of the drawn windows, in variances of the recorded
     "Mean spectra over windows and channels, each in units of its recorded variance."
     which = np.asarray(which)[thin_windows(len(which), most)]
-    rows = [timeline.channels.index(k) for k in channels]
-    x, valid, drawn = draw_windows(model, recording, timeline, which)
+    rows = [embedding.channels.index(k) for k in channels]
+    x, valid, drawn = plot_windows(model, recording, embedding, which)
     powers = [spectrum(a, valid, recording.sfreq) for a in (x, drawn)]
     frequency, variance = powers[0][0], powers[0][1].sum(-1, keepdims=True)
     usable = np.isfinite(variance) & (variance > 0)
@@ -549,17 +549,17 @@ def window_spectra(
     )
 
 # %% ../../nbs/explorer/05_views.ipynb #bf656e9b
-def draw_windows(model, recording, timeline, which):
-    "X, valid, drawn `[n, C, L]` of some windows, all channels of the timeline."
+def plot_windows(model, recording, embedding, which):
+    "X, valid, drawn `[n, C, L]` of some windows, all channels of the embedding."
     x, valid = (
         np.stack(part)
-        for part in zip(*(recording.window(timeline.t0[k], timeline.seconds, timeline.channels) for k in which))
+        for part in zip(*(recording.window(embedding.t0[k], embedding.seconds, embedding.channels) for k in which))
     )
-    places, (mean, scale) = known_places(model, recording, timeline.channels), mean_and_scale(x, valid)
+    channel_positions, (mean, scale) = known_positions(model, recording, embedding.channels), mean_and_scale(x, valid)
     return (
         x,
         valid,
-        model.render(timeline.token[which], *x.shape[1:], **({} if places is None else dict(places=places))) * scale
+        model.render(embedding.token[which], *x.shape[1:], **({} if channel_positions is None else dict(channel_positions=channel_positions))) * scale
         + mean,
     )
 

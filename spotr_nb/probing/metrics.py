@@ -110,15 +110,15 @@ def redrawn(
     classes=None,  # the K classes; None: regression
     groups=None,  # what is drawn again: groups, or single windows
     folds=None,  # `[n]` the fold in which each was tested
-    n_draws: int = 1000,  # bootstrap samples
+    n_resamples: int = 1000,  # bootstrap samples
     seed: int = 0,
-) -> dict:  # {metric: `[1 + n_draws]`}, the score itself first
+) -> dict:  # {metric: `[1 + n_resamples]`}, the score itself first
     "Every metric as measured, and on groups drawn again."
     labels, scores = np.asarray(labels), np.asarray(scores)
     scores = scores if scores.ndim == (2 if classes is None else 3) else scores[None]
     groups = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     folds, n = np.zeros(len(labels), int) if folds is None else np.asarray(folds), groups.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_draws)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
     counts = np.concatenate([np.ones((1, n)), drawn]).astype(np.float32)
     if classes is None:
         return _redrawn_regression(labels, scores, groups, counts)
@@ -144,8 +144,8 @@ def interval(
     classes,
     groups=None,
     folds=None,  # as for `redrawn`
-    n_draws: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:  # 2.5 and 97.5 percent points
     "95 % interval of the AUROC by bootstrap over groups."
-    return measure(labels, scores, classes, groups, folds, n_draws=n_draws, seed=seed)["auroc"][1:]
+    return measure(labels, scores, classes, groups, folds, n_resamples=n_resamples, seed=seed)["auroc"][1:]

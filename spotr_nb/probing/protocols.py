@@ -31,7 +31,7 @@ def nearest(
     split=None,
     n_folds=5,
     seed=0,
-    may_test=None,
+    test_mask=None,
     regression=False,  # as for `linear_probe`
     n_neighbours: int = 20,  # voters of a window
 ) -> ProbeResult:
@@ -47,7 +47,7 @@ def nearest(
         share = np.stack([(votes * (truth[near] == k)).sum(1) / count[k] for k in range(len(classes))], 1)
         return share / share.sum(1, keepdims=True)
 
-    return out_of_fold(predict, labels, groups, split, n_folds, seed, may_test, regression)
+    return out_of_fold(predict, labels, groups, split, n_folds, seed, test_mask, regression)
 
 # %% ../../nbs/probing/03_protocols.ipynb #74a8f1c7
 def few_shot(
@@ -57,10 +57,10 @@ def few_shot(
     split=None,
     n_folds=5,
     seed=0,
-    may_test=None,  # as for `linear_probe`
+    test_mask=None,  # as for `linear_probe`
     shots=(1, 5, 10),  # labelled windows of each class
-    n_draws: int = 20,  # of such windows, in every fold
-) -> dict:  # {shots: ProbeResult}, scores `[n_draws, n, K]`
+    n_resamples: int = 20,  # of such windows, in every fold
+) -> dict:  # {shots: ProbeResult}, scores `[n_resamples, n, K]`
     "Logistic regression from a handful of labels."
     labels, features = np.asarray(labels), check_features(features, labels)
     classes = np.unique(labels)
@@ -74,14 +74,14 @@ def few_shot(
         few = next((k for k, rows in zip(classes, members) if len(rows) < shot), None)
         if few is not None:
             raise ValueError(f"class {few!s} has fewer than {shot} training windows in a fold: ask for fewer shots")
-        chosen = [np.concatenate([draw.choice(rows, shot, replace=False) for rows in members]) for _ in range(n_draws)]
+        chosen = [np.concatenate([draw.choice(rows, shot, replace=False) for rows in members]) for _ in range(n_resamples)]
         return np.stack(
             [BalancedLogistic(x[rows], labels[train][rows]).fit(1.0).predict_proba(x_test) for rows in chosen]
         )
 
     return {
         shot: out_of_fold(
-            lambda train, test: predict(train, test, shot), labels, groups, split, n_folds, seed, may_test
+            lambda train, test: predict(train, test, shot), labels, groups, split, n_folds, seed, test_mask
         )
         for shot in shots
     }
@@ -105,7 +105,7 @@ def fine_tune(
     split=None,
     n_folds=5,
     seed=0,
-    may_test=None,
+    test_mask=None,
     regression=False,  # as for `linear_probe`
     valid=None,  # `[n, C, L]` bool
 ) -> ProbeResult:
@@ -124,7 +124,7 @@ def fine_tune(
             else found[:, np.searchsorted(getattr(model, "classes_", np.unique(labels)), np.unique(labels))]
         )
 
-    return out_of_fold(predict, labels, groups, split, n_folds, seed, may_test, regression)
+    return out_of_fold(predict, labels, groups, split, n_folds, seed, test_mask, regression)
 
 # %% ../../nbs/probing/03_protocols.ipynb #2808f5a9
 def _sets(result):
@@ -141,7 +141,7 @@ def _check_paired(results):
             a, b = getattr(first, name), getattr(other, name)
             if (a is None) != (b is None) or a is not None and not np.array_equal(a, b):
                 raise ValueError(
-                    f"the results differ in their {name}: probe both on the same windows, with the same groups, split, n_folds, seed and may_test"
+                    f"the results differ in their {name}: probe both on the same windows, with the same groups, split, n_folds, seed and test_mask"
                 )
 
 # %% ../../nbs/probing/03_protocols.ipynb #35787c6d
@@ -172,7 +172,7 @@ def by_fold(
     "A metric in every fold and for every seed or draw."
     parts = [np.flatnonzero(result.folds == k) for k in range(result.folds.max() + 1)]
     score = lambda scores, rows: redrawn(
-        result.labels[rows], scores[rows], result.classes, np.zeros(len(rows), int), n_draws=0
+        result.labels[rows], scores[rows], result.classes, np.zeros(len(rows), int), n_resamples=0
     )[metric][0]
     return np.array([[score(scores, rows) for rows in parts] for scores in _sets(result)])
 
@@ -217,7 +217,7 @@ def compare(
     a: ProbeResult,
     b: ProbeResult,  # on the same folds; of one seed, or of several by `pool`
     metric=None,  # None: auroc, or r2 for regression
-    n_draws: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,  # of the bootstrap
 ) -> Comparison:
     "The difference of two results, first minus second."
@@ -234,7 +234,7 @@ def compare(
             a.classes,
             None if a.groups is None else a.groups[rows],
             a.folds[rows],
-            n_draws,
+            n_resamples,
             seed,
         )[metric]
         for of in (a, b)
@@ -324,18 +324,18 @@ def cached_embed(
         if isinstance(windows, tuple)
         else (windows, None)
     )
-    places = (
-        windows.places
-        if getattr(getattr(embedder, "config", None), "places", False) and hasattr(windows, "places")
+    channel_positions = (
+        windows.channel_positions
+        if getattr(getattr(embedder, "config", None), "channel_positions", False) and hasattr(windows, "channel_positions")
         else None
     )
     path = (
         Path(folder)
-        / f"{hashlib.sha256(embedder_key(embedder).encode() + _digest([x, valid, places])).hexdigest()}.npy"
+        / f"{hashlib.sha256(embedder_key(embedder).encode() + _digest([x, valid, channel_positions])).hexdigest()}.npy"
     )
     if path.is_file():
         return np.load(path, allow_pickle=False)
-    token = np.asarray(embedder.embed(x, valid=valid, **({} if places is None else dict(places=places))))
+    token = np.asarray(embedder.embed(x, valid=valid, **({} if channel_positions is None else dict(channel_positions=channel_positions))))
     with writing(path) as new:
         np.save(new, token, allow_pickle=False)
     return token

@@ -63,8 +63,8 @@ def evaluate_shard(
 ) -> dict:  # errors of the model and of PCA on each window set
     "Error of the model and of principal components on the held-out windows of one dataset and shape."
     z, real = _zscored(x, valid)
-    places = np.array([place or [np.nan] * 3 for place in shard.get("places") or [None] * z.shape[1]], np.float32)
-    drawn = model.render(model.embed(z, real, places), *z.shape[1:], places)
+    channel_positions = np.array([place or [np.nan] * 3 for place in shard.get("places") or [None] * z.shape[1]], np.float32)
+    drawn = model.render(model.embed(z, real, channel_positions), *z.shape[1:], channel_positions)
     error = normalised_error(*(torch.from_numpy(part) for part in (drawn, z, real))).nanmean().item()
     train = _training_windows(corpus, shard["dataset"], shard["modality"], *z.shape[1:])
     errors = pca_errors(train, z) if len(train) > 1 else np.ones(1)

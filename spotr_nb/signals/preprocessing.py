@@ -302,11 +302,11 @@ class Windows:
         return self.n_samples / self.sfreq
 
     @property
-    def places(self):  # lazily: names are looked up in MNE's montages
-        "Where each channel looks from, [C, 3]; NaN where its name does not say. See `channel_places`."
-        from spotr_nb.signals.montages import channel_places
+    def channel_positions(self):  # lazily: names are looked up in MNE's montages
+        "Where each channel looks from, [C, 3]; NaN where its name does not say. See `channel_positions`."
+        from spotr_nb.signals.montages import channel_positions
 
-        return channel_places(self.ch_names, self.modality)
+        return channel_positions(self.ch_names, self.modality)
 
     @property
     def good(self):

@@ -70,12 +70,12 @@ class SimCLR(System):
             make_head(self.config.dim, self.config.dim, self.config.projection),
         )
 
-    def encode(self, z, valid, places=None):
-        return self.encoder(z, valid, places)
+    def encode(self, z, valid, channel_positions=None):
+        return self.encoder(z, valid, channel_positions)
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         z, valid = self.ready(x, valid)
-        tokens = [self.encoder(*augment(z, valid, sfreq=self.config.sfreq), places) for _ in range(2)]
+        tokens = [self.encoder(*augment(z, valid, sfreq=self.config.sfreq), channel_positions) for _ in range(2)]
         return Output(tokens[0], nt_xent(*(self.head(token) for token in tokens), self.config.temperature))
 
 # %% ../../nbs/systems/12_contrastive.ipynb #2f929656
@@ -141,18 +141,18 @@ class ParticipantContrastive(System):
         )
         self.teacher, self.teacher_head = teacher_of(self.encoder), teacher_of(self.head)
 
-    def encode(self, z, valid, places=None):
-        return self.encoder(z, valid, places)
+    def encode(self, z, valid, channel_positions=None):
+        return self.encoder(z, valid, channel_positions)
 
-    def look(self, z, valid, places):
-        return self.encoder(z, valid, places)  # what the student sees of a view
+    def look(self, z, valid, channel_positions):
+        return self.encoder(z, valid, channel_positions)  # what the student sees of a view
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         z, valid = self.ready(x, valid)
         subjects = None if subjects is None else torch.as_tensor(subjects, device=z.device)
-        token = self.look(*augment(z, valid, sfreq=self.config.sfreq), places)
+        token = self.look(*augment(z, valid, sfreq=self.config.sfreq), channel_positions)
         with torch.no_grad():
-            taught = self.teacher_head(self.teacher(*augment(z, valid, sfreq=self.config.sfreq), places))
+            taught = self.teacher_head(self.teacher(*augment(z, valid, sfreq=self.config.sfreq), channel_positions))
         seen, (first, second) = self.head(token), partners(len(z), subjects)
         same = None if subjects is None else subjects[first][:, None] == subjects[second]
         loss = (
@@ -170,14 +170,14 @@ def encode_share(
     encoder: PatchEncoder,
     z: torch.Tensor,
     valid: torch.Tensor,
-    places,  # z-scored windows and mask `[B, C, L]`
+    channel_positions,  # z-scored windows and mask `[B, C, L]`
     hidden: float,  # share of the patches that is left out
 ) -> torch.Tensor:  # `[B, D]`
     "The embedding of a random part of each window's patches."
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
     where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept, tokens = visible.gather(1, where), encoder.tokens(patches, places)
+    kept, tokens = visible.gather(1, where), encoder.tokens(patches, channel_positions)
     return pooled(encoder.transform(tokens.gather(1, where[..., None].expand(-1, -1, tokens.shape[-1])), kept), kept)
 
 
@@ -191,5 +191,5 @@ class MaskedParticipantContrastive(ParticipantContrastive):
 
     Config = MaskedParticipantConfig
 
-    def look(self, z, valid, places):
-        return encode_share(self.encoder, z, valid, places, self.config.masked)
+    def look(self, z, valid, channel_positions):
+        return encode_share(self.encoder, z, valid, channel_positions, self.config.masked)

@@ -207,12 +207,12 @@ class CrissCross(System):
     def pool(self, cells, seen):
         return (cells * seen[..., None]).sum((1, 2)) / seen.sum((1, 2))[:, None]
 
-    def encode(self, z, valid, places=None):
-        "Channels are known by number: places have no say."
+    def encode(self, z, valid, channel_positions=None):
+        "Channels are known by number: channel_positions have no say."
         patches, seen = self.cut(z, valid)
         return self.pool(self.cells(patches, seen), seen)
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         z, valid = self.ready(x, valid)
         patches, seen = self.cut(z, valid)
         hidden = hide_cells(seen, self.config)

@@ -209,7 +209,7 @@ class PpgPath(EncoderPath):
 
 
 class EcgPath(EncoderPath):
-    "The path that draws: a vector for each hidden place, a block among all places, patches back to samples."
+    "The path that draws: a vector for each hidden place, a block among all channel_positions, patches back to samples."
 
     def __init__(self, config: CrossModalConfig):
         super().__init__(config, config.ecg_blocks)
@@ -320,7 +320,7 @@ def after_step(self: XMAE, progress: float):  # 0…1
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #79869cc8
 @patch
-def encode(self: XMAE, z, valid, places=None):  # `[B, C, L]`, every channel a PPG → `[B, dim]`
+def encode(self: XMAE, z, valid, channel_positions=None):  # `[B, C, L]`, every channel a PPG → `[B, dim]`
     "The embedding: of several channels, the mean of those that hold anything."
     B, C = z.shape[:2]
     ppg, _, seen = self.stretches(z.flatten(0, 1), valid.flatten(0, 1))
@@ -334,7 +334,7 @@ def forward(
     self: XMAE,
     x: torch.Tensor,  # pairs `[B, 2, L]` at `config.sfreq`: ECG, PPG
     valid: torch.Tensor | None = None,  # `[B, 2, L]` bool
-    places=None,
+    channel_positions=None,
     subjects=None,  # have no say
 ) -> Output:  # the token is the PPG's embedding; of `valid`, only the hidden ECG is True
     "Hide most of the ECG, draw it from the PPG, compare where it was hidden."

@@ -70,8 +70,8 @@ class Distillation(System):
         self.student = Assigner(self.config)
         self.teacher = teacher_of(self.student)
 
-    def encode(self, z, valid, places=None):
-        return self.student.encoder(z, valid, places)
+    def encode(self, z, valid, channel_positions=None):
+        return self.student.encoder(z, valid, channel_positions)
 
     def after_step(self, progress):
         follow(self.teacher, self.student, 1 - (1 - self.config.momentum) * (math.cos(math.pi * progress) + 1) / 2)
@@ -101,14 +101,14 @@ class DINO(Distillation):
         long = [augment(z, valid, sfreq=self.config.sfreq) for _ in range(2)]
         return long + [crop(*view, least=self.config.local, most=self.config.local) for view in long]
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         views, (temperature, sharp) = self.views(*self.ready(x, valid)), (self.config.temperature, self.config.sharp)
         with torch.no_grad():
-            taught = [self.teacher.cosines(self.teacher.encoder(*view, places)) for view in views[:2]]
+            taught = [self.teacher.cosines(self.teacher.encoder(*view, channel_positions)) for view in views[:2]]
             wanted = [centred(cosines, self.running_centre, sharp) for cosines in taught]
             if self.training:
                 self.running_centre.lerp_(torch.cat(taught).mean(0).to(self.running_centre), 1 - self.config.centring)
-        tokens = [self.student.encoder(*view, places) for view in views]
+        tokens = [self.student.encoder(*view, channel_positions) for view in views]
         logits = [self.student.cosines(token) / temperature for token in tokens]
         # view 2 is a crop of view 0, 3 of 1
         pairs = [agreement(wanted[i], logits[j]) for i in range(2) for j in range(len(views)) if j % 2 != i]
@@ -128,15 +128,15 @@ class MSN(Distillation):
 
     Config = MSNConfig
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         (z, valid), config = self.ready(x, valid), self.config
         with torch.no_grad():
             wanted = (
-                self.teacher.cosines(self.teacher.encoder(*augment(z, valid, sfreq=config.sfreq), places))
+                self.teacher.cosines(self.teacher.encoder(*augment(z, valid, sfreq=config.sfreq), channel_positions))
                 / config.sharp
             ).softmax(-1)
         tokens = [
-            encode_share(self.student.encoder, *augment(z, valid, sfreq=config.sfreq), places, config.masked)
+            encode_share(self.student.encoder, *augment(z, valid, sfreq=config.sfreq), channel_positions, config.masked)
             for _ in range(config.n_views)
         ]
         logits = torch.cat([self.student.cosines(token) for token in tokens]) / config.temperature

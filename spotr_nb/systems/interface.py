@@ -53,11 +53,11 @@ class System(nn.Module):
         if not isinstance(self.config, self.Config):
             raise TypeError(f"{type(self).__name__} takes a {self.Config.__name__}, found {type(self.config).__name__}")
 
-    def encode(self, z, valid, places=None):
+    def encode(self, z, valid, channel_positions=None):
         "Z-scored `[B, C, L]` (0 where not valid), `valid` bool → token `[B, D]`."
         raise NotImplementedError
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         "Raw windows `[B, C, L]`, `subjects` `[B]` int → Output."
         raise NotImplementedError
 
@@ -76,20 +76,20 @@ def embed(
     self: System,
     x,  # windows `[n, C, L]` at `config.sfreq`; array or tensor. Or a list of windows `[C, L]` of different shapes
     valid=None,  # which samples are real, bool, shaped (or listed) as `x`; None: the finite ones
-    places=None,  # `[C, 3]` of `channel_places`, or one such table a window; for systems that use them
+    channel_positions=None,  # `[C, 3]` of `channel_positions`, or one such table a window; for systems that use them
     batch_size="auto",  # windows at a time; 'auto': some 2 million samples
 ):  # `[n, D]`, of the kind of `x`
     "One embedding for each window, in evaluation mode."
     if isinstance(x, (list, tuple)):
-        return _embed_listed(self, x, valid, places, batch_size)
+        return _embed_listed(self, x, valid, channel_positions, batch_size)
     device, training = next(self.parameters()).device, self.training
     x, back = _as_tensor(x, device)
     x, valid = self.ready(x, None if valid is None else _as_tensor(valid, device, "valid")[0])
-    if places is not None:
-        places = _as_tensor(places, device, "places")[0].float().expand(len(x), x.shape[1], 3)
+    if channel_positions is not None:
+        channel_positions = _as_tensor(channel_positions, device, "channel_positions")[0].float().expand(len(x), x.shape[1], 3)
 
     def some(rows):
-        return self.encode(x[rows], valid[rows], None if places is None else places[rows])
+        return self.encode(x[rows], valid[rows], None if channel_positions is None else channel_positions[rows])
 
     self.eval()
     try:

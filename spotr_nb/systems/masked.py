@@ -29,7 +29,7 @@ class EncoderConfig:
     patch: int = 100  # samples in a patch, P
     ratio: float = 3.0  # SwiGLU's hidden width over D
     sfreq: float = 200.0  # Hz
-    places: bool = False  # know channels by the places of electrodes and leads where they are given
+    channel_positions: bool = False  # know channels by the channel_positions of electrodes and leads where they are given
     statistics: bool = False  # give every patch the statistics of its channel, as `SpotrConfig.statistics`
 
     def __post_init__(self):
@@ -58,7 +58,7 @@ class PatchEncoder(nn.Module):
         self.patch, dim = config.patch, config.dim
         self.stem, self.positions = (
             PatchStem(dim, config.patch),
-            Positions(dim, config.patch / config.sfreq, config.places),
+            Positions(dim, config.patch / config.sfreq, config.channel_positions),
         )
         self.sfreq, self.measured = config.sfreq, StatisticsStem(dim) if config.statistics else None
         self.blocks, self.norm = (
@@ -66,9 +66,9 @@ class PatchEncoder(nn.Module):
             nn.RMSNorm(dim, eps=1e-6),
         )
 
-    def tokens(self, patches, places=None):
+    def tokens(self, patches, channel_positions=None):
         "`[B, C, N, P]` → `[B, C·N, D]`, channel after channel."
-        embedded = self.stem(patches) + self.positions(*patches.shape[1:3], places)
+        embedded = self.stem(patches) + self.positions(*patches.shape[1:3], channel_positions)
         if self.measured is not None:
             embedded = embedded + self.measured(window_statistics(patches.flatten(2), self.sfreq))[:, :, None]
         return embedded.flatten(1, 2)
@@ -81,10 +81,10 @@ class PatchEncoder(nn.Module):
             tokens = block(tokens, valid)
         return self.norm(tokens)
 
-    def forward(self, z, valid, places=None):
+    def forward(self, z, valid, channel_positions=None):
         "Z-scored windows `[B, C, L]` and mask → `[B, D]`."
         patches, seen = to_patches(z, valid, self.patch)
-        return pooled(self.transform(self.tokens(patches, places), seen.flatten(1)), seen.flatten(1))
+        return pooled(self.transform(self.tokens(patches, channel_positions), seen.flatten(1)), seen.flatten(1))
 
 # %% ../../nbs/systems/11_masked.ipynb #eb3d0e0e
 def hide_random(
@@ -139,7 +139,7 @@ class MaskedAutoencoder(System):
         self.encoder, self.to_decoder = PatchEncoder(config), nn.Linear(config.dim, dim)
         self.mask_token, self.positions = (
             nn.Parameter(0.02 * torch.randn(dim)),
-            Positions(dim, config.patch / config.sfreq, config.places),
+            Positions(dim, config.patch / config.sfreq, config.channel_positions),
         )
         self.blocks, self.norm, self.head = (
             nn.ModuleList(Block(dim, config.n_heads, config.ratio) for _ in range(config.n_decoder_blocks)),
@@ -150,28 +150,28 @@ class MaskedAutoencoder(System):
     def hide(self, seen):
         return hide_random(seen, self.config.masked)
 
-    def encode(self, z, valid, places=None):
-        return self.encoder(z, valid, places)
+    def encode(self, z, valid, channel_positions=None):
+        return self.encoder(z, valid, channel_positions)
 
 # %% ../../nbs/systems/11_masked.ipynb #aff45a3b
 @patch
-def encode_visible(self: MaskedAutoencoder, patches, visible, places):
+def encode_visible(self: MaskedAutoencoder, patches, visible, channel_positions):
     "→ encoded visible tokens `[B, K, D]`, where they stood `[B, K]`, which of them are no filling `[B, K]`."
     # visible ones first; windows with fewer are filled up
     where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
     kept = visible.gather(1, where)
-    tokens = self.encoder.tokens(patches, places).gather(1, where[..., None].expand(-1, -1, self.config.dim))
+    tokens = self.encoder.tokens(patches, channel_positions).gather(1, where[..., None].expand(-1, -1, self.config.dim))
     return self.encoder.transform(tokens, kept), where, kept
 
 
 @patch
-def draw(self: MaskedAutoencoder, tokens, where, kept, seen, places):
+def draw(self: MaskedAutoencoder, tokens, where, kept, seen, channel_positions):
     "→ patches `[B, C, N, P]`."
     given = torch.where(kept[..., None], self.to_decoder(tokens), self.mask_token)
     grid = self.mask_token.expand(*seen.flatten(1).shape, -1).scatter(
         1, where[..., None].expand_as(given), given.to(self.mask_token.dtype)
     )
-    grid = grid + self.positions(*seen.shape[1:], places).expand(len(seen), -1, -1, -1).flatten(1, 2)
+    grid = grid + self.positions(*seen.shape[1:], channel_positions).expand(len(seen), -1, -1, -1).flatten(1, 2)
     for block in self.blocks:
         grid = block(grid, None if seen.all() else seen.flatten(1))
     return self.head(self.norm(grid)).unflatten(1, seen.shape[1:])
@@ -187,13 +187,13 @@ def masked_error(
 
 
 @patch
-def forward(self: MaskedAutoencoder, x, valid=None, places=None, subjects=None):
+def forward(self: MaskedAutoencoder, x, valid=None, channel_positions=None, subjects=None):
     "→ Output; its token is the mean over the visible patches."
     z, valid = self.ready(x, valid)
     patches, seen = to_patches(z, valid, self.config.patch)
     gone = self.hide(seen)
-    tokens, where, kept = self.encode_visible(patches, (seen & ~gone).flatten(1), places)
-    drawn = self.draw(tokens, where, kept, seen, places).flatten(2)[..., : z.shape[-1]]
+    tokens, where, kept = self.encode_visible(patches, (seen & ~gone).flatten(1), channel_positions)
+    drawn = self.draw(tokens, where, kept, seen, channel_positions).flatten(2)[..., : z.shape[-1]]
     counts = gone.repeat_interleave(self.config.patch, -1)[..., : z.shape[-1]] & valid
     return Output(pooled(tokens, kept), masked_error(drawn, z, counts), drawn, z, counts)
 

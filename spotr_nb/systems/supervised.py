@@ -65,7 +65,7 @@ class ResNet1D(System):
         )
         self.stages = nn.Sequential(*(Residual(a, b, config.kernel) for a, b in zip(widths, widths[1:])))
 
-    def encode(self, z, valid, places=None):
+    def encode(self, z, valid, channel_positions=None):
         n_channels = self.config.n_channels
         if n_channels and z.shape[1] != n_channels:
             raise ValueError(
@@ -81,7 +81,7 @@ class ResNet1D(System):
         of_window = lambda part: part.transpose(1, 2).reshape(*groups, features.shape[1]).sum(1)
         return of_window(rows) / of_window(weights).clamp(min=1)
 
-    def forward(self, x, valid=None, places=None, subjects=None):
+    def forward(self, x, valid=None, channel_positions=None, subjects=None):
         raise TypeError("ResNet1D learns from labels only: use SupervisedClassifier(ResNet1D.Config())")
 
 # %% ../../nbs/systems/14_supervised.ipynb #21bda4d4
@@ -171,11 +171,11 @@ def _new_encoder(encoder):
 
 
 @patch
-def logits(self: SupervisedClassifier, x, valid, places=None):
+def logits(self: SupervisedClassifier, x, valid, channel_positions=None):
     "Raw windows and mask, tensors → `[B, classes]`."
     x, valid = check_window(x, valid)
     z, *_ = self.encoder_.zscore(x, valid) if hasattr(self.encoder_, "zscore") else zscore(x, valid)
-    return self.head_(self.encoder_.encode(z, valid, places))
+    return self.head_(self.encoder_.encode(z, valid, channel_positions))
 
 # %% ../../nbs/systems/14_supervised.ipynb #8ae3df0d
 @patch

@@ -185,7 +185,7 @@ def begin_with(model, name):
     state, own = read_weights(model_files(model_folder(name))[1]), model.state_dict()
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape] + [
-        key for key in new if not key.startswith(("start.", "teller.", "compaction.of_scale."))
+        key for key in new if not key.startswith(("start.", "statistics_head.", "compaction.of_scale."))
     ]
     if wrong:
         raise ValueError(
@@ -302,10 +302,10 @@ class Training:
 # %% ../../nbs/training/04_pretraining.ipynb #7376b203
 def forward(fabric, model, batch):
     "A batch through the model."
-    x, valid, places = (fabric.to_device(torch.from_numpy(array)) for array in batch[:3])
+    x, valid, channel_positions = (fabric.to_device(torch.from_numpy(array)) for array in batch[:3])
     if not isinstance(getattr(model, "module", model), System):
-        return model(x, valid, places)
-    return model(x, valid, places, fabric.to_device(torch.from_numpy(batch.subjects)))
+        return model(x, valid, channel_positions)
+    return model(x, valid, channel_positions, fabric.to_device(torch.from_numpy(batch.subjects)))
 
 
 @torch.no_grad()
