@@ -7,8 +7,9 @@ __all__ = ['SwiGLU', 'Block', 'Bottleneck']
 
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-03
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
+
 from .compaction import Attention
 
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-06

@@ -9,7 +9,9 @@ __all__ = ['list_samples', 'read_recording', 'cut', 'show_info', 'show_channels'
            'compare_systems', 'add_benchmark', 'add_run', 'add_file', 'add_sweep', 'make_parser', 'as_options', 'main']
 
 # %% ../nbs/09_cli.ipynb #cf72e39f
-import argparse, re, sys
+import argparse
+import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,8 +25,8 @@ def list_samples(args):
 # %% ../nbs/09_cli.ipynb #54c74459
 def read_recording(file, args):
     "A path, or the name of a shipped recording."
-    from spotr_nb.signals.samples import load_sample, samples
     from spotr_nb.signals.readers import read_signal
+    from spotr_nb.signals.samples import load_sample, samples
 
     if not Path(file).exists() and file in [sample.name for sample in samples()]:
         told = [
@@ -102,6 +104,7 @@ def prepared(args):
 def embed_file(args):
     "One token for each window, in an .npz with `token`, `t0` and `sfreq`."
     import numpy as np
+
     from spotr_nb.files import writing
 
     model, signal, windows, told = prepared(args)
@@ -114,8 +117,8 @@ def embed_file(args):
 # %% ../nbs/09_cli.ipynb #ef6f8d0e
 def reconstruct_file(args):
     "What the explorer shows of a recording, frozen into one HTML file."
-    from spotr_nb.explorer.session import Session
     from spotr_nb.explorer.report import recording_report
+    from spotr_nb.explorer.session import Session
     from spotr_nb.systems.interface import load_system
 
     if args.windows < 1:
@@ -134,7 +137,10 @@ def reconstruct_file(args):
 # %% ../nbs/09_cli.ipynb #b927807b
 def explore_file(args):
     "Open JupyterLab on a recording and its tokens."
-    import json, shutil, subprocess
+    import json
+    import shutil
+    import subprocess
+
     from spotr_nb.files import write_json
 
     read_recording(args.file, args)  # an unreadable file is said here, not in a browser
@@ -342,7 +348,7 @@ def export_programs(args):
 # %% ../nbs/09_cli.ipynb #1251ab25
 def run(args):
     "Execute a run notebook with the options given."
-    from spotr_nb.experiments.sweeps import run_notebook, run_parameters
+    from spotr_nb.experiments.execution import run_notebook, run_parameters
 
     parameters = {name: getattr(args, name) for name in run_parameters(args.command) if getattr(args, name) is not None}
     if "minutes" in parameters and "steps" not in parameters:
@@ -367,7 +373,8 @@ def named(given, option):
 # %% ../nbs/09_cli.ipynb #68c7e778
 def run_sweep(args):
     "A run notebook for every combination of a grid, or for what a search proposes; called again, finished runs are skipped and interrupted ones go on."
-    from spotr_nb.experiments.sweeps import run_notebook, sweep, typed
+    from spotr_nb.experiments.execution import run_notebook
+    from spotr_nb.experiments.sweeps import sweep, typed
 
     if args.search and (args.grid or args.seeds is not None):
         raise ValueError(
@@ -422,9 +429,9 @@ def run_demo(args):
 # %% ../nbs/09_cli.ipynb #db0c84b6
 def asked_for(args):
     "Tasks, and names of `known_methods` or None, of `spotr benchmark`."
-    from spotr_nb.benchmark.benchmark import PRETRAINED_METHODS, BASELINES, ONLY, known_methods
-    from spotr_nb.corpus.corpus import Corpus
+    from spotr_nb.benchmark.benchmark import BASELINES, ONLY, PRETRAINED_METHODS, known_methods
     from spotr_nb.benchmark.tasks import TASKS, dataset_folder
+    from spotr_nb.corpus.corpus import Corpus
 
     for option in "seeds", "steps":
         if getattr(args, option) < 1:
@@ -477,8 +484,8 @@ def asked_for(args):
 def compare_systems(args):
     "Pretrain every system on public datasets, ask it every task, and write one table; called again, only what is missing is done."
     from spotr_nb.benchmark.benchmark import every_table, run_benchmark
-    from spotr_nb.experiments.sweeps import needs
     from spotr_nb.benchmark.tables import write_tables
+    from spotr_nb.experiments.sweeps import needs
 
     needs("pyarrow", "table.parquet")
     tasks, names = asked_for(args)

@@ -9,9 +9,10 @@ __all__ = ['STEMS', 'check_window', 'zscore', 'to_patches', 'PatchStem', 'in_pie
 # %% ../nbs/01_compaction.ipynb #594896b2
 import math
 from functools import partial
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 # %% ../nbs/01_compaction.ipynb #1e093f70

@@ -8,8 +8,9 @@ __all__ = ['RenderBlock', 'Decoder', 'AttentionRenderBlock', 'AttentionDecoder']
 # %% ../nbs/03_decoder.ipynb #decoder-03
 import torch
 from torch import nn
-from .compaction import Attention, Positions, PositionTable
+
 from .bottleneck import SwiGLU
+from .compaction import Attention, Positions, PositionTable
 
 # %% ../nbs/03_decoder.ipynb #decoder-06
 class RenderBlock(nn.Module):

@@ -7,13 +7,19 @@ __all__ = ['OPSET', 'FORMATS', 'half', 'EmbedProgram', 'RenderProgram', 'quiet',
            'load_program', 'trials', 'difference', 'describe', 'export_model']
 
 # %% ../nbs/07_deployment.ipynb #ea490a54
-import copy, importlib.util, logging, os, warnings
+import copy
+import importlib.util
+import logging
+import os
+import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
+
 from .compaction import check_window
 from .files import sha256, write_json, writing
 from .model import SPOTR

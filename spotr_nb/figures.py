@@ -8,6 +8,7 @@ __all__ = ['PALETTE', 'GREY', 'COLOURS', 'thinned', 'plot_signal', 'row_errors',
 
 # %% ../nbs/08_figures.ipynb #figures-03
 import os
+
 import numpy as np
 
 # %% ../nbs/08_figures.ipynb #figures-06
@@ -474,6 +475,7 @@ def figure_svg(
     "Write original and reconstruction as a small still picture."
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+
     from spotr_nb.files import writing
 
     kind = os.fspath(path).rsplit(".", 1)[-1]

@@ -6,7 +6,11 @@
 __all__ = ['writing', 'writing_folder', 'check_replaceable', 'write_json', 'sha256']
 
 # %% ../nbs/00_files.ipynb #files-03
-import hashlib, json, os, shutil, tempfile
+import hashlib
+import json
+import os
+import shutil
+import tempfile
 from collections.abc import Collection
 from contextlib import contextmanager
 from functools import partial

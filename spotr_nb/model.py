@@ -8,21 +8,24 @@ __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'check_positive', 'Spot
            'model_folder']
 
 # %% ../nbs/05_model.ipynb #4d991ee1
-import json, os
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import import_module
 from importlib.resources import files
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
+
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch import nn
+
 from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 from .statistics import StatisticsEmbedding, StatisticsHead, statistics_loss, window_statistics
-from fastcore.basics import patch
 
 # %% ../nbs/05_model.ipynb #3c42e927
 def check_positive(

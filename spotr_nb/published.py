@@ -9,14 +9,18 @@ __all__ = ['RENAMED', 'DEAD', 'LANDMARKS', 'PARITY_WINDOWS', 'CONVERTED', 'publi
            'random_published', 'measure_parity', 'convert_published', 'check_overwrite', 'describe_conversion']
 
 # %% ../nbs/06_published.ipynb #f8cb9d5a
-import json, math, os
+import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
+
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+
 from .files import check_replaceable, sha256, write_json, writing_folder
 from .model import SPOTR, SpotrConfig
 

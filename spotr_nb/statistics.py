@@ -9,9 +9,11 @@ __all__ = ['QUANTILES', 'N_STATISTICS', 'band_weights', 'log_spectrum', 'rhythm'
 # %% ../nbs/04_statistics.ipynb #116bb5ca
 import math
 from functools import lru_cache
+
 import torch
 from torch import nn
 from torch.nn import functional as F
+
 from .compaction import Positions
 from .decoder import RenderBlock
 

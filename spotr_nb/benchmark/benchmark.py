@@ -10,16 +10,21 @@ __all__ = ['WHOLE', 'SPOTR_ROWS', 'ABLATIONS', 'PRETRAINED_METHODS', 'ONLY', 'CO
            'every_table', 'wide_table', 'mean_ranks', 'critical_difference']
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #9853905c
-import json, os, time, warnings
+import json
+import os
+import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
+
 import numpy as np
+
+from .tasks import TASKS, load_task, pretraining_groups, pretraining_signals
 from ..corpus.corpus import Corpus, progress_bar
-from ..probing.features import Catch22, Handcrafted, HrvMorphology, WaveformPCA, WindowStatistics
 from ..files import write_json, writing
+from ..probing.features import Catch22, Handcrafted, HrvMorphology, WaveformPCA, WindowStatistics
 from ..probing.linear import ProbeResult, check_not_pretrained, linear_probe
 from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, pool
-from .tasks import TASKS, load_task, pretraining_groups, pretraining_signals
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #7575963e
 WHOLE = dict(statistics_weight=1.0, statistics=True, amplitude=True)
@@ -122,8 +127,8 @@ def benchmark_corpus(
     if (folder / "manifest.json").is_file():
         return Corpus(folder)
     if pairs:
-        from spotr_nb.systems.pairs import paired_recordings
         from spotr_nb.benchmark.tasks import dataset_folder, groups_of
+        from spotr_nb.systems.pairs import paired_recordings
 
         every = list(paired_recordings("troika", dataset_folder(root, "troika"), 200.0))
         seen = pretraining_groups("troika", groups_of("troika", "ppg", root))
@@ -191,6 +196,7 @@ def baseline(
     if name == "principal components":
         return WaveformPCA(64).fit(labelled.windows.x[~test_mask], labelled.windows.valid[~test_mask])
     import torch
+
     from spotr_nb.model import SPOTR
 
     with torch.random.fork_rng(devices=[]):

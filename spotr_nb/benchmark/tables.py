@@ -8,6 +8,7 @@ __all__ = ['METRICS', 'as_latex', 'write_tables']
 # %% ../../nbs/benchmark/02_tables.ipynb #1b788391
 import re
 from pathlib import Path
+
 from .benchmark import wide_table
 from ..files import writing
 

@@ -7,9 +7,11 @@ __all__ = ['EIGHT', 'TASKS', 'pretraining_groups', 'BenchmarkTask', 'dataset_fol
            'pretraining_signals']
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #7a9d04fa
-import hashlib, os
-from dataclasses import dataclass, replace
+import hashlib
+import os
+from dataclasses import dataclass
 from pathlib import Path
+
 import numpy as np
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #421e2f3a

@@ -6,13 +6,20 @@
 __all__ = ['FULL', 'progress_bar', 'prepare_all', 'build_corpus']
 
 # %% ../../nbs/corpus/02_build.ipynb #ead87f54
-import csv, errno, functools, hashlib, io, json, os, shutil, warnings
+import csv
+import errno
+import functools
+import hashlib
+import io
+import json
+import os
+import shutil
+import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
 import numpy as np
-from ..files import sha256, writing
-from ..signals.signal import Signal
-from .sources import Identity, cause_of, given, listed, recognised, stat
+
 from spotr_nb.corpus.shards import (
     FORMAT,
     SHARD_FILE,
@@ -26,6 +33,9 @@ from spotr_nb.corpus.shards import (
     write_prepared,
     write_shard,
 )
+from .sources import Identity, cause_of, given, listed, recognised, stat
+from ..files import sha256, writing
+from ..signals.signal import Signal
 
 # %% ../../nbs/corpus/02_build.ipynb #79d92dcd
 def _prepare_recording(key, dataset, name, source, cut, folder, reading):
@@ -97,7 +107,9 @@ def progress_bar(
 # %% ../../nbs/corpus/02_build.ipynb #e3fbf17d
 def _end_with_parent():
     "In a worker, as it starts."
-    import multiprocessing, signal, threading
+    import multiprocessing
+    import signal
+    import threading
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
 

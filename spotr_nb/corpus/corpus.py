@@ -6,16 +6,19 @@
 __all__ = ['Corpus', 'CorpusInfo', 'batch_windows', 'Group', 'Batch']
 
 # %% ../../nbs/corpus/03_corpus.ipynb #f93274f7
-import json, os
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
+
 import numpy as np
-from .build import FORMAT, build_corpus, progress_bar
-from ..files import sha256
-from .shards import QUALITY, Cut, from_int16, to_int16
 from fastcore.basics import patch
+
+from .build import FORMAT, build_corpus, progress_bar
+from .shards import QUALITY, Cut, from_int16
+from ..files import sha256
 
 # %% ../../nbs/corpus/03_corpus.ipynb #d966077b
 class Corpus:

@@ -8,10 +8,16 @@ __all__ = ['FORMAT', 'MISSING', 'COLUMNS', 'QUALITY', 'SHARD_FILE', 'to_int16', 
            'shard_name', 'write_shard']
 
 # %% ../../nbs/corpus/01_shards.ipynb #5dfa8b6b
-import functools, hashlib, json, os, re
+import functools
+import hashlib
+import json
+import os
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Callable
+
 import numpy as np
+
 from ..files import sha256
 from ..signals.signal import Event, Signal
 

@@ -6,11 +6,17 @@
 __all__ = ['listed', 'given', 'cause_of', 'signal_digest', 'Opaque', 'Identity', 'stat', 'recognised']
 
 # %% ../../nbs/corpus/00_sources.ipynb #a58f930e
-import functools, hashlib, json, os, types
+import functools
+import hashlib
+import json
+import os
+import types
 from bisect import bisect_left
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+
 import numpy as np
+
 from ..signals.signal import Signal
 
 # %% ../../nbs/corpus/00_sources.ipynb #b2717f81

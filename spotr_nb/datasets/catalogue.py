@@ -8,20 +8,23 @@ __all__ = ['TESTED', 'HOMES', 'SPLITS', 'DatasetError', 'Recording', 'Task', 'La
            'LabelledSet', 'labelled', 'download']
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #0962f1a7
+import csv
+import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import cache, lru_cache, partial
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Callable
 from zipfile import BadZipFile
-import csv, re, warnings
+
 import numpy as np
-from ..signals.signal import Signal, MODALITIES
+
 from ..signals.preprocessing import Windows, prepare
 from ..signals.samples import Labelled, SampleTable
+from ..signals.signal import MODALITIES, Signal
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #96e92d9f
 class DatasetError(ValueError):

@@ -7,12 +7,14 @@ __all__ = ['SNOMED', 'CPSC_CLASSES', 'LEADS', 'HEADERS', 'TABLES', 'AAMI', 'beat
            'CODE_CLASSES', 'HDF5', 'DATASETS', 'comments']
 
 # %% ../../nbs/datasets/03_ecg.ipynb #488d8bd4
+import re
 from ast import literal_eval
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-import re
+
 import numpy as np
+
 from spotr_nb.datasets.catalogue import (
     Dataset,
     DatasetError,

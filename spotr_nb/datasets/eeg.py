@@ -7,11 +7,13 @@ __all__ = ['TEN_TWENTY', 'TUEV_CLASSES', 'TUH', 'STAGES', 'sleep_stages', 'SLEEP
            'ACTIVE', 'DEAP_CHANNELS', 'SEED_CHANNELS', 'EMOTION', 'DATASETS', 'seizures']
 
 # %% ../../nbs/datasets/01_eeg.ipynb #24108c88
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-import re
+
 import numpy as np
+
 from spotr_nb.datasets.catalogue import (
     Dataset,
     DatasetError,

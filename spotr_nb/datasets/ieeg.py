@@ -6,10 +6,14 @@
 __all__ = ['BONN', 'DATASETS']
 
 # %% ../../nbs/datasets/02_ieeg.ipynb #3935174f
+import re
+import warnings
+import zipfile
 from functools import lru_cache, partial
 from pathlib import Path
-import re, warnings, zipfile
+
 import numpy as np
+
 from .catalogue import Dataset, Layout, Recording, Task, arrays, marked, matlab, one_per_row
 from ..signals.signal import Signal
 

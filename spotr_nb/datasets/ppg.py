@@ -6,11 +6,15 @@
 __all__ = ['bpm', 'MONITORS', 'pressure', 'BLOOD', 'WESAD_PARTS', 'LIFE', 'OTHERS', 'DATASETS']
 
 # %% ../../nbs/datasets/04_ppg.ipynb #5f369238
+import io
+import re
+import zipfile
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-import io, re, zipfile
+
 import numpy as np
+
 from spotr_nb.datasets.catalogue import (
     Dataset,
     DatasetError,

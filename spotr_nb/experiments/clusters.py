@@ -6,11 +6,17 @@
 __all__ = ['Job', 'slurm_queue', 'slurm', 'run_here', 'dask']
 
 # %% ../../nbs/experiments/02_clusters.ipynb #77b726c5
-import json, os, shutil, signal, subprocess, time
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
-from ..files import write_json
+
 from .execution import read_run, start_run
 from .sweeps import ENGINES, needs
+from ..files import write_json
 
 # %% ../../nbs/experiments/02_clusters.ipynb #15e28ea1
 class Job:

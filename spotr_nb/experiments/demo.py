@@ -6,10 +6,14 @@
 __all__ = ['STYLE', 'gather', 'in_words', 'html_table', 'notebook_figures', 'write_report', 'write_still', 'demo']
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-03
-import html, json, os, time
+import html
+import json
+import os
+import time
 from pathlib import Path
+
+from .execution import run_notebook
 from ..files import write_json, writing
-from .sweeps import run_notebook
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-06
 def gather(
@@ -101,7 +105,8 @@ def write_report(
     figures: list,  # plotly figures, or their JSON
 ) -> None:
     "One HTML file with tables and figures that asks the network for nothing."
-    import plotly.graph_objects as go, plotly.io as pio
+    import plotly.graph_objects as go
+    import plotly.io as pio
     from plotly.offline import get_plotlyjs
 
     training = results["training"]
@@ -157,6 +162,7 @@ def write_still(
 ) -> None:
     "A held-out window of each modality and what its token draws."
     import numpy as np
+
     from spotr_nb.figures import figure_svg
 
     rows = {}

@@ -7,10 +7,21 @@ __all__ = ['APART', 'run_path', 'run_parameters', 'check_known', 'on_signal', 'r
            'record', 'prepare_run', 'execute_run', 'start_run', 'stop_runs']
 
 # %% ../../nbs/experiments/00_execution.ipynb #9b6e5ba2
-import ast, hashlib, json, os, platform, re, signal, subprocess, sys, threading, time
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+
 from ..files import write_json
 
 # %% ../../nbs/experiments/00_execution.ipynb #21a6d0fb

@@ -7,9 +7,15 @@ __all__ = ['ENGINES', 'typed', 'value_list', 'check_axes', 'plan', 'local', 'nee
            'run_all', 'near', 'report', 'check_places', 'sweep']
 
 # %% ../../nbs/experiments/01_sweeps.ipynb #c1251f62
-import ast, itertools, json, os, signal, time
+import ast
+import itertools
+import json
+import os
+import signal
+import time
 from contextlib import closing
 from pathlib import Path
+
 from spotr_nb.experiments.execution import (
     check_known,
     code_id,
@@ -18,9 +24,7 @@ from spotr_nb.experiments.execution import (
     read_run,
     record,
     run_id,
-    run_notebook,
     run_parameters,
-    run_path,
     start_run,
     stop_runs,
 )
@@ -162,7 +166,7 @@ def _engine(engine):
     if callable(engine):
         return engine
     if engine in ("slurm", "dask"):
-        import spotr_nb.experiments.clusters  # adds itself to ENGINES
+        pass  # adds itself to ENGINES
     if engine not in ENGINES:
         raise ValueError(f"no engine called {engine!r}; there are local, slurm and dask")
     return ENGINES[engine]

@@ -6,9 +6,14 @@
 __all__ = ['distribution', 'open_study', 'metric_of', 'search']
 
 # %% ../../nbs/experiments/03_tuning.ipynb #6dd64365
-import hashlib, json, math, os, re
+import hashlib
+import json
+import math
+import os
+import re
 from contextlib import closing
 from pathlib import Path
+
 from .execution import APART, check_known, prepare_run, read_run, run_id, run_parameters, run_path
 from spotr_nb.experiments.sweeps import (
     check_axes,
@@ -172,6 +177,7 @@ def search(
     check_places(out, notebooks)
     needs("optuna", "a search")
     from optuna.trial import TrialState
+
     from spotr_nb.corpus.corpus import progress_bar
 
     known, given, folders = run_parameters(name), parameters or {}, {}

@@ -9,17 +9,18 @@ __all__ = ['Explorer', 'explore']
 import os
 from html import escape
 from pathlib import Path
+
 import numpy as np
+from fastcore.basics import patch
+
+from .embedding import Cancelled
 from .panel import Hush
 from .recording_panel import RecordingPanel
+from .session import Session, is_model, name_sources
 from .token_map_panel import TokenMapPanel
 from .traversal_panel import TraversalPanel
-from .window_panels import NeighboursPanel, AnomaliesPanel, ErrorsPanel, SpectrumPanel
-from .session import Session, is_model, name_sources, open_model, open_source
+from .window_panels import AnomaliesPanel, ErrorsPanel, NeighboursPanel, SpectrumPanel
 from ..files import writing
-from .embedding import Cancelled, Recording, recording_tokens
-from .traversal import TokenSpace, token_space
-from fastcore.basics import patch
 
 # %% ../../nbs/explorer/12_app.ipynb #c46b4472
 class Explorer:

@@ -7,6 +7,7 @@ __all__ = ['spectrum', 'band_shares', 'heart_rate', 'biomarkers', 'in_words']
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #7916b72b
 import numpy as np
+
 from ..probing.features import BAND_EDGES
 
 # %% ../../nbs/explorer/02_biomarkers.ipynb #8078076f

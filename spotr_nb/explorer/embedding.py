@@ -7,14 +7,17 @@ __all__ = ['KEPT', 'QUALITIES', 'Cancelled', 'Recording', 'CorpusRecording', 'kn
            'RecordingEmbedding', 'embed_recording', 'recording_tokens']
 
 # %% ../../nbs/explorer/01_embedding.ipynb #a50ed606
-import json, os
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
 import numpy as np
-from ..files import write_json, writing, writing_folder
-from .pyramid import Pyramid
-from ..signals.signal import Event
 from fastcore.basics import patch
+
+from .pyramid import Pyramid
+from ..files import write_json, writing, writing_folder
+from ..signals.signal import Event
 
 # %% ../../nbs/explorer/01_embedding.ipynb #4f1d17e8
 class Cancelled(Exception):

@@ -6,12 +6,15 @@
 __all__ = ['MANY', 'Neighbour', 'TokenIndex']
 
 # %% ../../nbs/explorer/03_neighbours.ipynb #d18aa394
-import json, os
+import json
+import os
 from pathlib import Path
 from typing import NamedTuple
+
 import numpy as np
-from ..files import write_json, writing_folder
 from fastcore.basics import patch
+
+from ..files import write_json, writing_folder
 
 # %% ../../nbs/explorer/03_neighbours.ipynb #6758774a
 MANY = 20_000  # from so many tokens on, an approximate index pays

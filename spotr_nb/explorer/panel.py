@@ -7,6 +7,7 @@ __all__ = ['figure_widget', 'refill', 'unframe', 'light', 'Hush', 'Panel']
 
 # %% ../../nbs/explorer/07_panel.ipynb #2b3c0038
 from threading import local
+
 import numpy as np
 
 # %% ../../nbs/explorer/07_panel.ipynb #08735a11

@@ -7,6 +7,8 @@ __all__ = ['RecordingPanel']
 
 # %% ../../nbs/explorer/08_recording_panel.ipynb #4e98cdd6
 import numpy as np
+from fastcore.basics import patch
+
 from .panel import Panel, light, unframe
 from spotr_nb.explorer.views import (
     COLOURINGS,
@@ -19,7 +21,6 @@ from spotr_nb.explorer.views import (
     view_box,
     view_lines,
 )
-from fastcore.basics import patch
 
 # %% ../../nbs/explorer/08_recording_panel.ipynb #aa37bb64
 class RecordingPanel(Panel):

@@ -6,12 +6,15 @@
 __all__ = ['STYLE', 'SCRIPT', 'report_figures', 'recording_report', 'how_well']
 
 # %% ../../nbs/explorer/13_report.ipynb #e2e9c62b
-import base64, gzip, json, os
+import base64
+import gzip
+import json
+import os
 from html import escape
+
 import numpy as np
-from ..figures import plot_traversal
-from ..files import writing
-from .biomarkers import in_words, biomarkers
+
+from .biomarkers import biomarkers, in_words
 from .traversal import TokenSpace
 from spotr_nb.explorer.views import (
     plot_error_map,
@@ -22,6 +25,8 @@ from spotr_nb.explorer.views import (
     thin_windows,
     window_spectra,
 )
+from ..figures import plot_traversal
+from ..files import writing
 
 # %% ../../nbs/explorer/13_report.ipynb #92d25a9a
 def report_figures(

@@ -6,13 +6,15 @@
 __all__ = ['name_sources', 'open_source', 'open_model', 'is_model', 'fingerprint', 'identity', 'Session', 'runs_of', 'chosen_by']
 
 # %% ../../nbs/explorer/06_session.ipynb #30368db8
-import hashlib, json, os
+import hashlib
+import json
+import os
 from pathlib import Path
 from threading import Event, RLock, Thread
+
 import numpy as np
-from ..files import write_json
-from ..model import bundled_models
-from .neighbours import TokenIndex
+from fastcore.basics import patch
+
 from spotr_nb.explorer.embedding import (
     Cancelled,
     CorpusRecording,
@@ -23,9 +25,11 @@ from spotr_nb.explorer.embedding import (
     mean_and_scale,
     recording_tokens,
 )
+from .neighbours import TokenIndex
 from .traversal import decode_tokens, token_space
-from .views import plot_windows, inside, worst_part
-from fastcore.basics import patch
+from .views import inside, plot_windows, worst_part
+from ..files import write_json
+from ..model import bundled_models
 
 # %% ../../nbs/explorer/06_session.ipynb #29149c7d
 def name_sources(

@@ -7,10 +7,11 @@ __all__ = ['kinds', 'TokenMapPanel']
 
 # %% ../../nbs/explorer/09_token_map_panel.ipynb #947949fc
 import numpy as np
-from .panel import Panel, light, unframe
-from .embedding import QUALITIES
-from .views import COLOURINGS, inside, map_coordinates, plot_token_map, thin_windows
 from fastcore.basics import patch
+
+from .embedding import QUALITIES
+from .panel import Panel, light, unframe
+from .views import COLOURINGS, inside, map_coordinates, plot_token_map, thin_windows
 
 # %% ../../nbs/explorer/09_token_map_panel.ipynb #689bccb6
 def kinds(

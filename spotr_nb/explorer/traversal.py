@@ -7,7 +7,9 @@ __all__ = ['TokenSpace', 'token_space', 'blend', 'decode_tokens', 'biomarkers_al
 
 # %% ../../nbs/explorer/04_traversal.ipynb #79f465e9
 from dataclasses import dataclass
+
 import numpy as np
+
 from .biomarkers import biomarkers
 
 # %% ../../nbs/explorer/04_traversal.ipynb #bc61af6a

@@ -7,7 +7,11 @@ __all__ = ['TraversalPanel']
 
 # %% ../../nbs/explorer/10_traversal_panel.ipynb #360d4f3a
 import numpy as np
+from fastcore.basics import patch
+
+from .biomarkers import biomarkers, in_words
 from .panel import Panel, figure_widget
+from .traversal import TokenSpace, biomarkers_along, blend
 from spotr_nb.figures import (
     PALETTE,
     _figure,
@@ -19,9 +23,6 @@ from spotr_nb.figures import (
     row_errors,
     thinned,
 )
-from .biomarkers import in_words, biomarkers
-from .traversal import TokenSpace, blend, biomarkers_along
-from fastcore.basics import patch
 
 # %% ../../nbs/explorer/10_traversal_panel.ipynb #d7cc4df2
 class TraversalPanel(Panel):

@@ -10,12 +10,14 @@ __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'stacked', 'row_range', 'colour
 
 # %% ../../nbs/explorer/05_views.ipynb #2ac51646
 import os
+
 import numpy as np
-from ..figures import COLOURS, GREY, PALETTE, _figure, row_errors
-from ..files import writing
-from .pyramid import extremes
-from .embedding import QUALITIES, known_positions, mean_and_scale
+
 from .biomarkers import spectrum
+from .embedding import QUALITIES, known_positions, mean_and_scale
+from .pyramid import extremes
+from ..figures import COLOURS, GREY, PALETTE, _figure
+from ..files import writing
 
 # %% ../../nbs/explorer/05_views.ipynb #9e0bea0c
 def row_heights(

@@ -7,6 +7,7 @@ __all__ = ['ListPanel', 'NeighboursPanel', 'AnomaliesPanel', 'ErrorsPanel', 'Spe
 
 # %% ../../nbs/explorer/11_window_panels.ipynb #7e64e51e
 import numpy as np
+
 from .panel import Panel
 from .views import plot_error_map, plot_spectra, plot_windows, window_spectra
 

@@ -8,6 +8,7 @@ __all__ = ['BAND_EDGES', 'RHYTHM', 'AROUND_BEAT', 'SHAPE', 'band_power', 'shape_
 
 # %% ../../nbs/probing/01_features.ipynb #dd7d3535
 import warnings
+
 import numpy as np
 
 # %% ../../nbs/probing/01_features.ipynb #features-06
@@ -129,6 +130,7 @@ class WindowStatistics:
     def embed(self, x, valid=None):
         "Windows `[n, C, L]` to features `[n, C·187]`."
         import torch
+
         from spotr_nb.compaction import check_window, zscore
         from spotr_nb.statistics import window_statistics
 

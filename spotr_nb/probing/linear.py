@@ -9,9 +9,11 @@ __all__ = ['STRENGTHS', 'check_no_leak', 'check_not_pretrained', 'Splits', 'make
 # %% ../../nbs/probing/02_linear.ipynb #84103b9a
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
 import numpy as np
-from .metrics import auroc, class_aurocs, interval, mean_there, measure
 from fastcore.basics import patch
+
+from .metrics import auroc, class_aurocs, mean_there, measure
 
 # %% ../../nbs/probing/02_linear.ipynb #adeb5645
 def _listed(names):
@@ -435,8 +437,9 @@ def baselines(
 ) -> dict:  # {name: embedder}
     "The embedders that a learned one has to beat: random weights and handcrafted features."
     import torch
-    from spotr_nb.probing.features import Handcrafted
+
     from spotr_nb.model import SPOTR
+    from spotr_nb.probing.features import Handcrafted
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -7,10 +7,13 @@ __all__ = ['nearest', 'few_shot', 'fine_tune', 'pool', 'by_fold', 'corrected_t',
            'cached_embed']
 
 # %% ../../nbs/probing/03_protocols.ipynb #699c69a5
-import hashlib, inspect
+import hashlib
+import inspect
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
+
 import numpy as np
+
 from ..files import writing
 from .linear import BalancedLogistic, ProbeResult, check_features, out_of_fold, standardise
 from .metrics import measure, redrawn

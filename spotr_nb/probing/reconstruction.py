@@ -8,8 +8,9 @@ __all__ = ['pca_errors', 'pca_rank', 'evaluate_shard', 'over_windows', 'evaluate
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-03
 import numpy as np
 import torch
-from ..corpus.corpus import Corpus
+
 from ..compaction import check_window, zscore
+from ..corpus.corpus import Corpus
 from ..model import SPOTR, normalised_error
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-06

@@ -8,6 +8,7 @@ __all__ = ['REFERENCES', 'FRONTAL', 'HORIZONTAL', 'HEART', 'channel_positions']
 # %% ../../nbs/signals/02_montages.ipynb #f6221bb3
 import re
 from functools import lru_cache
+
 import numpy as np
 
 # %% ../../nbs/signals/02_montages.ipynb #9ecadf05

@@ -9,7 +9,9 @@ __all__ = ['BANDS', 'MAX_BRIDGE', 'DRIFT', 'TOLERANCE', 'PreparationError', 'fil
 # %% ../../nbs/signals/03_preprocessing.ipynb #fb441a09
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+
 import numpy as np
+
 from .signal import Signal
 
 # %% ../../nbs/signals/03_preprocessing.ipynb #8e01eaa6
@@ -47,7 +49,7 @@ def _all_but(lowpass):
 # %% ../../nbs/signals/03_preprocessing.ipynb #58eea28f
 def _kernel(sfreq, band, nyquist, line_freq=None):
     "A symmetric band-pass and notch kernel at `sfreq`, shut at `nyquist`, the lower of the two Nyquist frequencies."
-    from scipy.signal import firwin, fftconvolve
+    from scipy.signal import fftconvolve, firwin
 
     def sinc(edges, width, kind):
         return firwin(2 * int(np.ceil(1.65 * sfreq / width)) + 1, edges, pass_zero=kind, fs=sfreq)

@@ -6,11 +6,16 @@
 __all__ = ['KINDS', 'PLAUSIBLE', 'MISSING', 'BYTES', 'MNE_READERS', 'READERS', 'ReadError', 'write_npz', 'read_signal']
 
 # %% ../../nbs/signals/01_readers.ipynb #0e4e9a2b
+import csv
+import re
+import warnings
+import zipfile
 from pathlib import Path
-import csv, re, warnings, zipfile
+
 import numpy as np
+
 from ..files import writing
-from .signal import Signal, SignalError, MODALITIES, UNITS, VOLTS
+from .signal import MODALITIES, UNITS, VOLTS, Signal, SignalError
 
 # %% ../../nbs/signals/01_readers.ipynb #c5861a79
 class ReadError(ValueError):

@@ -7,16 +7,17 @@ __all__ = ['TASKS', 'SampleError', 'samples_folder', 'Sample', 'SampleTable', 's
            'load_labelled']
 
 # %% ../../nbs/signals/04_samples.ipynb #772d0d31
+import json
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-import json
+
 import numpy as np
+
 from ..files import sha256
-from .signal import Signal
-from .readers import read_signal
 from .preprocessing import Windows, prepare
+from .readers import read_signal
 
 # %% ../../nbs/signals/04_samples.ipynb #908d12d4
 class SampleError(ValueError):

@@ -8,6 +8,7 @@ __all__ = ['UNITS', 'MODALITIES', 'VOLTS', 'SignalError', 'Event', 'Signal']
 # %% ../../nbs/signals/00_signal.ipynb #5ed0e365
 from dataclasses import dataclass, replace
 from typing import NamedTuple
+
 import numpy as np
 
 # %% ../../nbs/signals/00_signal.ipynb #5b9b37b3

@@ -8,11 +8,13 @@ __all__ = ['resampled', 'stated', 'braindecode_model', 'Braindecode', 'moment_pi
 # %% ../../nbs/systems/50_adapters.ipynb #72969fab
 from fractions import Fraction
 from importlib import import_module
+
 import numpy as np
 import torch
-from torch import nn
-from ..probing.features import _centred
 from fastcore.basics import patch
+from torch import nn
+
+from ..probing.features import _centred
 
 # %% ../../nbs/systems/50_adapters.ipynb #84b808f1
 def resampled(

@@ -9,8 +9,8 @@ __all__ = ['AUGMENTATIONS', 'VIEWS', 'uniform', 'hidden', 'scale_amplitude', 'ad
 # %% ../../nbs/systems/10_augmentation.ipynb #3dd78234
 import math
 from functools import partial
+
 import torch
-import torch.nn.functional as F
 
 # %% ../../nbs/systems/10_augmentation.ipynb #e7d1fcf5
 def uniform(x, low, high, each=1):

@@ -10,13 +10,15 @@ __all__ = ['contrast', 'nt_xent', 'make_head', 'SimCLRConfig', 'SimCLR', 'follow
 # %% ../../nbs/systems/12_contrastive.ipynb #bb754f73
 import copy
 from dataclasses import dataclass
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
+
+from ..compaction import to_patches
 from .augmentation import augment
 from .interface import Output, System
 from .masked import EncoderConfig, PatchEncoder, hide_random, pooled
-from ..compaction import to_patches
 
 # %% ../../nbs/systems/12_contrastive.ipynb #59ab6b45
 def contrast(

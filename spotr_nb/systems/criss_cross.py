@@ -9,12 +9,14 @@ __all__ = ['PUBLISHED_CONFIG', 'CrissCrossConfig', 'group_norm', 'PatchEmbedding
 # %% ../../nbs/systems/40_criss_cross.ipynb #e8a52847
 from collections.abc import Mapping
 from dataclasses import dataclass
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from fastcore.basics import patch
+from torch import nn
+
 from ..compaction import check_window, to_patches, zscore
 from .interface import Output, System
-from fastcore.basics import patch
 
 # %% ../../nbs/systems/40_criss_cross.ipynb #8f99e3dd
 @dataclass(frozen=True)

@@ -7,16 +7,18 @@ __all__ = ['PAPER', 'DEAD', 'CrossModalConfig', 'conv', 'Inception', 'InceptionU
            'PpgPath', 'EcgPath', 'XMAE', 'published_config']
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #eca09ea2
-from dataclasses import dataclass
 import math
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from torch import nn
 import torch.nn.functional as F
+from fastcore.basics import patch
+from torch import nn
+
 from ..compaction import check_window, spaced, waves, zscore
 from ..model import check_positive
 from .interface import Output, System
-from fastcore.basics import patch
 
 # %% ../../nbs/systems/30_cross_modal.ipynb #b792db19
 @dataclass(frozen=True)

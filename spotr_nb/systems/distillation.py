@@ -9,9 +9,11 @@ __all__ = ['agreement', 'mean_entropy', 'DistillationConfig', 'Assigner', 'Disti
 # %% ../../nbs/systems/13_distillation.ipynb #f467fd3a
 import math
 from dataclasses import dataclass
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
+
 from .augmentation import augment, crop
 from .contrastive import encode_share, follow, make_head, teacher_of
 from .interface import Output, System

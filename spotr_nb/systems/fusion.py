@@ -7,11 +7,13 @@ __all__ = ['DualBackbone', 'encode_trainable', 'FusionClassifier']
 
 # %% ../../nbs/systems/41_fusion.ipynb #ea5495a4
 from copy import deepcopy
+
 import numpy as np
 import torch
-from torch import nn
 import torch.nn.functional as F
 from sklearn.base import BaseEstimator, ClassifierMixin
+from torch import nn
+
 from ..compaction import check_window
 
 # %% ../../nbs/systems/41_fusion.ipynb #e842975b

@@ -11,8 +11,11 @@ import os
 from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
+
 import torch
+from fastcore.basics import patch
 from torch import nn
+
 from ..compaction import check_window, zscore
 from spotr_nb.model import (
     SIZES,
@@ -27,7 +30,6 @@ from spotr_nb.model import (
     model_folder,
     read_config,
 )
-from fastcore.basics import patch
 
 # %% ../../nbs/systems/00_interface.ipynb #7b5d074d
 class Output(NamedTuple):

@@ -8,15 +8,17 @@ __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run',
 
 # %% ../../nbs/systems/11_masked.ipynb #7b0b85a3
 from dataclasses import dataclass
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from fastcore.basics import patch
+from torch import nn
+
 from ..bottleneck import Block
 from ..compaction import PatchStem, Positions, to_patches
 from ..model import check_positive
 from ..statistics import StatisticsStem, window_statistics
 from .interface import Output, System
-from fastcore.basics import patch
 
 # %% ../../nbs/systems/11_masked.ipynb #9a74aaf4
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ __all__ = ['pair', 'paired_recordings']
 # %% ../../nbs/systems/31_pairs.ipynb #ad5bddc7
 from collections.abc import Iterator
 from dataclasses import replace
+
 import numpy as np
+
 from ..datasets.catalogue import Dataset, DatasetError, dataset
 from ..signals.preprocessing import filter_and_resample
 from ..signals.signal import Signal

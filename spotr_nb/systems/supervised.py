@@ -8,13 +8,15 @@ __all__ = ['ResNetConfig', 'Residual', 'ResNet1D', 'held_back', 'SupervisedClass
 # %% ../../nbs/systems/14_supervised.ipynb #86c66e6f
 import copy
 from dataclasses import dataclass
+
 import numpy as np
 import torch
-from torch import nn
 import torch.nn.functional as F
+from fastcore.basics import patch
+from torch import nn
+
 from ..compaction import check_window, zscore
 from .interface import System, make_system
-from fastcore.basics import patch
 
 # %% ../../nbs/systems/14_supervised.ipynb #01e96bee
 @dataclass(frozen=True)

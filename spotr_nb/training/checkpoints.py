@@ -7,11 +7,15 @@ __all__ = ['CHECKPOINT', 'collected', 'optimizer_state', 'restore_optimizers', '
            'save_checkpoint', 'read_checkpoint', 'last_checkpoint', 'best_checkpoint', 'hold']
 
 # %% ../../nbs/training/01_checkpoints.ipynb #bdee1e05
-import json, os, shutil
+import json
+import os
+import shutil
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
-import warnings
+
 import torch
+
 from ..files import sha256, write_json, writing_folder
 
 # %% ../../nbs/training/01_checkpoints.ipynb #23b95c17

@@ -7,10 +7,17 @@ __all__ = ['STRATEGIES', 'pick_device', 'pick_precision', 'count_processes', 'ma
            'added_up', 'launch']
 
 # %% ../../nbs/training/02_devices.ipynb #efd7b37c
-import io, os, signal, subprocess, sys, threading, time
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
+
 import torch
 
 # %% ../../nbs/training/02_devices.ipynb #8757d2ed

@@ -6,9 +6,15 @@
 __all__ = ['LOGGERS', 'effective_rank', 'Monitor', 'read_metrics', 'MetricsFile', 'open_loggers']
 
 # %% ../../nbs/training/03_monitoring.ipynb #87186632
-import csv, hashlib, math, os, warnings
+import csv
+import hashlib
+import math
+import os
+import warnings
 from pathlib import Path
+
 import torch
+
 from ..files import writing
 
 # %% ../../nbs/training/03_monitoring.ipynb #722e0c99

@@ -8,6 +8,7 @@ __all__ = ['PRECISIONS', 'PRESETS', 'Recipe', 'make_recipe', 'schedule', 'orthog
 # %% ../../nbs/training/00_optimizers.ipynb #ad3e7161
 import math
 from dataclasses import asdict, dataclass
+
 import torch
 
 # %% ../../nbs/training/00_optimizers.ipynb #4e2ff3c9

@@ -7,12 +7,25 @@ __all__ = ['open_corpus', 'shares', 'gathered', 'begin_with', 'Training', 'forwa
            'held_out_loss', 'make_probe', 'Journal', 'Run', 'pretrain', 'make_parser', 'main']
 
 # %% ../../nbs/training/04_pretraining.ipynb #3b0cc31d
-import argparse, logging, math, os, shutil, sys, time, warnings, zlib
+import argparse
+import logging
+import os
+import shutil
+import sys
+import time
+import warnings
+import zlib
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
 import numpy as np
 import torch
+
+from ..corpus.corpus import Batch, Corpus, from_int16, progress_bar
+from ..files import write_json
+from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
+from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 from spotr_nb.training.checkpoints import (
     best_checkpoint,
     disk_errors,
@@ -24,7 +37,6 @@ from spotr_nb.training.checkpoints import (
     restore_optimizers,
     save_checkpoint,
 )
-from ..corpus.corpus import Batch, Corpus, from_int16, progress_bar
 from spotr_nb.training.devices import (
     STRATEGIES,
     added_up,
@@ -32,14 +44,10 @@ from spotr_nb.training.devices import (
     count_processes,
     launch,
     make_fabric,
-    pick_device,
     stop_on_interrupt,
 )
-from ..files import write_json
-from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from .monitoring import LOGGERS, MetricsFile, Monitor, open_loggers, read_metrics
-from .optimizers import PRESETS, Muon, Recipe, make_optimizers, make_recipe, schedule
-from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
+from .optimizers import PRESETS, Recipe, make_optimizers, make_recipe, schedule
 
 # %% ../../nbs/training/04_pretraining.ipynb #be663c98
 def open_corpus(
@@ -679,7 +687,6 @@ def main(
     given = {field.name: value for field in fields(Recipe) if (value := getattr(args, field.name)) is not None}
     if given.get("matrix_lr") == 0:
         given["matrix_lr"] = None
-    import lightning_fabric  # sets the level that is set next
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # DDP's remark on gradients of transposed products, which it copies
