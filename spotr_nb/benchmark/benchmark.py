@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from .tasks import TASKS, load_task, pretraining_groups, pretraining_signals
-from ..corpus.corpus import Corpus, progress_bar
-from ..files import write_json, writing
+from ..corpus.corpus import Corpus
+from ..files import progress_bar, write_json, writing
 from ..probing.features import Catch22, Handcrafted, HrvMorphology, WaveformPCA, WindowStatistics
 from ..probing.linear import ProbeResult, check_not_pretrained, linear_probe
 from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, pool

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from fastcore.basics import patch
 
-from .build import FORMAT, build_corpus, progress_bar
+from .build import FORMAT, build_corpus
 from .shards import QUALITY, Cut, from_int16
-from ..files import sha256
+from ..files import progress_bar, sha256
 
 # %% ../../nbs/corpus/03_corpus.ipynb #d966077b
 class Corpus:

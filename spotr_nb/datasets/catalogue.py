@@ -506,10 +506,10 @@ def labelled(
     max_windows: int = None,  # of one recording, evenly spread; all if None
     max_recordings: int = None,  # of those that have a class, a fixed random choice; all if None
     layout: str = None,  # one of its layouts; the first that is found if None
-    progress: bool | str = False,  # see `spotr_nb.corpus.corpus.progress_bar`
+    progress: bool | str = False,  # see `spotr_nb.files.progress_bar`
 ) -> LabelledSet:
     "Windows of a dataset with their classes, subjects and split."
-    from spotr_nb.corpus.corpus import progress_bar
+    from spotr_nb.files import progress_bar
 
     task, out, pieces = _task(dataset, task), Counter(), []
     seconds, channels = window_seconds or task.window_seconds, channels or task.channels

@@ -272,7 +272,7 @@ def run_all(
     **settings,  # of the engine: `n_jobs` and others
 ) -> None:
     "Bring runs to their end: finished ones are left alone, interrupted ones go on."
-    from spotr_nb.corpus.corpus import progress_bar
+    from spotr_nb.files import progress_bar
 
     runs = {folder: read_run(folder) for folder in folders}
     changed = [

@@ -178,7 +178,7 @@ def search(
     needs("optuna", "a search")
     from optuna.trial import TrialState
 
-    from spotr_nb.corpus.corpus import progress_bar
+    from spotr_nb.files import progress_bar
 
     known, given, folders = run_parameters(name), parameters or {}, {}
     check_known(name, known, [*space, *given])

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..corpus.corpus import Batch, Corpus, from_int16, progress_bar
-from ..files import write_json
+from ..corpus.corpus import Batch, Corpus, from_int16
+from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 from spotr_nb.training.checkpoints import (
