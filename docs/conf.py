@@ -1,11 +1,12 @@
 "Sphinx's configuration; tools/docs.py copies it beside the pages it makes from nbs/."
+
 project = html_title = "spotr-nb"
 author = "spotr-nb contributors"
 copyright = "spotr-nb contributors, Apache-2.0"
 
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx-mathjax-offline"]
-nb_render_markdown_format = "myst"                        # tables in outputs are tables
-nb_execution_mode = "off"            # outputs are the stored ones; `make test` runs the notebooks
+nb_render_markdown_format = "myst"  # tables in outputs are tables
+nb_execution_mode = "off"  # outputs are the stored ones; `make test` runs the notebooks
 nb_merge_streams = True
 nb_code_prompt_show = "Code"
 nb_code_prompt_hide = "Code"
@@ -18,6 +19,7 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["spotr.css"]
 html_copy_source = False
-html_show_search_summary = False     # its script would fetch pages, which a browser does not allow for files opened from disk
+# its script would fetch pages, which a browser does not allow for files opened from disk
+html_show_search_summary = False
 html_show_sourcelink = False
 exclude_patterns = ["_build"]

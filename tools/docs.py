@@ -3,6 +3,7 @@
 nbdev turns a copy of nbs/ into pages (hides what is hidden, documents what is exported); this script makes them
 notebooks that Sphinx understands (MyST), writes the table of contents, and lets Sphinx build with warnings as errors.
 """
+
 import argparse
 import ast
 import os
@@ -15,10 +16,9 @@ from pathlib import Path
 
 import nbformat
 import yaml
-
 from links import broken_links
 from offline import external_requests
-from spelling import misspellings, documents
+from spelling import documents, misspellings
 
 root = Path(__file__).resolve().parents[1]
 # folder of nbs/: (what its group of pages is called, what its pages are for); "" are the notebooks beside the index
@@ -39,33 +39,39 @@ sections = {
     "runs": ("Run notebooks", "a notebook with parameters as a program"),
     "benchmarks": ("Benchmarks", "measured, with the cells that measured it"),
 }
-open_sections = "tutorials", "how_to", "explanations"   # listed on the index; the others are folded
+open_sections = "tutorials", "how_to", "explanations"  # listed on the index; the others are folded
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
 
 
 def page_path(path):
     "Where a notebook's page goes: nbdev drops the number that orders the files (`00_signal` is the page `signal`)."
     from nbdev.config import nbpath2html
+
     return nbpath2html(path).with_suffix(".ipynb")
 
 
 # ---- before nbdev: a copy of the notebooks in which exported definitions stay readable
 
+
 def only_imports(source):
     "Whether a cell imports and does nothing else."
-    try: body = ast.parse(source).body
-    except SyntaxError: return False
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
     return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in body)
 
 
 def show_source(cell):
     "nbdev leaves out `export` cells and shows `exports` cells: an essay shows its code, but not its imports."
-    if cell.cell_type == "code" and not only_imports(cell.source): cell.source = re.sub(r"^#\|\s*export\b", "#| exports", cell.source, flags=re.MULTILINE)
+    if cell.cell_type == "code" and not only_imports(cell.source):
+        cell.source = re.sub(r"^#\|\s*export\b", "#| exports", cell.source, flags=re.MULTILINE)
 
 
 def split_title(cells):
     "nbdev reads title and subtitle from the first cell and drops its other lines: give those a cell of their own."
-    if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "): return cells
+    if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
+        return cells
     lines = cells[0].source.splitlines()
     n_title = next((i for i, line in enumerate(lines) if line and not line.startswith(("# ", "> "))), len(lines))
     title, rest = "\n".join(lines[:n_title]), "\n".join(lines[n_title:])
@@ -74,15 +80,18 @@ def split_title(cells):
 
 def copy_notebooks(source, destination):
     "Copy nbs/, its pictures included, ready for nbdev."
-    shutil.copytree(source, destination, ignore=shutil.ignore_patterns(".*", "__pycache__", "models"))   # the bundled models are no pages
+    # the bundled models are no pages
+    shutil.copytree(source, destination, ignore=shutil.ignore_patterns(".*", "__pycache__", "models"))
     for path in destination.rglob("*.ipynb"):
         notebook = nbformat.read(path, 4)
         notebook.cells = split_title(notebook.cells)
-        for cell in notebook.cells: show_source(cell)
+        for cell in notebook.cells:
+            show_source(cell)
         nbformat.write(notebook, path)
 
 
 # ---- after nbdev: what Quarto would read becomes what MyST reads
+
 
 def title_cell(front_matter):
     "The page's heading and subtitle."
@@ -92,7 +101,11 @@ def title_cell(front_matter):
 
 def is_reference(cell):
     "Whether nbdev documented an exported name here."
-    return cell.cell_type == "code" and "output: asis" in cell.source and any("text/markdown" in output.get("data", {}) for output in cell.outputs)
+    return (
+        cell.cell_type == "code"
+        and "output: asis" in cell.source
+        and any("text/markdown" in output.get("data", {}) for output in cell.outputs)
+    )
 
 
 def is_protocol(cell):
@@ -111,6 +124,7 @@ def link_target(link, page):
     target, fragment = link[1], link[2] or ""
     if not (root / "nbs" / page.parent / target).resolve().is_relative_to(root / "nbs"):
         from nbdev.config import get_config
+
         inside = (root / "nbs" / page.parent / target).resolve().relative_to(root)
         return f"]({get_config().git_url}/blob/main/{inside.as_posix()}{fragment})"
     return f"]({page_path(Path(target)).as_posix() if target.endswith('.ipynb') else target}{fragment})"
@@ -119,8 +133,13 @@ def link_target(link, page):
 def relative_links(text, page):
     "Links between pages, relative to this one: nbdev's are from the site's root, the authors' name notebooks."
     up = "../" * (len(page.parts) - 1)
-    text = re.sub(r"\[(`(?:\w+\.)*_[^`]*`)\]\(/[^)\s]+\.html#[^)]*\)", r"\1", text)   # private names have no entry
-    text = re.sub(r"\[`([^`]*)`\]\(/([^)\s]+\.html#[^)]*)\)", rf'<a class="reference internal" href="{up}\2"><code>\1</code></a>', text)
+    # private names have no entry
+    text = re.sub(r"\[(`(?:\w+\.)*_[^`]*`)\]\(/[^)\s]+\.html#[^)]*\)", r"\1", text)
+    text = re.sub(
+        r"\[`([^`]*)`\]\(/([^)\s]+\.html#[^)]*)\)",
+        rf'<a class="reference internal" href="{up}\2"><code>\1</code></a>',
+        text,
+    )
     return re.sub(r"\]\((?!\w+:|#|/)([^)#\s]+)(#[^)]*)?\)", lambda link: link_target(link, page), text)
 
 
@@ -128,7 +147,14 @@ def plotly_html(figure, script):
     "A stored plotly figure, drawn by the site's own copy of plotly."
     import plotly.graph_objects as go
     import plotly.io
-    return plotly.io.to_html(go.Figure(figure, skip_invalid=True), include_plotlyjs=script, full_html=False, config={"responsive": True}, default_width="100%")
+
+    return plotly.io.to_html(
+        go.Figure(figure, skip_invalid=True),
+        include_plotlyjs=script,
+        full_html=False,
+        config={"responsive": True},
+        default_width="100%",
+    )
 
 
 def is_widget(output):
@@ -153,7 +179,11 @@ class Page:
 
     def code(self, cell, documented):
         "A code cell without its directives; the source of what is documented just above is folded."
-        tags = [*cell.metadata.get("tags", []), *["remove-input"] * ("echo: false" in cell.source), *["hide-input"] * (documented and "code-fold" in cell.source)]
+        tags = [
+            *cell.metadata.get("tags", []),
+            *["remove-input"] * ("echo: false" in cell.source),
+            *["hide-input"] * (documented and "code-fold" in cell.source),
+        ]
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         cell.source = directive.sub("", cell.source)
         cell.outputs = [self.draw(output) for output in cell.outputs if not is_widget(output)]
@@ -164,13 +194,19 @@ class Page:
         documented = False
         for cell in self.notebook.cells:
             cell.pop("has_sd", None)  # nbdev's note to itself, which is no part of the format
-            if cell.cell_type == "raw": cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
-            elif is_protocol(cell): continue
-            elif is_reference(cell): cell, documented = reference_cell(cell), True
-            elif cell.cell_type == "code": cell, documented = self.code(cell, documented), False
-            else: documented = False
+            if cell.cell_type == "raw":
+                cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
+            elif is_protocol(cell):
+                continue
+            elif is_reference(cell):
+                cell, documented = reference_cell(cell), True
+            elif cell.cell_type == "code":
+                cell, documented = self.code(cell, documented), False
+            else:
+                documented = False
             if cell.cell_type == "markdown":
-                if cell.source.startswith("<!-- WARNING"): continue
+                if cell.source.startswith("<!-- WARNING"):
+                    continue
                 cell.source = relative_links(cell.source, self.path)
             yield cell
 
@@ -184,6 +220,7 @@ class Page:
 
 # ---- the site
 
+
 def toctree(caption, pages):
     "One group of the table of contents."
     return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
@@ -193,17 +230,24 @@ def headline(path):
     "Title and subtitle of a notebook."
     cells = nbformat.read(path, 4).cells
     lines = cells[0].source.splitlines() if cells and cells[0].cell_type == "markdown" else []
-    title, subtitle = (next((line.removeprefix(mark).strip() for line in lines if line.startswith(mark)), "") for mark in ("# ", "> "))
-    if not title or not subtitle: raise ValueError(f"{path.relative_to(root)}: its first cell must be a title and a subtitle, `# Title` and `> what it is about`")
+    title, subtitle = (
+        next((line.removeprefix(mark).strip() for line in lines if line.startswith(mark)), "") for mark in ("# ", "> ")
+    )
+    if not title or not subtitle:
+        raise ValueError(
+            f"{path.relative_to(root)}: its first cell must be a title and a subtitle, `# Title` and `> what it is about`"
+        )
     return title, subtitle
 
 
 def listing(source):
     "{folder: [(page without its ending, title, subtitle)]} of everything in nbs/, in the order of its folders and of the files' numbers."
+
     def pages(folder):
         for path in sorted((source / folder).glob("*.ipynb")):
             if path != source / "index.ipynb":
                 yield (page_path(path.relative_to(source)).with_suffix("").as_posix(), *headline(path))
+
     found = {folder: list(pages(folder)) for folder in sections}
     return {folder: listed for folder, listed in found.items() if listed}
 
@@ -235,16 +279,20 @@ def llms_text(listed):
 def write_sources(project, pages, listed):
     "Everything that is written in nbs/, as Sphinx reads it; `project` is an empty folder where nbdev may work."
     from nbdev.serve import proc_nbs
+
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
-    (project / "pyproject.toml").write_text(settings.replace("[tool.nbdev]\n", '[tool.nbdev]\nrenderer = "reference.Reference"\n'), encoding="utf-8")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(root / "tools"), str(root)])   # for nbdev's processes
+    (project / "pyproject.toml").write_text(
+        settings.replace("[tool.nbdev]\n", '[tool.nbdev]\nrenderer = "reference.Reference"\n'), encoding="utf-8"
+    )
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root / "tools"), str(root)])  # for nbdev's processes
     copy_notebooks(root / "nbs", project / "nbs")
     os.chdir(project / "nbs")
     processed = Path(proc_nbs(str(project / "nbs"), n_workers=2, force=True))
     os.chdir(root)
     for path in processed.rglob("*"):
         within = path.relative_to(processed)
-        if path.suffix == ".ipynb": Page(path, within).write(pages)
+        if path.suffix == ".ipynb":
+            Page(path, within).write(pages)
         elif path.is_file():
             (pages / within).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, pages / within)
@@ -256,6 +304,7 @@ def write_sources(project, pages, listed):
 def write_theme(pages):
     "Sphinx's configuration, our style sheet, and plotly's script beside the pages."
     import plotly
+
     shutil.copytree(root / "docs", pages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", pages / "_static")
 
@@ -268,7 +317,20 @@ def build(site):
         (work / "project").mkdir()
         write_sources(work / "project", work / "pages", listed)
         write_theme(work / "pages")
-        command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", "doctrees", "pages", "html"]
+        command = [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "-W",
+            "--keep-going",
+            "-b",
+            "html",
+            "-d",
+            "doctrees",
+            "pages",
+            "html",
+        ]
         done = subprocess.run(command, cwd=work)
         shutil.rmtree(site, ignore_errors=True)
         if (work / "html").exists():
@@ -280,16 +342,23 @@ def build(site):
 def unmade_tables(site):
     "Pages on which a table is still the text it was written as: `| a | b |`, a line of dashes."
     rule = re.compile(r"<p>\|[^<]*\n\|(?:[-—–:]+\|)+")
-    return [str(page.relative_to(site)) for page in sorted(site.rglob("*.html")) if rule.search(page.read_text(encoding="utf-8"))]
+    return [
+        str(page.relative_to(site))
+        for page in sorted(site.rglob("*.html"))
+        if rule.search(page.read_text(encoding="utf-8"))
+    ]
 
 
 def complaints(site):
     "What is wrong with a built site: what it would fetch, tables that are none, links that lead nowhere, misspellings."
     from nbdev.config import get_config
+
     yield from (f"{page} would fetch {address}" for page, address in external_requests(site))
     yield from (f"{page}: a table is shown as text" for page in unmade_tables(site))
     yield from (f"{page}: link {link}: {cause}" for page, link, cause in broken_links(site, get_config().git_url))
-    yield from (f"spelling: {line} (tools/spelling.txt holds words that are meant)" for line in misspellings(documents()))
+    yield from (
+        f"spelling: {line} (tools/spelling.txt holds words that are meant)" for line in misspellings(documents())
+    )
 
 
 def prove_checks():
@@ -302,12 +371,22 @@ def prove_checks():
         wrong = '<a href="no.html"><a href="a/index.html#gone"><a href="#gone"><a href="git/blob/main/no"><img src="no.png">'
         (site / "index.html").write_text(right + wrong, encoding="utf-8")
         found = [link for _, link, _ in broken_links(site, "git")]
-        assert found == ["no.html", "a/index.html#gone", "#gone", "git/blob/main/no", "no.png"], f"the link check found {found}"
+        assert found == ["no.html", "a/index.html#gone", "#gone", "git/blob/main/no", "no.png"], (
+            f"the link check found {found}"
+        )
         (site / "a" / "table.html").write_text("<p>| | x |\n|—|—|\n| y | 1 |</p>", encoding="utf-8")
         assert unmade_tables(site) == ["a/table.html"], f"the check of tables found {unmade_tables(site)}"
         (texts / "nbs").mkdir(parents=True)
-        sentence, output = "infarction is a word, re" + "cieve is none", nbformat.v4.new_output("stream", text="se" + "perate")
-        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(sentence), nbformat.v4.new_code_cell("x = 1", outputs=[output])]), texts / "nbs" / "a.ipynb")
+        sentence, output = (
+            "infarction is a word, re" + "cieve is none",
+            nbformat.v4.new_output("stream", text="se" + "perate"),
+        )
+        nbformat.write(
+            nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_markdown_cell(sentence), nbformat.v4.new_code_cell("x = 1", outputs=[output])]
+            ),
+            texts / "nbs" / "a.ipynb",
+        )
         found = misspellings(documents(texts), texts)
         assert len(found) == 1 and "receive" in found[0], f"the spelling check found {found}"
 
@@ -320,5 +399,6 @@ if __name__ == "__main__":
     clean = build(site)
     found = list(complaints(site))
     print("\n".join(found), end="\n" * bool(found))
-    if not clean or found: sys.exit("The documentation is not as it should be: see above.")
+    if not clean or found:
+        sys.exit("The documentation is not as it should be: see above.")
     print(f"The documentation: {os.path.relpath(site / 'index.html')}")

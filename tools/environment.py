@@ -3,7 +3,9 @@
 Runs on the system's Python before anything is installed: standard library only, and old enough syntax to tell
 an old Python what is wrong. Nothing happens while the environment matches settings.ini and the constraints.
 """
+
 from __future__ import print_function
+
 import argparse
 import hashlib
 import os
@@ -24,9 +26,12 @@ def check_python():
     if sys.version_info < (3, 11):
         sys.exit("spotr-nb needs Python 3.11 or newer; this is %s. Choose another: make PYTHON=python3.12 ..." % found)
     try:
-        import ensurepip, venv  # noqa: F401  Debian packs them apart
+        import ensurepip  # noqa: F401  Debian packages them separately
+        import venv  # noqa: F401
     except ImportError:
-        sys.exit("Python %s cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv" % found)
+        sys.exit(
+            "Python %s cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv" % found
+        )
 
 
 def fingerprint(constraints):
@@ -101,13 +106,20 @@ def run_pip(command, log, progress):
     if pip.wait():
         with open(log, encoding="utf-8") as file:
             sys.stderr.write("".join(file.readlines()[-25:]))
-        sys.exit("Installing failed; everything pip said is in %s. Other versions: make CONSTRAINTS=FILE ..., none pinned: make CONSTRAINTS= ..." % log)
+        sys.exit(
+            "Installing failed; everything pip said is in %s. Other versions: make CONSTRAINTS=FILE ..., none pinned: make CONSTRAINTS= ..."
+            % log
+        )
 
 
 def same_python(folder):
     "Whether `folder` holds a working environment of this very Python."
     try:
-        found = subprocess.check_output([os.path.join(folder, "bin", "python"), "-c", "import sys; print(sys.version)"], text=True, stderr=subprocess.DEVNULL)
+        found = subprocess.check_output(
+            [os.path.join(folder, "bin", "python"), "-c", "import sys; print(sys.version)"],
+            text=True,
+            stderr=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.CalledProcessError):
         return False
     return found.strip() == sys.version
@@ -117,13 +129,29 @@ def install(folder, constraints, extras):
     "Create the environment unless it is there, and install the package with its requirements into it."
     started = time.time()
     fresh = not same_python(folder)
-    print("%s %s with Python %s." % ("Setting up" if fresh else "Updating", os.path.relpath(folder), sys.version.split()[0]), flush=True)
+    print(
+        "%s %s with Python %s."
+        % ("Setting up" if fresh else "Updating", os.path.relpath(folder), sys.version.split()[0]),
+        flush=True,
+    )
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.check_call([sys.executable, "-m", "venv", folder])
     python = os.path.join(folder, "bin", "python")
-    site = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip()
-    command = [python, "-m", "pip", "install", "--progress-bar=off", "--no-compile", "--disable-pip-version-check", "-e", ".[%s]" % extras]
+    site = subprocess.check_output(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    ).strip()
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--progress-bar=off",
+        "--no-compile",
+        "--disable-pip-version-check",
+        "-e",
+        ".[%s]" % extras,
+    ]
     progress = Progress(site, pinned(constraints) if constraints else None)
     progress.say("asking the package index")
     run_pip(command + (["-c", constraints] if constraints else []), os.path.join(folder, "pip.log"), progress)

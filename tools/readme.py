@@ -1,4 +1,5 @@
 "Write README.md from nbs/index.ipynb: its text, its code, and the outputs stored in it as text."
+
 import argparse
 import re
 import sys
@@ -21,14 +22,18 @@ def plain(cell):
     "The cell without directives, and with such outputs as a text file can hold."
     cell.source = directive.sub("", cell.source)
     for output in cell.get("outputs", []):
-        if "data" in output: output["data"] = {kind: value for kind, value in output["data"].items() if kind in ("text/plain", "text/markdown")}
+        if "data" in output:
+            output["data"] = {
+                kind: value for kind, value in output["data"].items() if kind in ("text/plain", "text/markdown")
+            }
     return cell
 
 
 def from_root(link, folder):
     "A link relative to the notebook's folder, relative to the project's root instead."
     target = (folder / link[2].split("#")[0]).resolve()
-    if not target.exists(): raise FileNotFoundError(f"nbs/index.ipynb links to {link[2]}, which is not there")
+    if not target.exists():
+        raise FileNotFoundError(f"nbs/index.ipynb links to {link[2]}, which is not there")
     return link[1] + target.relative_to(root).as_posix() + "".join(re.findall("#.*", link[2]))
 
 
@@ -46,5 +51,7 @@ if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--check", action="store_true", help="write nothing, fail when README.md is something else")
     args, written = args.parse_args(), root / "README.md"
-    if not args.check: written.write_text(readme(), encoding="utf-8")
-    elif not written.exists() or written.read_text(encoding="utf-8") != readme(): sys.exit("README.md is not what nbs/index.ipynb says: make readme")
+    if not args.check:
+        written.write_text(readme(), encoding="utf-8")
+    elif not written.exists() or written.read_text(encoding="utf-8") != readme():
+        sys.exit("README.md is not what nbs/index.ipynb says: make readme")

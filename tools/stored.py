@@ -1,4 +1,5 @@
 "Check what is stored in the notebooks: outputs that are small, and that tell nothing of the machine they were made on."
+
 import re
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import nbformat
 
 root = Path(__file__).resolve().parents[1]
-largest_notebook = 1_500_000   # bytes
+largest_notebook = 1_500_000  # bytes
 machine_path = re.compile(r"(?<![\w./])/(?:home|root|Users|tmp|opt|work|workspace|mnt|private|var/folders)/[\w.-]+")
 
 
@@ -14,19 +15,27 @@ def texts(notebook):
     "Every text that a notebook's outputs hold."
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            parts = [output.get("text", ""), *output.get("traceback", []), *(value for kind, value in output.get("data", {}).items() if kind.startswith("text/"))]
+            parts = [
+                output.get("text", ""),
+                *output.get("traceback", []),
+                *(value for kind, value in output.get("data", {}).items() if kind.startswith("text/")),
+            ]
             yield from (part if isinstance(part, str) else "".join(part) for part in parts)
 
 
 def complaints(path):
     "What is wrong with the outputs stored in one notebook."
     notebook, size = nbformat.read(path, 4), path.stat().st_size
-    if size > largest_notebook: yield f"is {size / 1e6:.1f} MB: show less in its outputs (largest: {largest_notebook / 1e6:.1f} MB)"
-    if "widgets" in notebook.metadata: yield "stores the state of its widgets: clear their outputs before saving, or run it with nbconvert --ClearMetadataPreprocessor.enabled=True"
+    if size > largest_notebook:
+        yield f"is {size / 1e6:.1f} MB: show less in its outputs (largest: {largest_notebook / 1e6:.1f} MB)"
+    if "widgets" in notebook.metadata:
+        yield "stores the state of its widgets: clear their outputs before saving, or run it with nbconvert --ClearMetadataPreprocessor.enabled=True"
     for text in texts(notebook):
         found = machine_path.search(text)
-        if found: yield f"has a path of this machine in an output: {found[0]}"
-    if any(output.get("output_type") == "error" for cell in notebook.cells for output in cell.get("outputs", [])): yield "has an error among its outputs"
+        if found:
+            yield f"has a path of this machine in an output: {found[0]}"
+    if any(output.get("output_type") == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
+        yield "has an error among its outputs"
 
 
 def all_complaints():

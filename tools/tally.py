@@ -1,4 +1,5 @@
 "Run checks one by one, print a line for each, and count."
+
 import os
 import re
 import subprocess
@@ -25,15 +26,20 @@ class Tally:
     def report(self, outcome, seconds, name, detail=""):
         with self.printing:
             print(f"{outcome:<7} {seconds:6.1f} s  {name}", flush=True)
-            if detail: print("    " + detail.strip().replace("\n", "\n    "), flush=True)
+            if detail:
+                print("    " + detail.strip().replace("\n", "\n    "), flush=True)
 
     def check(self, name, test):
         "Call `test`; whatever it raises is this check's failure, and nobody else's."
         started, outcome, detail = time.time(), "ok", ""
-        try: test()
-        except Skip as why: outcome, detail = "skipped", str(why)
-        except AssertionError as error: outcome, detail = "FAILED", str(error) or traceback.format_exc()
-        except Exception: outcome, detail = "FAILED", traceback.format_exc()
+        try:
+            test()
+        except Skip as why:
+            outcome, detail = "skipped", str(why)
+        except AssertionError as error:
+            outcome, detail = "FAILED", str(error) or traceback.format_exc()
+        except Exception:
+            outcome, detail = "FAILED", traceback.format_exc()
         with self.printing:
             self.passed += outcome == "ok"
             self.failed += outcome == "FAILED"
@@ -48,8 +54,19 @@ class Tally:
 
 def succeed(command, seconds=600, **environment):
     "Run a command that must end with status 0; otherwise the end of what it printed is the failure."
-    try: done = subprocess.run(command, cwd=root, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
-    except subprocess.TimeoutExpired as late: raise AssertionError(f"no end after {seconds} s:\n{(late.stdout or b'')[-4000:].decode(errors='replace')}") from None
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise AssertionError(
+            f"no end after {seconds} s:\n{(late.stdout or b'')[-4000:].decode(errors='replace')}"
+        ) from None
     printed = colours.sub("", done.stdout.decode(errors="replace"))
     assert done.returncode == 0, printed[-8000:]
     return printed

@@ -2,35 +2,43 @@
 
 A stage that fails does not stop the others. The last line counts what was really run: N passed, N failed.
 """
+
 import argparse
-import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
-
 from tally import Skip, Tally, root, succeed
 
 commands = Path(sys.executable).parent
-one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+one_thread = {
+    name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
 
 
 def notebooks():
     "The notebooks that carry checks; those in runs/ and benchmarks/ run through papermill instead."
-    return [path for path in sorted((root / "nbs").rglob("*.ipynb")) if not {"runs", "benchmarks", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)]
+    return [
+        path
+        for path in sorted((root / "nbs").rglob("*.ipynb"))
+        if not {"runs", "benchmarks", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)
+    ]
 
 
 # ---- stages
+
 
 def stage_drift(tally, args):
     "notebooks are clean and small, and spotr_nb/ is their exact export"
     import drift
     import stored
+
     found = {}
 
     def clean():
@@ -38,8 +46,11 @@ def stage_drift(tally, args):
         assert not found["unclean"], f"not clean: {', '.join(found['unclean'])}; make export"
 
     def exported():
-        if "drifted" not in found: raise Skip("the export failed above")
-        assert not found["drifted"], f"spotr_nb/ is not what the notebooks export: {', '.join(found['drifted'])}; make export"
+        if "drifted" not in found:
+            raise Skip("the export failed above")
+        assert not found["drifted"], (
+            f"spotr_nb/ is not what the notebooks export: {', '.join(found['drifted'])}; make export"
+        )
 
     def kept():
         complaints = stored.all_complaints()
@@ -50,6 +61,24 @@ def stage_drift(tally, args):
     tally.check("outputs stored in notebooks are small and name no machine", kept)
 
 
+def stage_lint(tally, args):
+    "ruff is content, imports run one way, lines are short, links between notebooks work"
+    import structure
+
+    def proved():
+        with tempfile.TemporaryDirectory() as folder:
+            structure.prove(Path(folder))
+
+    tally.check(
+        "ruff finds nothing in notebooks, package and tools",
+        lambda: succeed([commands / "ruff", "check", "nbs", "spotr_nb", "tools"]),
+    )
+    tally.check("imports run one way", structure.check_imports)
+    tally.check("exported lines can be read", structure.check_lines)
+    tally.check("links between notebooks lead somewhere", structure.check_links)
+    tally.check("these checks can fail", proved)
+
+
 def stage_readme(tally, args):
     "README.md is what nbs/index.ipynb says"
     tally.check("README.md is nbs/index.ipynb", lambda: succeed([sys.executable, "tools/readme.py", "--check"]))
@@ -58,81 +87,148 @@ def stage_readme(tally, args):
 def stage_notebooks(tally, args):
     "every notebook runs and its assertions hold"
     paths = notebooks()
-    if args.flags: paths = [path for path in paths if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))]
+    if args.flags:
+        paths = [
+            path
+            for path in paths
+            if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))
+        ]
 
     def run(path):
         command = [commands / "nbdev-test", path, "--flags", args.flags]
         tally.check(path.relative_to(root).as_posix(), lambda: succeed(command, seconds=args.seconds, **one_thread))
 
-    with ThreadPoolExecutor(args.workers) as pool: list(pool.map(run, paths))
+    with ThreadPoolExecutor(args.workers) as pool:
+        list(pool.map(run, paths))
 
 
 def stage_docs(tally, args):
     "the documentation builds without a warning and fetches nothing from another host"
     from offline import external_requests
+
     with tempfile.TemporaryDirectory() as folder:
+
         def offline():
-            if not (site / "index.html").exists(): raise Skip("there is no site to look at")
+            if not (site / "index.html").exists():
+                raise Skip("there is no site to look at")
             fetches = external_requests(site)
             assert not fetches, "\n".join(f"{page} would fetch {address}" for page, address in fetches)
 
         site = Path(folder) / "site"
-        tally.check("documentation builds without a warning", lambda: succeed([sys.executable, "tools/docs.py", "--site", site]))
+        tally.check(
+            "documentation builds without a warning", lambda: succeed([sys.executable, "tools/docs.py", "--site", site])
+        )
         tally.check("no page fetches anything from another host", offline)
 
 
-# Each run notebook at a tiny size, in this order: parameters, and the files that must be there afterwards. {out} is a temporary folder.
+# Each run notebook at a tiny size, in this order: its parameters, and the files it must write. {out} is a temporary folder.
 tiny_runs = {
-    "pretrain": (dict(size="tiny", statistics=True, summary=0.5, steps=4, batch_size=4, out="{out}/pretrain", device="cpu"), ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"]),
+    "pretrain": (
+        dict(
+            size="tiny",
+            statistics=True,
+            statistics_weight=0.5,
+            steps=4,
+            batch_size=4,
+            out="{out}/pretrain",
+            device="cpu",
+        ),
+        ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"],
+    ),
     "probe": (dict(model="{out}/pretrain/model", out="{out}/probe", device="cpu"), ["probe/probe.json"]),
-    "benchmark": (dict(root="{out}/datasets", out="{out}/benchmark", modalities="ppg", datasets="ppg56", systems="SPOTR", seeds=1, steps=2), ["benchmark/table.md", "benchmark/table.tex", "benchmark/table.parquet"]),
+    "benchmark": (
+        dict(
+            root="{out}/datasets",
+            out="{out}/benchmark",
+            modalities="ppg",
+            datasets="ppg56",
+            systems="SPOTR",
+            seeds=1,
+            steps=2,
+        ),
+        ["benchmark/table.md", "benchmark/table.tex", "benchmark/table.parquet"],
+    ),
 }
 
 
-def made_pulses(folder):
-    "A made-up dataset in the layout of one of the archives: two kinds of people, told apart by the rate of their pulse."
+def write_synthetic_ppg(folder):
+    "A synthetic dataset in the layout of one of the archives: two classes of subjects with different pulse rates."
     import numpy as np
-    order, seconds = np.random.default_rng(0), np.arange(12000)/100
+
+    order, seconds = np.random.default_rng(0), np.arange(12000) / 100
     folder.mkdir(parents=True)
-    rate = 1 + .25*(np.arange(24) % 2) + .05*order.normal(size=24)
-    waves = np.stack([np.sin(2*np.pi*r*seconds + order.uniform(0, 6)) + .2*order.normal(size=12000) for r in rate]).astype(np.float32)
-    facts = dict(n_samples=np.full(24, 12000), record=np.array([f"r{k}" for k in range(24)]), age=np.full(24, 40), sex=np.array(["M"]*24), diagnosed=np.array(["N"]*24), sbp=np.full(24, 120), dbp=np.full(24, 80),
-                 hr=np.round(60*rate).astype(int), jnc=np.array(["N", "H"]*12), aha=np.array(["N", "H"]*12), fs=np.array(100.))
-    np.savez(folder/"ppg56.npz", x=waves, **facts)
+    rate = 1 + 0.25 * (np.arange(24) % 2) + 0.05 * order.normal(size=24)
+    waves = np.stack(
+        [np.sin(2 * np.pi * r * seconds + order.uniform(0, 6)) + 0.2 * order.normal(size=12000) for r in rate]
+    ).astype(np.float32)
+    facts = dict(
+        n_samples=np.full(24, 12000),
+        record=np.array([f"r{k}" for k in range(24)]),
+        age=np.full(24, 40),
+        sex=np.array(["M"] * 24),
+        diagnosed=np.array(["N"] * 24),
+        sbp=np.full(24, 120),
+        dbp=np.full(24, 80),
+        hr=np.round(60 * rate).astype(int),
+        jnc=np.array(["N", "H"] * 12),
+        aha=np.array(["N", "H"] * 12),
+        fs=np.array(100.0),
+    )
+    np.savez(folder / "ppg56.npz", x=waves, **facts)
 
 
 def run_tiny(name, out):
     "Execute one run notebook through papermill; its parameters must be those its tagged cell declares."
     import papermill
+
     path = root / "nbs" / "runs" / f"{name}.ipynb"
     parameters, written = tiny_runs[name]
     parameters = {key: value.format(out=out) if isinstance(value, str) else value for key, value in parameters.items()}
     unknown = sorted(set(parameters) - set(papermill.inspect_notebook(str(path))))
     assert not unknown, f"{path.name} declares no parameter {', '.join(unknown)}"
     given = [part for key, value in parameters.items() for part in ("-p", key, str(value))]
-    succeed([sys.executable, "-m", "papermill", path, out / f"{name}.ipynb", "--cwd", path.parent, "--no-progress-bar", *given])
+    succeed(
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            path,
+            out / f"{name}.ipynb",
+            "--cwd",
+            path.parent,
+            "--no-progress-bar",
+            *given,
+        ]
+    )
     missing = [file for file in written if not (out / file).exists()]
     assert not missing, f"{path.name} ran, but did not write {', '.join(missing)}"
 
 
 def stage_runs(tally, args):
     "the run notebooks run through papermill at a tiny size"
+
     def tagged(path):
         tags = [tag for cell in nbformat.read(path, 4).cells for tag in cell.metadata.get("tags", [])]
-        assert tags.count("parameters") == 1, "one cell must be tagged `parameters`: papermill would silently use the defaults"
+        assert tags.count("parameters") == 1, (
+            "one cell must be tagged `parameters`: papermill would silently use the defaults"
+        )
 
-    for path in sorted((root / "nbs" / "runs").glob("*.ipynb")): tally.check(f"runs/{path.name} has its parameters cell", lambda: tagged(path))
+    for path in sorted((root / "nbs" / "runs").glob("*.ipynb")):
+        tally.check(f"runs/{path.name} has its parameters cell", partial(tagged, path))
     with tempfile.TemporaryDirectory() as folder:
-        made_pulses(Path(folder)/"datasets"/"ppg56_small")
-        for name in tiny_runs: tally.check(f"runs/{name}.ipynb runs at a tiny size", lambda: run_tiny(name, Path(folder)))
+        write_synthetic_ppg(Path(folder) / "datasets" / "ppg56_small")
+        for name in tiny_runs:
+            tally.check(f"runs/{name}.ipynb runs at a tiny size", partial(run_tiny, name, Path(folder)))
 
 
 def stage_wheel(tally, args):
     "the wheel holds what it should, and works outside of the checkout"
     import wheel
+
     with tempfile.TemporaryDirectory() as folder:
         build = wheel.Build(folder)
-        for check in wheel.checks: tally.check(check.__doc__, lambda: check(build))
+        for check in wheel.checks:
+            tally.check(check.__doc__, partial(check, build))
 
 
 # Command lines that must be refused with status 2 and a message that names what is wrong.
@@ -146,29 +242,51 @@ refused = [
 
 def refuse(arguments, named):
     "The `spotr` command must end with status 2, name the cause, and show no traceback."
-    done = subprocess.run([commands / "spotr", *arguments], cwd=tempfile.gettempdir(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [commands / "spotr", *arguments], cwd=tempfile.gettempdir(), capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 2, f"status {done.returncode} instead of 2:\n{done.stderr[-2000:]}"
-    assert named in done.stderr and "Traceback" not in done.stderr, f"the message does not say what is wrong with {named!r}:\n{done.stderr[-2000:]}"
+    assert named in done.stderr and "Traceback" not in done.stderr, (
+        f"the message does not say what is wrong with {named!r}:\n{done.stderr[-2000:]}"
+    )
 
 
 def stage_cli(tally, args):
     "wrong arguments of the spotr command end with one clear sentence and status 2"
-    for arguments, named in refused: tally.check(f"refused: spotr {' '.join(arguments)}", lambda: refuse(arguments, named))
+    for arguments, named in refused:
+        tally.check(f"refused: spotr {' '.join(arguments)}", partial(refuse, arguments, named))
 
 
-stages = {"drift": stage_drift, "readme": stage_readme, "cli": stage_cli, "wheel": stage_wheel, "notebooks": stage_notebooks, "docs": stage_docs, "runs": stage_runs}
+stages = {
+    "drift": stage_drift,
+    "lint": stage_lint,
+    "readme": stage_readme,
+    "cli": stage_cli,
+    "wheel": stage_wheel,
+    "notebooks": stage_notebooks,
+    "docs": stage_docs,
+    "runs": stage_runs,
+}
 
 
 def main():
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                   epilog="\n".join(f"  {name:<10} {stage.__doc__}" for name, stage in stages.items()))
+    args = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"  {name:<10} {stage.__doc__}" for name, stage in stages.items()),
+    )
     args.add_argument("stages", nargs="*", metavar="stage", help=f"of {', '.join(stages)}; all of them unless given")
-    args.add_argument("--flags", default="", help='run cells with these flags too, in the notebooks that have any: --flags "slow gpu"')
+    args.add_argument(
+        "--flags", default="", help='run cells with these flags too, in the notebooks that have any: --flags "slow gpu"'
+    )
     args.add_argument("--workers", type=int, default=2, help="notebooks at a time")
-    args.add_argument("--seconds", type=int, default=None, help="longest time a notebook may take (600, with flags 3600)")
+    args.add_argument(
+        "--seconds", type=int, default=None, help="longest time a notebook may take (600, with flags 3600)"
+    )
     args, started, tally = args.parse_args(), time.time(), Tally()
     unknown = [name for name in args.stages if name not in stages]
-    if unknown: sys.exit(f"There is no stage {unknown[0]!r}: there are {', '.join(stages)}.")
+    if unknown:
+        sys.exit(f"There is no stage {unknown[0]!r}: there are {', '.join(stages)}.")
     args.seconds = args.seconds or (3600 if args.flags else 600)
 
     def do(name):
@@ -177,8 +295,11 @@ def main():
 
     chosen = args.stages or list(stages)
     alone = [name for name in chosen if name not in ("docs", "runs")]
-    for name in alone: do(name)
-    with ThreadPoolExecutor(args.workers) as pool: list(pool.map(do, [name for name in chosen if name not in alone]))      # one process each: side by side
+    for name in alone:
+        do(name)
+    # one process each: side by side
+    with ThreadPoolExecutor(args.workers) as pool:
+        list(pool.map(do, [name for name in chosen if name not in alone]))
     print(f"\n{time.time() - started:.0f} s\n{tally}")
     sys.exit(bool(tally.failed or not tally.passed))
 
