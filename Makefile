@@ -6,14 +6,16 @@ CONSTRAINTS ?= constraints.txt
 STAGES ?=
 EXTRAS ?= lab,dev
 BENCH ?=
+FUZZ ?=
+FOLDER ?= data_samples
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow slurm-test bench docs readme export lab browser-test clean
+.PHONY: help env demo test test-slow slurm-test fuzz compare-readers bench docs readme export lab browser-test clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 env: ## create or refresh .venv (every other command does so too)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)': install Python 3.11 or newer, or say which: make PYTHON=python3.12"; exit 2; }
@@ -31,6 +33,12 @@ test-slow: env ## the notebooks' slow cells too
 
 slurm-test: env ## sweeps on a real Slurm of one machine; as root, installs Debian's slurm-wlm and munge if they are missing
 	@$(BIN)/python tools/slurm_test.py --install
+
+fuzz: env ## damage recordings, models, corpora, checkpoints at random: make fuzz FUZZ="recordings -n 100000 --seconds 3600"
+	@$(BIN)/python tools/fuzz.py $(FUZZ)
+
+compare-readers: env ## this package's readers beside wfdb's and MNE's, over a folder: make compare-readers FOLDER=recordings
+	@$(BIN)/python tools/compare_readers.py $(FOLDER)
 
 bench: EXTRAS = lab,dev,bench
 bench: env ## the benchmark notebooks into bench/; some only: make bench BENCH="speed scaling"

@@ -231,6 +231,20 @@ def stage_wheel(tally, args):
             tally.check(check.__doc__, partial(check, build))
 
 
+def stage_fuzz(tally, args):
+    "damaged files are read right or refused in a sentence: a short run of `make fuzz`"
+    import fuzz
+
+    def unharmed(kind, n):
+        counts, found = fuzz.fuzz(kind, n, seconds=60)
+        assert sum(counts.values()) >= min(n, 50), f"only {sum(counts.values())} inputs in a minute"
+        assert not found, "\n".join(f"{name} {number}: {reply}" for name, number, reply in found)
+
+    sys.path.insert(0, str(root))
+    for kind, n in dict(recordings=300, models=100, corpora=100, checkpoints=50).items():
+        tally.check(f"{kind} damaged at random", partial(unharmed, kind, n))
+
+
 # Command lines that must be refused with status 2 and a message that names what is wrong.
 refused = [
     (["no-such-command"], "no-such-command"),
@@ -266,6 +280,7 @@ stages = {
     "notebooks": stage_notebooks,
     "docs": stage_docs,
     "runs": stage_runs,
+    "fuzz": stage_fuzz,
 }
 
 
@@ -294,7 +309,7 @@ def main():
         stages[name](tally, args)
 
     chosen = args.stages or list(stages)
-    alone = [name for name in chosen if name not in ("docs", "runs")]
+    alone = [name for name in chosen if name not in ("docs", "runs", "fuzz")]
     for name in alone:
         do(name)
     # one process each: side by side
