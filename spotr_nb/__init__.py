@@ -82,7 +82,7 @@ _home |= dict.fromkeys(_all_, "training.monitoring")
 
 # %% ../nbs/99_package.ipynb #8249bf7a
 _all_ = ["convert_published"]
-_home |= dict.fromkeys(_all_, "published")
+_home |= dict.fromkeys(_all_, "conversion")
 
 # %% ../nbs/99_package.ipynb #2a94cb7b
 _all_ = ["export_model"]

@@ -8,6 +8,7 @@ __all__ = ['SwiGLU', 'Block', 'Bottleneck']
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-03
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import nn
 
 from .compaction import Attention
@@ -23,33 +24,33 @@ class SwiGLU(nn.Module):
     ):
         super().__init__()
         hidden = int(dim * ratio)
-        self.gate, self.up, self.down = (
-            nn.Linear(dim, hidden, bias=False),
-            nn.Linear(dim, hidden, bias=False),
-            nn.Linear(hidden, dim, bias=False),
-        )
+        self.gate = nn.Linear(dim, hidden, bias=False)
+        self.up = nn.Linear(dim, hidden, bias=False)
+        self.down = nn.Linear(hidden, dim, bias=False)
 
     def forward(self, x):
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 # %% ../nbs/02_bottleneck.ipynb #bottleneck-09
 class Block(nn.Module):
-    "Pre-norm transformer block; with `n_queries` only the first channel_positions are computed."
+    "Pre-norm transformer block; with `n_queries`, only the first tokens are computed."
 
     def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()
-        self.attention_norm, self.attention = nn.RMSNorm(dim, eps=1e-6), Attention(dim, n_heads)
-        self.mlp_norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
+        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, n_heads)
+        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.mlp = SwiGLU(dim, ratio)
 
     def forward(self, x, valid=None, n_queries=None):
-        "Valid `[B, n]` bool."
-        seen = self.attention_norm(x)
-        x = x[:, :n_queries] + self.attention(seen[:, :n_queries], seen, valid)
+        "`x` is `[B, n, D]`, `valid` `[B, n]` bool."
+        normed = self.attention_norm(x)
+        x = x[:, :n_queries] + self.attention(normed[:, :n_queries], normed, valid)
         return x + self.mlp(self.mlp_norm(x))
 
 # %% ../nbs/02_bottleneck.ipynb #659d9c77
 class Bottleneck(nn.Module):
-    "A class token looks at C + N tokens `[B, n, D]` through transformer blocks and leaves as the one token `[B, D]`."
+    "A class token attends to C + N tokens `[B, n, D]`; its last state is the one token `[B, D]`."
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Bottleneck(nn.Module):
         n_heads: int,  # attention heads; must divide `dim`
         n_blocks: int,  # transformer blocks, at least 1
         ratio: float = 4,  # SwiGLU's hidden width over D
-        norm: bool = True,  # norm the token; the published code does not
+        norm: bool = True,  # RMSNorm on the token; the published code has none
     ):
         super().__init__()
         if n_blocks < 1:
@@ -66,12 +67,19 @@ class Bottleneck(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, n_heads, ratio) for _ in range(n_blocks))
         self.norm = nn.RMSNorm(dim, eps=1e-6) if norm else nn.Identity()
 
-    def forward(self, tokens, valid=None, every=False, start=0):
-        "Valid `[B, n]` bool; every: the last state of all 1 + n tokens instead; start `[B, 1, D]`: what the class token knows before it looks."
-        x = torch.cat([self.class_token.expand(len(tokens), -1, -1) + start, tokens], 1)
-        if valid is not None:
-            valid = F.pad(valid, (1, 0), value=True)
-        for block in self.blocks[:-1]:
-            x = block(x, valid)
-        x = self.norm(self.blocks[-1](x, valid, n_queries=None if every else 1))
-        return x if every else x[:, 0]
+# %% ../nbs/02_bottleneck.ipynb #34bfa2da
+@patch
+def forward(
+    self: Bottleneck,
+    tokens,  # `[B, n, D]`
+    valid=None,  # `[B, n]` bool; None: all
+    every=False,  # return the last states of all 1 + n tokens
+    start=0,  # `[B, 1, D]`, added to the class token before the first block
+):  # the token `[B, D]`; with `every`, `[B, 1 + n, D]`
+    x = torch.cat([self.class_token.expand(len(tokens), -1, -1) + start, tokens], 1)
+    if valid is not None:
+        valid = F.pad(valid, (1, 0), value=True)
+    for block in self.blocks[:-1]:
+        x = block(x, valid)
+    x = self.norm(self.blocks[-1](x, valid, n_queries=None if every else 1))
+    return x if every else x[:, 0]

@@ -7,6 +7,7 @@ __all__ = ['RenderBlock', 'Decoder', 'AttentionRenderBlock', 'AttentionDecoder']
 
 # %% ../nbs/03_decoder.ipynb #decoder-03
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .bottleneck import SwiGLU
@@ -14,73 +15,82 @@ from .compaction import Attention, Positions, PositionTable
 
 # %% ../nbs/03_decoder.ipynb #decoder-06
 class RenderBlock(nn.Module):
-    "Pre-norm SwiGLU with a residual, on each place by itself."
+    "Pre-norm SwiGLU with a residual, on each position independently."
 
     def __init__(self, dim: int, ratio: float = 4):
         super().__init__()
-        self.norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.mlp = SwiGLU(dim, ratio)
 
     def forward(self, x):
         return x + self.mlp(self.norm(x))
 
 # %% ../nbs/03_decoder.ipynb #c627c4a9
 class Decoder(nn.Module):
-    "Draw a waveform `[B, C, N·P]` from one token `[B, D]`, patch by patch."
+    "Reconstruct a waveform `[B, C, N·P]` from one token `[B, D]`, patch by patch."
 
     def __init__(
         self,
         token_dim: int,  # width D of the token
-        dim: int,  # width E of the renderer
+        dim: int,  # width E of the decoder
         n_blocks: int,  # SwiGLU blocks
         patch: int,  # samples in a patch, P
-        patch_seconds: float,  # length of a patch
+        patch_seconds: float,  # length of a patch, s
         ratio: float = 4,  # SwiGLU's hidden width over E
-        channel_positions: bool = False,  # know channels by their channel_positions where there are any
+        channel_positions: bool = False,  # use the coordinates of electrodes and leads where they are known
     ):
         super().__init__()
-        self.project, self.positions = nn.Linear(token_dim, dim), Positions(dim, patch_seconds, channel_positions)
-        self.mask_token, self.weigh = nn.Parameter(0.02 * torch.randn(dim)), nn.Linear(dim, dim, bias=False)
+        self.project = nn.Linear(token_dim, dim)
+        self.positions = Positions(dim, patch_seconds, channel_positions)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(dim))
+        self.weigh = nn.Linear(dim, dim, bias=False)
         self.blocks = nn.ModuleList(RenderBlock(dim, ratio) for _ in range(n_blocks))
-        self.norm, self.output = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.output = nn.Linear(dim, patch)
 
-    def forward(
-        self,
-        token,  # `[B, D]`
-        n_channels: int,  # channels C to draw
-        n_patches: int,  # patches N to draw in each
-        channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
-    ):
-        place = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)  # [C·N, E], or one for each window
-        token = self.project(token)[:, None]  # [B, 1, E]
-        x = self.mask_token + place + token + self.weigh(place) * token
-        for block in self.blocks:
-            x = block(x)
-        return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
+# %% ../nbs/03_decoder.ipynb #e1708d92
+@patch
+def forward(
+    self: Decoder,
+    token,  # `[B, D]`
+    n_channels: int,  # channels C to reconstruct
+    n_patches: int,  # patches N of each
+    channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
+):  # `[B, C, N·P]`
+    position = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)  # [C·N, E] or [B, C·N, E]
+    token = self.project(token)[:, None]  # [B, 1, E]
+    x = self.mask_token + position + token + self.weigh(position) * token
+    for block in self.blocks:
+        x = block(x)
+    return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
 
 # %% ../nbs/03_decoder.ipynb #decoder-16
 class AttentionRenderBlock(nn.Module):
-    "Add the token, attend among all channel_positions, SwiGLU; pre-norm, with residuals."
+    "Add the token, attend among all positions, SwiGLU; pre-norm, with residuals."
 
     def __init__(self, dim: int, n_heads: int, ratio: float = 4):
         super().__init__()
-        self.value, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
-        self.attention_norm, self.attention = nn.RMSNorm(dim, eps=1e-6), Attention(dim, n_heads)
-        self.mlp_norm, self.mlp = nn.RMSNorm(dim, eps=1e-6), SwiGLU(dim, ratio)
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.output = nn.Linear(dim, dim, bias=False)
+        self.attention_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, n_heads)
+        self.mlp_norm = nn.RMSNorm(dim, eps=1e-6)
+        self.mlp = SwiGLU(dim, ratio)
 
     def forward(self, x, token):
         x = x + self.output(self.value(token))
-        seen = self.attention_norm(x)
-        x = x + self.attention(seen, seen)
+        normed = self.attention_norm(x)
+        x = x + self.attention(normed, normed)
         return x + self.mlp(self.mlp_norm(x))
 
 # %% ../nbs/03_decoder.ipynb #4b59e033
 class AttentionDecoder(nn.Module):
-    "The published decoder, given one token: draw a waveform `[B, C, N·P]`."
+    "The published decoder given one token `[B, D]`: a waveform `[B, C, N·P]`."
 
     def __init__(
         self,
         token_dim: int,  # width D of the token
-        dim: int,  # width E of the renderer
+        dim: int,  # width E of the decoder
         n_heads: int,  # attention heads; must divide `dim`
         n_blocks: int,  # blocks
         patch: int,  # samples in a patch, P
@@ -88,17 +98,20 @@ class AttentionDecoder(nn.Module):
         positions: nn.Module | None = None,  # None: the published table
     ):
         super().__init__()
-        self.project, self.positions, self.mask_token = (
-            nn.Linear(token_dim, dim),
-            positions or PositionTable(dim),
-            nn.Parameter(0.02 * torch.randn(dim)),
-        )
+        self.project = nn.Linear(token_dim, dim)
+        self.positions = positions or PositionTable(dim)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(dim))
         self.blocks = nn.ModuleList(AttentionRenderBlock(dim, n_heads, ratio) for _ in range(n_blocks))
-        self.norm, self.output = nn.RMSNorm(dim, eps=1e-6), nn.Linear(dim, patch)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.output = nn.Linear(dim, patch)
 
-    def forward(self, token, n_channels, n_patches, channel_positions=None):
-        token = self.project(token)[:, None]
-        x = (self.mask_token + self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)).expand(len(token), -1, -1)
-        for block in self.blocks:
-            x = block(x, token)
-        return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
+# %% ../nbs/03_decoder.ipynb #cf3d9190
+@patch
+def forward(self: AttentionDecoder, token, n_channels, n_patches, channel_positions=None):
+    "As `Decoder`."
+    position = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)
+    token = self.project(token)[:, None]
+    x = (self.mask_token + position).expand(len(token), -1, -1)
+    for block in self.blocks:
+        x = block(x, token)
+    return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
