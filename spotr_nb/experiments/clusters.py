@@ -14,99 +14,136 @@ import subprocess
 import time
 from pathlib import Path
 
-from .execution import read_run, start_run
-from .sweeps import ENGINES, needs
+from fastcore.basics import patch
+
+from .execution import import_extra, read_run, start_run
 from ..files import write_json
 
 # %% ../../nbs/experiments/02_clusters.ipynb #15e28ea1
 class Job:
-    "What submitit calls on a node: a run in a process of its own, which can be stopped and go on in another job."
+    "What submitit calls on a node: a run in a process of its own, which can stop and resume in another job."
 
     def __call__(self, folder):
         threads = os.environ.get("SLURM_CPUS_PER_TASK")
         self.process = start_run(folder, **(dict(OMP_NUM_THREADS=threads) if threads else {}))
-        # no wait(): a signal that comes in the middle of it finds a lock held
+        # no wait(): a signal during it would find a lock taken
         while self.process.poll() is None:
             time.sleep(0.2)
         return self.process.returncode
 
     def checkpoint(self, folder):
-        "Called when the job is about to end; submitit submits what this gives back."
-        os.kill(self.process.pid, signal.SIGINT)
-        end = time.monotonic() + 60
-        while read_run(folder)["state"] == "running" and time.monotonic() < end:
-            time.sleep(0.2)
+        "Called when the job is about to end; submitit submits what this returns."
         from submitit.helpers import DelayedSubmission
 
+        os.kill(self.process.pid, signal.SIGINT)
+        _wait_while_running([folder])
         return DelayedSubmission(Job(), folder)
+
+
+def _wait_while_running(folders, timeout=60):
+    "Wait until no run is running, for at most so many seconds."
+    end = time.monotonic() + timeout
+    while any(read_run(folder)["state"] == "running" for folder in folders) and time.monotonic() < end:
+        time.sleep(0.2)
 
 # %% ../../nbs/experiments/02_clusters.ipynb #34505c01
 def slurm_queue() -> set | None:  # ids such as 12_3; None if Slurm does not answer
-    "The jobs of this user that wait or run."
+    "The jobs of this user that are waiting or running."
     if shutil.which("squeue") is None:
         return None
-    asked = subprocess.run(["squeue", "--me", "--noheader", "--array", "--format=%i"], capture_output=True, text=True)
-    return set(asked.stdout.split()) if asked.returncode == 0 else None
+    command = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
+    queue = subprocess.run(command, capture_output=True, text=True)
+    return set(queue.stdout.split()) if queue.returncode == 0 else None
 
 
 def slurm(
     folders: list[Path],  # of runs
-    n_jobs: int = 16,  # on nodes at the same time
-    cluster: str = "slurm",  # 'local' tries the same without Slurm, all at once
-    every: float = 5.0,  # between two looks at the queue, s
+    n_jobs: int = 16,  # running at the same time
+    cluster: str = "slurm",  # 'local': without Slurm, all at once
+    every: float = 5.0,  # seconds between two looks at the queue
     **settings,  # submitit's: timeout_min, cpus_per_task, gpus_per_node, mem_gb, slurm_partition, slurm_account, …
 ):  # a generator of (folder, cause)
     "An array of Slurm jobs."
-    submitit = needs("submitit", "engine 'slurm'")
+    submitit = import_extra("submitit", "engine 'slurm'")
     if cluster == "slurm" and shutil.which("sbatch") is None:
         raise FileNotFoundError(
             "there is no sbatch here: call from a machine that can submit to Slurm, or use engine 'local'"
         )
-    return _slurm(folders, n_jobs, cluster, every, submitit, settings)
+    settings = dict(name="spotr", timeout_min=24 * 60, slurm_array_parallelism=n_jobs) | settings
+    return _Array(folders, cluster, submitit, settings).follow(every)
 
 # %% ../../nbs/experiments/02_clusters.ipynb #40ab688e
-def _slurm(folders, n_jobs, cluster, every, submitit, settings):
-    known = {
-        folder: json.loads((folder / "job.json").read_text(encoding="utf-8"))["job"]
-        for folder in folders
-        if (folder / "job.json").exists()
-    }
-    queue = slurm_queue() if known else set()
-    jobs = {folder: None for folder, job in known.items() if queue is None or job in queue}  # None: another call's job
-    if new := [folder for folder in folders if folder not in jobs]:
-        # resumed runs may time out often
-        executor = submitit.AutoExecutor(folder=new[0].parent / "slurm", cluster=cluster, slurm_max_num_timeout=1000)
-        executor.update_parameters(**dict(name="spotr", timeout_min=24 * 60, slurm_array_parallelism=n_jobs) | settings)
-        for folder, job in zip(new, executor.map_array(Job(), map(str, new))):
-            jobs[folder], known[folder] = job, job.job_id
+class _Array:
+    "The jobs of some runs."
+
+    def __init__(self, folders, cluster, submitit, settings):
+        self.folders = folders
+        self.cluster = cluster
+        self.submitit = submitit
+        self.settings = settings
+        self.ids = {}  # {folder: id of its job}
+        self.jobs = {}  # {folder: submitit's job, or None if an earlier call submitted it}
+
+# %% ../../nbs/experiments/02_clusters.ipynb #56c6d9e9
+@patch
+def submit(self: _Array):
+    "Submit all runs that are not in the queue already."
+    for folder in self.folders:
+        if (folder / "job.json").exists():
+            self.ids[folder] = json.loads((folder / "job.json").read_text(encoding="utf-8"))["job"]
+    queue = slurm_queue() if self.ids else set()
+    self.jobs = {folder: None for folder, job in self.ids.items() if queue is None or job in queue}
+    new = [folder for folder in self.folders if folder not in self.jobs]
+    if new:
+        for folder, job in zip(new, self.executor(new[0].parent / "slurm").map_array(Job(), map(str, new))):
+            self.jobs[folder] = job
+            self.ids[folder] = job.job_id
             write_json(folder / "job.json", dict(job=job.job_id))
-    over = lambda folder, queue: (
-        jobs[folder].done() if cluster != "slurm" else queue is not None and known[folder] not in queue
-    )
+
+
+@patch
+def executor(self: _Array, folder):
+    "submitit's, with its scripts and logs in a folder."
+    # resumed runs may time out often
+    executor = self.submitit.AutoExecutor(folder=folder, cluster=self.cluster, slurm_max_num_timeout=1000)
+    executor.update_parameters(**self.settings)
+    return executor
+
+# %% ../../nbs/experiments/02_clusters.ipynb #ac3c27e7
+@patch
+def ended(self: _Array):
+    "The folders whose jobs have ended."
+    if self.cluster != "slurm":
+        return [folder for folder, job in self.jobs.items() if job.done()]
+    queue = slurm_queue()
+    if queue is None:  # no answer is no reason to believe that a job has ended
+        return []
+    return [folder for folder in self.jobs if self.ids[folder] not in queue]
+
+# %% ../../nbs/experiments/02_clusters.ipynb #9accd604
+@patch
+def follow(self: _Array, every):
+    "Submit, and yield (folder, cause) as jobs end."
+    self.submit()
     try:
-        while jobs:
-            queue = slurm_queue() if cluster == "slurm" else None
-            for folder in [folder for folder in jobs if over(folder, queue)]:
-                del jobs[folder]
-                yield (
-                    folder,
-                    f"Slurm's job {known[folder]} ended without a word of the run: see {folder.parent / 'slurm'}",
-                )
-            time.sleep(every if jobs else 0)
+        while self.jobs:
+            for folder in self.ended():
+                del self.jobs[folder]
+                log = folder.parent / "slurm"
+                yield folder, f"Slurm's job {self.ids[folder]} ended before its run recorded an end: see {log}"
+            time.sleep(every if self.jobs else 0)
     finally:
-        if jobs:
+        if self.jobs:
+            ids = " ".join(sorted({self.ids[folder] for folder in self.jobs}))
             print(
-                f"{len(jobs)} jobs stay with Slurm; the same call waits for them again, and this ends them: scancel {' '.join(sorted({known[folder] for folder in jobs}))}"
+                f"{len(self.jobs)} jobs stay with Slurm; the same call waits for them again. To end them: scancel {ids}"
             )
-
-
-ENGINES["slurm"] = slurm
 
 # %% ../../nbs/experiments/02_clusters.ipynb #ed1ddead
 def run_here(
     folder: str,  # of a run
 ) -> int:  # see `execute_run`
-    "Execute a run in a process of its own, and wait for it: what a Dask worker is asked to do."
+    "Execute a run in a process of its own and wait for it: the task of a Dask worker."
     process = start_run(folder)
     while process.poll() is None:
         time.sleep(0.2)
@@ -119,7 +156,7 @@ def dask(
     scheduler: str | None = None,  # its address, tcp://host:8786
 ):  # a generator of (folder, cause)
     "Tasks of a Dask scheduler."
-    distributed = needs("distributed", "engine 'dask'")
+    distributed = import_extra("distributed", "engine 'dask'")
     if not scheduler:
         raise ValueError("engine 'dask' needs the address of a scheduler: scheduler='tcp://host:8786', or --scheduler")
     return _dask(folders, n_jobs, scheduler, distributed)
@@ -127,30 +164,27 @@ def dask(
 # %% ../../nbs/experiments/02_clusters.ipynb #88907de6
 def _dask(folders, n_jobs, scheduler, distributed):
     with distributed.Client(scheduler, set_as_default=False) as client:
-        waiting, running = list(folders), {}
-        ends = distributed.as_completed(loop=client.loop)
+        waiting = list(folders)
+        running = {}  # {future: folder}
+        completed = distributed.as_completed(loop=client.loop)
         try:
             while waiting or running:
-                while waiting and len(running) < (n_jobs or max(1, len(client.nthreads()))):
+                limit = n_jobs or max(1, len(client.nthreads()))
+                while waiting and len(running) < limit:
                     future = client.submit(run_here, str(waiting[0]), pure=False, retries=0)
                     running[future] = waiting.pop(0)
-                    ends.add(future)
-                future = next(ends)
-                error = future.exception() if future.status == "error" else None
-                yield (
-                    running.pop(future),
-                    f"Dask says {type(error).__name__}: {error}"
-                    if error
-                    else "its Dask worker went away"
-                    if future.status != "finished"
-                    else None,
-                )
+                    completed.add(future)
+                future = next(completed)
+                yield running.pop(future), _dask_cause(future)
         finally:
             for folder in running.values():
                 (folder / "stop").touch()
-            end = time.monotonic() + 60
-            while any(read_run(folder)["state"] == "running" for folder in running.values()) and time.monotonic() < end:
-                time.sleep(0.2)
+            _wait_while_running(list(running.values()))
 
 
-ENGINES["dask"] = dask
+def _dask_cause(future):
+    "Why a task did not end by itself, or None."
+    if future.status == "error":
+        error = future.exception()
+        return f"Dask reports {type(error).__name__}: {error}"
+    return None if future.status == "finished" else "its Dask worker went away"

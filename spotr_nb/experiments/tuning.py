@@ -6,26 +6,34 @@
 __all__ = ['distribution', 'open_study', 'metric_of', 'search']
 
 # %% ../../nbs/experiments/03_tuning.ipynb #6dd64365
-import hashlib
-import json
 import math
 import os
 import re
 from contextlib import closing
 from pathlib import Path
 
-from .execution import APART, check_known, prepare_run, read_run, run_id, run_parameters, run_path
+from fastcore.basics import patch
+
+from spotr_nb.experiments.execution import (
+    check_known,
+    identity_hash,
+    import_extra,
+    prepare_run,
+    read_run,
+    run_id,
+    run_parameters,
+    run_path,
+)
 from spotr_nb.experiments.sweeps import (
     check_axes,
-    check_places,
-    near,
-    needs,
-    report,
+    check_output,
+    parse_value,
+    parse_values,
+    print_report,
+    relative_path,
     run_all,
     run_result,
     sweep_table,
-    typed,
-    value_list,
 )
 
 # %% ../../nbs/experiments/03_tuning.ipynb #44bc19ae
@@ -34,57 +42,60 @@ def distribution(
     values,  # a range or choices as text, a list of choices, or one of Optuna's distributions
     default,  # the notebook's
 ):  # one of Optuna's distributions
-    "Where to look for a parameter."
-    distributions = needs("optuna", "a search").distributions
+    "The values that a search may propose for a parameter."
+    distributions = import_extra("optuna", "a search").distributions
     if isinstance(values, distributions.BaseDistribution):
         return values
     found = re.fullmatch(r"(.+?)\.\.(.+?)(?::(.+))?", values.strip()) if isinstance(values, str) else None
     if not found:
-        return distributions.CategoricalDistribution(value_list(name, values, default))
-    whole, (low, high, how) = type(default) is int, found.groups()
-    if not whole and type(default) not in (float, type(None)):
+        return distributions.CategoricalDistribution(parse_values(name, values, default))
+    if type(default) not in (int, float, type(None)):
         raise ValueError(f"{name} is {default!r} by default: a range needs a number, or give choices: a,b,c")
-    low, high, step = (
-        typed(part, default if default is not None else 0.0, name) if part not in (None, "log") else None
-        for part in (low, high, how)
-    )
-    if (
-        None in (low, high)
-        or not low < high
-        or (how == "log" and low <= 0)
-        or step is not None
-        and not 0 < step <= high - low
-        or how not in (None, "log")
-        and step is None
-    ):
-        raise ValueError(f"{name}={values} is no range: low..high, low..high:log with low above 0, or low..high:step")
-    kind = distributions.IntDistribution if whole else distributions.FloatDistribution
-    return kind(low, high, log=how == "log", **(dict(step=step) if step else {}))
+    low, high, step = _range(name, *found.groups(), default)
+    log = found[3] == "log"
+    kind = distributions.IntDistribution if type(default) is int else distributions.FloatDistribution
+    return kind(low, high, log=log, **(dict(step=step) if step else {}))
+
+# %% ../../nbs/experiments/03_tuning.ipynb #97bd1357
+def _range(name, low, high, scale, default):
+    "Lower end, upper end and step (None: any value between them) of a range given as text."
+    wrong = f"{name}={low}..{high}{f':{scale}' if scale else ''} is no range"
+    number = 0.0 if default is None else default
+    step = None if scale in (None, "log") else parse_value(scale, number, name)
+    first, last = parse_value(low, number, name), parse_value(high, number, name)
+    valid = first is not None and last is not None and first < last
+    if valid and scale == "log":
+        valid = first > 0
+    elif valid and scale:
+        valid = step is not None and 0 < step <= last - first
+    if not valid:
+        raise ValueError(f"{wrong}: low..high, low..high:log with low above 0, or low..high:step")
+    return first, last, step
 
 # %% ../../nbs/experiments/03_tuning.ipynb #3ccb2103
 def open_study(
     name: str | os.PathLike,  # as for `run_path`
-    metric: str,  # what to look at in a run's result, as `run_result` names it
-    maximise: bool,  # rather than make it small
+    metric: str,  # in a run's result, as `run_result` names it
+    maximise: bool,  # rather than minimise
     fixed: dict,  # parameters that are not searched
     out: Path,  # the sweep's folder
     seed: int = 0,  # of the proposals
 ):  # Optuna's study
     "The study of that question, from the journal if it is there."
-    optuna = needs("optuna", "a search")
+    optuna = import_extra("optuna", "a search")
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    direction, out = "maximize" if maximise else "minimize", Path(out)
+    direction = "maximize" if maximise else "minimize"
+    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    question = f"{run_path(name).stem} {direction} {metric} {hashlib.sha256(json.dumps({key: value for key, value in fixed.items() if key not in APART}, sort_keys=True).encode()).hexdigest()[:12]}"
     study = optuna.create_study(
-        study_name=question,
+        study_name=f"{run_path(name).stem} {direction} {metric} {identity_hash(fixed)}",
         direction=direction,
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(out / "optuna.journal"))),
         load_if_exists=True,
     )
-    # the same seed again would propose the same again
+    # the same seed would repeat the same proposals
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
     return study
 
@@ -92,20 +103,19 @@ def open_study(
 def metric_of(
     folder: Path,  # of a finished run
     metric: str,
-) -> float | None:  # None if it is none, or not finite
-    "What a run found."
+) -> float | None:  # None if it is missing or not finite
+    "The metric in a run's result."
     result = run_result(folder)
     if metric not in result:
-        raise ValueError(
-            f"the result in {folder} has no {metric!r}; it has {', '.join(key for key, value in result.items() if isinstance(value, (int, float))) or 'no numbers'}"
-        )
+        numbers = [key for key, value in result.items() if isinstance(value, (int, float))]
+        raise ValueError(f"the result in {folder} has no {metric!r}; it has {', '.join(numbers) or 'no numbers'}")
     value = result[metric]
     if not isinstance(value, (int, float, type(None))):
         raise ValueError(f"{metric} is {value!r} in {folder}: a search needs a number")
     return float(value) if value is not None and math.isfinite(value) else None
 
 # %% ../../nbs/experiments/03_tuning.ipynb #c0375c16
-def _tell(study, number, folder, metric):
+def _report_trial(study, number, folder, metric):
     "Report a run to Optuna; an interrupted one stays open."
     from optuna.trial import TrialState
 
@@ -117,22 +127,35 @@ def _tell(study, number, folder, metric):
         study.tell(number, state=TrialState.FAIL)
 
 
-def _next(study, space, n_trials, resumed):
+def _next_trial(study, space, n_trials, unfinished):
     "Number and parameters of the next trial; None if there are enough."
     from optuna.trial import TrialState
 
-    if resumed:
-        trial = resumed.pop(0)
+    if unfinished:
+        trial = unfinished.pop(0)
         return trial.number, trial.params
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if not waiting and sum("again" not in trial.user_attrs for trial in study.get_trials(deepcopy=False)) >= n_trials:
+    queued = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    n_proposed = sum("again" not in trial.user_attrs for trial in study.get_trials(deepcopy=False))
+    if not queued and n_proposed >= n_trials:
         return None
     trial = study.ask(space)
     return trial.number, trial.params
 
 # %% ../../nbs/experiments/03_tuning.ipynb #c3339216
+def _unfinished_trials(study, space):
+    "Trials that were running when the last call ended; those whose proposal was cut short are given up."
+    from optuna.trial import TrialState
+
+    running = study.get_trials(states=(TrialState.RUNNING,))
+    complete = [trial for trial in running if set(trial.params) == set(space)]
+    for trial in running:
+        if trial not in complete:
+            study.tell(trial.number, state=TrialState.FAIL)
+    return complete
+
+
 def _retry(study):
-    "Put the parameters of failed trials into the queue, once each."
+    "Queue the parameters of failed trials, once each."
     from optuna.trial import TrialState
 
     again = {trial.user_attrs.get("again") for trial in study.trials}
@@ -141,28 +164,49 @@ def _retry(study):
             study.enqueue_trial(trial.params, user_attrs=dict(again=trial.number))
 
 # %% ../../nbs/experiments/03_tuning.ipynb #96ebd6cf
+def _has_value(study):
+    return any(trial.value is not None for trial in study.trials)
+
+
 def _trials_table(study, name, fixed, out, metric):
-    "The table, a line for each trial; says what was best."
+    "The table, one row for each trial; prints the best one."
     table = sweep_table(out).set_index("run")
-    folders = {
-        trial.number: Path(out).resolve() / run_id(name, fixed | trial.params) for trial in study.trials if trial.params
-    }
-    report(list(dict.fromkeys(folders.values())))
-    if any(trial.value is not None for trial in study.trials):
-        print(
-            f"best {metric} {study.best_value:g}: {' '.join(f'{key}={value}' for key, value in study.best_params.items())}\n  in {near(folders[study.best_trial.number])}"
-        )
+    root = Path(out).resolve()
+    folders = {trial.number: root / run_id(name, fixed | trial.params) for trial in study.trials if trial.params}
+    print_report(list(dict.fromkeys(folders.values())))
+    if _has_value(study):
+        parameters = " ".join(f"{key}={value}" for key, value in study.best_params.items())
+        print(f"best {metric} {study.best_value:g}: {parameters}")
+        print(f"  in {relative_path(folders[study.best_trial.number])}")
     rows = table.loc[[folder.name for folder in folders.values()]].reset_index()
     rows.insert(0, "trial", list(folders))
     return rows
+
+# %% ../../nbs/experiments/03_tuning.ipynb #ab04303b
+def _check_search(name, space, parameters, metric, n_trials, n_jobs):
+    "Raise if a search cannot begin; returns {parameter: distribution} and the fixed parameters."
+    known = run_parameters(name)
+    check_known(name, known, [*space, *parameters])
+    check_axes(space, parameters)
+    if not space:
+        raise ValueError("a search needs parameters to look for, such as lr=1e-4..1e-2:log")
+    if not metric:
+        raise ValueError("a search needs a metric: a number in the run's result, such as final_loss")
+    if min(n_trials, n_jobs) < 1:
+        raise ValueError(f"n_trials and n_jobs must be at least 1, found {n_trials} and {n_jobs}")
+    fixed = {}
+    for key, (default, _) in known.items():
+        if key not in space and key != "out":
+            fixed[key] = parse_value(parameters.get(key, default), default, key)
+    return {key: distribution(key, values, known[key][0]) for key, values in space.items()}, fixed
 
 # %% ../../nbs/experiments/03_tuning.ipynb #290d9c83
 def search(
     name: str | os.PathLike,  # as for `run_path`
     space: dict,  # {parameter: values}, see `distribution`
-    metric: str,  # what to look at in a run's result, as in the columns `result.…` of the table
+    metric: str,  # in a run's result, as in the columns `result.…` of the table
     n_trials: int = 20,  # in all calls together
-    maximise: bool = False,  # make the metric large
+    maximise: bool = False,  # rather than minimise
     out: str | os.PathLike = "search",  # folder for everything
     parameters: dict | None = None,  # {parameter: value}, the same in every run
     engine="local",  # as for `sweep`
@@ -173,67 +217,67 @@ def search(
     progress: bool | str = True,  # see `progress_bar`
     **settings,  # of the engine
 ):  # a pandas DataFrame, with `trial` in front
-    "Search for parameters that make a metric small; the same call goes on where the last one was stopped."
-    check_places(out, notebooks)
-    needs("optuna", "a search")
-    from optuna.trial import TrialState
-
-    from spotr_nb.files import progress_bar
-
-    known, given, folders = run_parameters(name), parameters or {}, {}
-    check_known(name, known, [*space, *given])
-    check_axes(space, given)
-    if not space:
-        raise ValueError("a search needs parameters to look for, such as lr=1e-4..1e-2:log")
-    if not metric:
-        raise ValueError("a search needs a metric: a number in the run's result, such as final_loss")
-    if min(n_trials, n_jobs) < 1:
-        raise ValueError(f"n_trials and n_jobs must be at least 1, found {n_trials} and {n_jobs}")
-    space = {key: distribution(key, values, known[key][0]) for key, values in space.items()}
-    fixed = {
-        key: typed(given.get(key, default), default, key)
-        for key, (default, _) in known.items()
-        if key not in space and key != "out"
-    }
+    "Search for the parameters that minimise a metric; the same call resumes a search that was stopped."
+    check_output(out, notebooks)
     metric = metric.removeprefix("result.")
+    space, fixed = _check_search(name, space, parameters or {}, metric, n_trials, n_jobs)
     study = open_study(name, metric, maximise, fixed, out, seed)
-    resumed = study.get_trials(states=(TrialState.RUNNING,))
-    # killed while it was proposed
-    for trial in [trial for trial in resumed if set(trial.params) != set(space)]:
-        resumed.remove(trial)
-        study.tell(trial.number, state=TrialState.FAIL)
+
+    def prepare(chosen):
+        return prepare_run(name, fixed | chosen, out, notebooks)
+
+    trials = _Trials(study, space, metric, n_trials, n_jobs, prepare)
     if retry_failed:
         _retry(study)
-    with closing(
-        progress_bar(
-            progress,
-            total=n_trials,
-            initial=sum(trial.state.is_finished() for trial in study.trials),
-            desc="search",
-            unit="trial",
-        )
-    ) as bar:
-        try:
-            while batch := [
-                trial for trial in (_next(study, space, n_trials, resumed) for _ in range(n_jobs)) if trial
-            ]:
-                at = {number: prepare_run(name, fixed | chosen, out, notebooks) for number, chosen in batch}
-                folders |= at
-                run_all(
-                    list(dict.fromkeys(at.values())),
-                    engine,
-                    retry_failed=retry_failed,
-                    progress=False,
-                    n_jobs=n_jobs,
-                    **settings,
-                )
-                for number, folder in at.items():
-                    _tell(study, number, folder, metric)
-                    bar.update()
-                if any(trial.value is not None for trial in study.trials):
-                    bar.set_postfix_str(f"best {study.best_value:.4g}")
-        except KeyboardInterrupt:
-            if folders:
-                report(list(dict.fromkeys(folders.values())))
-            raise KeyboardInterrupt("interrupted: the same call goes on with the trials that are under way") from None
+    try:
+        trials.run(progress, engine, retry_failed=retry_failed, n_jobs=n_jobs, **settings)
+    except KeyboardInterrupt:
+        if trials.folders:
+            print_report(trials.folders)
+        raise KeyboardInterrupt("interrupted: the same call resumes the trials that were running") from None
     return _trials_table(study, name, fixed, out, metric)
+
+# %% ../../nbs/experiments/03_tuning.ipynb #00a36887
+class _Trials:
+    "The trials of one call of `search`."
+
+    def __init__(self, study, space, metric, n_trials, n_jobs, prepare):
+        self.study = study
+        self.space = space
+        self.metric = metric
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
+        self.prepare = prepare  # parameters → the run's folder
+        self.unfinished = _unfinished_trials(study, space)
+        self.folders = []  # of all runs of this call
+
+
+@patch
+def next_batch(self: _Trials):
+    "{number of a trial: folder of its run}, at most `n_jobs`."
+    batch = {}
+    while len(batch) < self.n_jobs:
+        trial = _next_trial(self.study, self.space, self.n_trials, self.unfinished)
+        if trial is None:
+            break
+        number, chosen = trial
+        batch[number] = self.prepare(chosen)
+    self.folders = list(dict.fromkeys([*self.folders, *batch.values()]))
+    return batch
+
+# %% ../../nbs/experiments/03_tuning.ipynb #4df154a7
+@patch
+def run(self: _Trials, progress, engine, **settings):
+    "Propose, run and report until there are enough trials."
+    from spotr_nb.files import progress_bar
+
+    n_done = sum(trial.state.is_finished() for trial in self.study.trials)
+    bar = progress_bar(progress, total=self.n_trials, initial=n_done, desc="search", unit="trial")
+    with closing(bar):
+        while batch := self.next_batch():
+            run_all(list(dict.fromkeys(batch.values())), engine, progress=False, **settings)
+            for number, folder in batch.items():
+                _report_trial(self.study, number, folder, self.metric)
+                bar.update()
+            if _has_value(self.study):
+                bar.set_postfix_str(f"best {self.study.best_value:.4g}")
