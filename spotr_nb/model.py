@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput',
-           'SPOTR', 'as_published', 'read_config', 'model_files', 'read_weights', 'load_weights', 'bundled_models',
-           'model_folder']
+           'SPOTR', 'as_published', 'current_name', 'read_config', 'model_files', 'read_weights', 'load_weights',
+           'bundled_models', 'model_folder']
 
 # %% ../nbs/06_model.ipynb #4d991ee1
 import json
@@ -442,7 +442,7 @@ WEIGHTS_BEFORE = {
 }
 
 
-def _current_name(name):
+def current_name(name):
     "What a weight of an older version is called now."
     before = max((old for old in WEIGHTS_BEFORE if name.startswith(old)), key=len, default="")
     return WEIGHTS_BEFORE.get(before, before) + name.removeprefix(before)
@@ -490,7 +490,7 @@ def read_weights(
     from safetensors.torch import load_file
 
     try:
-        return {_current_name(name): tensor for name, tensor in load_file(path).items()}
+        return {current_name(name): tensor for name, tensor in load_file(path).items()}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 

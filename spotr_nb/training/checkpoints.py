@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from ..files import sha256, write_json, writing_folder
-from ..model import _renamed
+from ..model import current_name
 
 # %% ../../nbs/training/01_checkpoints.ipynb #23b95c17
 def full_cpu_tensor(tensor):
@@ -50,7 +50,7 @@ def restore_optimizers(
     names = {p: name for name, p in model.named_parameters()}
     moments = {}
     for key, value in tensors.items():
-        name, _, moment = _renamed(key).rpartition("/")
+        name, _, moment = current_name(key).rpartition("/")
         moments.setdefault(name, {})[moment] = value
     for optimizer in optimizers:
         state = {}
