@@ -269,9 +269,7 @@ def describe_conversion(
 ) -> str:  # Markdown
     "The README of a converted model."
     sources = [f"| {source['file']} | {source['bytes']} | `{source['sha256']}` |" for source in card["sources"]]
-    parity = [
-        f"| {row['windows']} | {row['token']:.1e} | {row['reconstruction']:.1e} |" for row in card["parity"]
-    ]
+    parity = [f"| {row['windows']} | {row['token']:.1e} | {row['reconstruction']:.1e} |" for row in card["parity"]]
     values = card["sizes"] | card
     values |= dict(
         name=name,

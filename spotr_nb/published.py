@@ -241,7 +241,9 @@ def published_settings(
     dim, _, _, patch = _shape(state, "encoder.conv.3.weight", 4)
     render_dim, _ = _shape(state, "decoder.encoder_proj.weight", 2)
     _, *table, _ = _shape(state, "encoder.pos_embed", 4)
-    hidden, render_hidden = (_shape(state, f"{part}.block.0.mlp.gate_proj.weight", 2)[0] for part in ("encoder", "decoder"))
+    hidden, render_hidden = (
+        _shape(state, f"{part}.block.0.mlp.gate_proj.weight", 2)[0] for part in ("encoder", "decoder")
+    )
     _check_sizes(dim, render_dim, patch, n_heads)
     return dict(
         dim=dim,

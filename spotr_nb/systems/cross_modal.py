@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from ..compaction import check_window, spaced, waves, zscore
+from ..compaction import check_window, log_spaced, sinusoids, zscore
 from ..model import check_positive
 from .interface import Output, System
 
@@ -186,7 +186,7 @@ class EncoderPath(nn.Module):
         dim = config.width
         self.stem = InceptionUNet(config.stem_widths, config.stem_channels)
         self.patcher = nn.ModuleDict(dict(proj=nn.Conv1d(config.stem_channels, dim, config.patch, stride=config.patch)))
-        self.pos = nn.Parameter(waves(torch.arange(config.n_patches)[:, None], spaced(2.0, 480.0, dim // 2))[None])
+        self.pos = nn.Parameter(sinusoids(torch.arange(config.n_patches)[:, None], log_spaced(2.0, 480.0, dim // 2))[None])
         self.encoder = nn.ModuleDict(dict(blocks=nn.ModuleList(Block(config) for _ in range(n_blocks))))
 
     def positions(self, at):
