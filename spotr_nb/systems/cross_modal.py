@@ -557,7 +557,7 @@ def published_config(state, n_heads, sfreq):
         published_positions=True,
     )
 
-
+# %% ../../nbs/systems/06_cross_modal.ipynb #d7e1d10c
 def _count(state, prefix):
     "How many numbered modules there are under a prefix."
     numbers = [int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)]
