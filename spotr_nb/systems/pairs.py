@@ -17,57 +17,54 @@ from ..signals.signal import Signal
 
 # %% ../../nbs/systems/07_pairs.ipynb #a1425148
 def pair(
-    ecg: Signal,  # one channel is taken, the first
-    ppg: Signal,  # one channel is taken, the first
+    ecg: Signal,  # the first channel is used
+    ppg: Signal,  # the first channel is used
     sfreq: float = 200.0,  # of the pair, Hz
     tolerance: float = 0.05,  # by which the lengths may differ, s
 ) -> Signal:  # channels ECG and PPG; NaN where nothing was measured
-    "Prepare an ECG and a PPG each by itself, and join them."
+    "Preprocess an ECG and a PPG each by itself, and join them."
     for signal, modality in (ecg, "ecg"), (ppg, "ppg"):
         if signal.modality != modality:
-            raise ValueError(
-                f"{modality} is a recording of {signal.modality} ({', '.join(signal.ch_names[:4])}): pass the ECG first, the PPG second"
-            )
+            found = f"{signal.modality} ({', '.join(signal.ch_names[:4])})"
+            raise ValueError(f"{modality} is a recording of {found}: pass the ECG first, the PPG second")
     if abs(ecg.duration - ppg.duration) > tolerance:
         raise ValueError(
-            f"the ECG lasts {ecg.duration:g} s, the PPG {ppg.duration:g} s: they are not of one clock, or cut differently"
+            f"the ECG lasts {ecg.duration:g} s, the PPG {ppg.duration:g} s: "
+            "they are not of one clock, or cut differently"
         )
     both = [filter_and_resample(signal.pick(0), sfreq).x for signal in (ecg, ppg)]
     n = min(x.shape[1] for x in both)
-    return Signal(
-        np.concatenate([x[:, :n] for x in both]),
-        sfreq,
-        ("ECG", "PPG"),
-        "ecg",
-        subject=ppg.subject or ecg.subject,
-        recording=ppg.recording,
-        events=ppg.events,
-    )
+    x = np.concatenate([x[:, :n] for x in both])
+    subject = ppg.subject or ecg.subject
+    return Signal(x, sfreq, ("ECG", "PPG"), "ecg", subject=subject, recording=ppg.recording, events=ppg.events)
 
 # %% ../../nbs/systems/07_pairs.ipynb #cf1613d4
 def paired_recordings(
     source: str | Dataset,  # name in the catalogue, or an entry
     root,  # folder with the dataset
     sfreq: float = 200.0,  # of the pairs, Hz
-    lead: str | None = None,  # name of the ECG lead; None: the first that there is
+    lead: str | None = None,  # name of the ECG lead; None: the first
 ) -> Iterator[Signal]:
     "Every pair of a dataset, one after another."
     source = dataset(source) if isinstance(source, str) else source
     if not {"ecg", "ppg"} <= set(source.modalities):
         raise DatasetError(f"{source.name} has {' and '.join(source.modalities)}: pairs need ecg and ppg")
-    hearts, found = {recording.name: recording for recording in source.recordings(root, "ecg")}, 0
-    for recording in source.recordings(root, "ppg"):
-        if recording.name not in hearts:
-            continue
-        ppg, ecg, found = recording.load(), hearts[recording.name].load(), found + 1
-        ecg = ecg.pick(lead if lead in ecg.ch_names else 0)
-        for name in ppg.ch_names:
-            yield replace(
-                pair(ecg, ppg.pick(name), sfreq),
-                subject=recording.group,
-                recording=recording.name if ppg.n_channels == 1 else f"{recording.name}/{name}",
-            )
-    if not found:
+    hearts = {recording.name: recording for recording in source.recordings(root, "ecg")}
+    pulses = [recording for recording in source.recordings(root, "ppg") if recording.name in hearts]
+    if not pulses:
+        names = ", ".join(list(hearts)[:4]) or "no ECG at all"
         raise DatasetError(
-            f"{source.name}: no recording below {root} has an ECG and a PPG under one name ({', '.join(list(hearts)[:4]) or 'no ECG at all'}): they were recorded by different devices, or a part is missing"
+            f"{source.name}: no recording below {root} has an ECG and a PPG under one name ({names}): "
+            "they were recorded by different devices, or a part is missing"
         )
+    for recording in pulses:
+        yield from _pairs_of(hearts[recording.name].load(), recording, sfreq, lead)
+
+# %% ../../nbs/systems/07_pairs.ipynb #ad515d64
+def _pairs_of(ecg, recording, sfreq, lead):
+    "A pair for each PPG of a recording."
+    ppg = recording.load()
+    ecg = ecg.pick(lead if lead in ecg.ch_names else 0)
+    for name in ppg.ch_names:
+        full_name = recording.name if ppg.n_channels == 1 else f"{recording.name}/{name}"
+        yield replace(pair(ecg, ppg.pick(name), sfreq), subject=recording.group, recording=full_name)
