@@ -36,6 +36,7 @@ sections = {
     "benchmark": ("Reference: benchmark", "every system on the same recordings"),
     "experiments": ("Reference: experiments", "run notebooks, sweeps, clusters"),
     "explorer": ("Reference: explorer", "the app in JupyterLab, its views, the report"),
+    "commands": ("Reference: commands", "what each command of spotr does"),
     "runs": ("Run notebooks", "a notebook with parameters as a program"),
     "benchmarks": ("Benchmarks", "measured, with the cells that measured it"),
 }
