@@ -25,6 +25,7 @@ class Run(NamedTuple):
     first: int  # sample in the file
     last: int  # one beyond its last sample
     onset: float = None  # s on the true time axis; None if unknown
+    cut: bool = False  # an unknown time has passed before it
 
 # %% ../../nbs/signals/13_timeline.ipynb #54c67999
 class Timeline:
@@ -56,7 +57,7 @@ class Timeline:
         before = self.runs[k - 1]
         end = self.starts[-1] + before.last - before.first
         cut = end + round(UNKNOWN_GAP * self.sfreq)
-        if run.onset is None or before.onset is None:
+        if run.cut or run.onset is None or before.onset is None:
             return cut, "unknown"
         gap = run.onset - before.onset - (before.last - before.first) / self.sfreq
         if gap > LONGEST_GAP:
