@@ -20,13 +20,16 @@ def extremes(
     found = np.stack([rows.min(-1), rows.max(-1)], -1).astype(np.float32)
     gaps = np.isnan(found[..., 0])
     if gaps.any():
-        found[gaps] = np.stack([np.fmin.reduce(rows[gaps], -1), np.fmax.reduce(rows[gaps], -1)], -1)
+        found[gaps] = _extremes_without_nan(rows[gaps])
     if whole == x.shape[-1]:
         return found
-    rest = x[..., whole:]
-    return np.concatenate(
-        [found, np.stack([np.fmin.reduce(rest, -1), np.fmax.reduce(rest, -1)], -1)[..., None, :].astype(np.float32)], -2
-    )
+    rest = _extremes_without_nan(x[..., whole:])[..., None, :]
+    return np.concatenate([found, rest.astype(np.float32)], -2)
+
+
+def _extremes_without_nan(rows):
+    "Lowest and highest finite value along the last axis, `[..., 2]`."
+    return np.stack([np.fmin.reduce(rows, -1), np.fmax.reduce(rows, -1)], -1)
 
 # %% ../../nbs/explorer/00_pyramid.ipynb #45bfeb47
 class Pyramid:
@@ -45,49 +48,54 @@ class Pyramid:
         cls,
         x,  # samples `[C, T]`
     ):
-        "The pyramid over some samples, a channel at a time."
+        "The pyramid of samples, computed one channel at a time."
         return cls.over(np.stack([extremes(np.asarray(channel), cls.BASE) for channel in x]))
 
-    @classmethod
-    def over(
-        cls,
-        base: np.ndarray,  # `[C, n, 2]`: extremes of every 64 samples
-    ):
-        "The levels above the first."
-        levels = [base]
-        while levels[-1].shape[1] > 1000:
-            below = levels[-1]
-            levels.append(
-                np.stack([extremes(below[..., 0], cls.FACTOR)[..., 0], extremes(below[..., 1], cls.FACTOR)[..., 1]], -1)
-            )
-        return cls(levels)
+# %% ../../nbs/explorer/00_pyramid.ipynb #9a8cbf52
+@patch(cls_method=True)
+def over(
+    cls: Pyramid,
+    base: np.ndarray,  # `[C, n, 2]`: extremes of every 64 samples
+):
+    "The pyramid above a first level."
+    levels = [base]
+    while levels[-1].shape[1] > 1000:
+        levels.append(_merged(levels[-1], cls.FACTOR))
+    return cls(levels)
+
+
+def _merged(columns, n):
+    "Extremes `[C, m, 2]` of every `n` columns."
+    return np.stack([extremes(columns[..., 0], n)[..., 0], extremes(columns[..., 1], n)[..., 1]], -1)
 
 # %% ../../nbs/explorer/00_pyramid.ipynb #dd16f9bc
 @patch
 def view(
     self: Pyramid,
-    x,  # the samples `[C, T]` that the pyramid is of
-    first: int,
-    last: int,  # from this sample to before that one; may reach beyond the recording
+    x,  # the samples `[C, T]` of the pyramid
+    first: int,  # first sample
+    last: int,  # after the last sample; both may lie beyond the recording
     n_columns: int = 1000,  # columns to fill
     channels=None,  # indices; None: all
 ):  # points `[C, m]`, position of the first in samples, distance between two
     "Points that look like the samples, at most two (lowest, highest) for each column."
-    first, last = max(0, int(first)), min(x.shape[1], int(last))
+    first = max(0, int(first))
+    last = min(x.shape[1], int(last))
     if first >= last:
         raise ValueError(f"no samples from {first} to {last} in a recording of {x.shape[1]}")
-    chosen, stretch = slice(None) if channels is None else list(channels), -(-(last - first) // n_columns)
+    chosen = slice(None) if channels is None else list(channels)
+    stretch = -(-(last - first) // n_columns)
     if stretch <= 2:
         return np.asarray(x[chosen, first:last], np.float32), first, 1.0
-    k = int(np.log(stretch / self.BASE) / np.log(self.FACTOR)) if stretch >= self.BASE else -1
-    if k < 0:
+    if stretch < self.BASE:
         return _pairs(extremes(np.asarray(x[chosen, first:last], np.float32), stretch)), first, stretch / 2
-    k = min(k, len(self.levels) - 1)
+    # the largest blocks that are not wider than a column
+    k = min(int(np.log(stretch / self.BASE) / np.log(self.FACTOR)), len(self.levels) - 1)
     block = self.BASE * self.FACTOR**k
-    begin, several = first // block, -(-stretch // block)
-    part = self.levels[k][chosen, begin : -(-last // block)]
-    columns = np.stack([extremes(part[..., 0], several)[..., 0], extremes(part[..., 1], several)[..., 1]], -1)
-    return _pairs(columns), begin * block, several * block / 2
+    begin = first // block
+    per_column = -(-stretch // block)
+    columns = _merged(self.levels[k][chosen, begin : -(-last // block)], per_column)
+    return _pairs(columns), begin * block, per_column * block / 2
 
 # %% ../../nbs/explorer/00_pyramid.ipynb #0a6c28b8
 def _pairs(columns):
