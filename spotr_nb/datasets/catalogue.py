@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['TESTED', 'MODULES', 'SPLITS', 'DOWNLOADERS', 'DatasetError', 'Recording', 'Task', 'Layout', 'Dataset', 'DatasetTable',
            'datasets', 'dataset', 'read_file', 'one_per_file', 'one_per_row', 'table_rows', 'npz_arrays',
-           'matlab_variables', 'import_optional', 'interval_events', 'find_real', 'LabelledSet']
+           'matlab_variables', 'as_number', 'packed_samples', 'import_optional', 'interval_events', 'find_real',
+           'LabelledSet']
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #0962f1a7
 import csv
@@ -54,7 +55,7 @@ class Recording:
         parts = [f"{self.dataset} / {self.name}", subject, self.split, " + ".join(self.labels)]
         return f"Recording({', '.join(part for part in parts if part)})"
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #88bc520e
+# %% ../../nbs/datasets/00_catalogue.ipynb #4c651fb2
 @patch
 def load(self: Recording):
     "Read the samples: a `Signal`."
@@ -85,9 +86,10 @@ class Task:
     modality: str = None  # of the channels to read; the dataset's first if None
     channels: tuple = None  # that every window must have; those of the first recording if None
     multilabel: bool = False  # a recording may belong to several classes: labels are [n, K] bool
+    fact: str = None  # a key of `facts`, such as 'sex', whose value takes the place of the labels
     note: str = ""
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #03c3cdec
+# %% ../../nbs/datasets/00_catalogue.ipynb #341abdcd
 @patch
 def class_of(self: Task, labels: tuple):  # of one recording or event
     "The class of these labels (for a multilabel task, the set of classes); None if there is none or more than one."
@@ -102,10 +104,15 @@ def class_of(self: Task, labels: tuple):  # of one recording or event
 @patch
 def value(self: Task, recording, event=None):
     "The class or number of a recording or of one of its events; None if it has none."
+    facts = getattr(recording, "facts", None) or {}
     if self.target is None:
-        return self.class_of(recording.labels if event is None else (event.label,)) or None
+        if event is not None:
+            labels = (event.label,)
+        else:
+            labels = (facts.get(self.fact),) if self.fact else recording.labels
+        return self.class_of(labels) or None
     if event is None:
-        return (recording.facts or {}).get(self.target)
+        return facts.get(self.target)
     word, _, number = event.label.partition(" ")
     return float(number) if word == self.target else None
 
@@ -153,7 +160,7 @@ class Dataset:
     extra_files: tuple = ()  # further files in the wfdb database, by name
     checked: str = ""  # what was compared with real files
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #00bc0a5f
+# %% ../../nbs/datasets/00_catalogue.ipynb #88eaac6a
 @patch(as_prop=True)
 def tested_on(self: Dataset):
     "What the loaders were tested on, by layout where there is more than the published one."
@@ -163,7 +170,7 @@ def tested_on(self: Dataset):
     named = [several or layout.name != "as published" for layout in self.layouts]
     return ", ".join(layout.tested + (f" ({layout.name})" if name else "") for layout, name in zip(self.layouts, named))
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #c387b7ae
+# %% ../../nbs/datasets/00_catalogue.ipynb #97fe1a70
 @patch
 def __repr__(self: Dataset):
     return "\n".join(f"{heading:12} {text}" for heading, text in _facts(self).items())
@@ -200,7 +207,7 @@ def _facts(d):
     }
     return {heading: text for heading, text in facts.items() if text}
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #38b68053
+# %% ../../nbs/datasets/00_catalogue.ipynb #83ba54b9
 def _signal_text(d):
     mains = f", mains {d.line_freq:g} Hz" if d.line_freq else ""
     return f"{' + '.join(d.modalities)}, {d.channels}, {d.sfreq} Hz{mains}"
@@ -307,7 +314,7 @@ def recordings(
         f"Give its top folder, unpacked. To get it: {self.get}"
     )
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #fb95fbe5
+# %% ../../nbs/datasets/00_catalogue.ipynb #46ff1ca7
 def _check_request(d, root, modality, layout):
     "The layouts to look for, or an error where the dataset lacks what is asked for."
     if modality not in (None, *d.modalities):
@@ -360,7 +367,7 @@ def read_file(
 
 SPLITS = {"eval": "test", "dev": "val", "validation": "val", "training": "train"}
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #a6fa0533
+# %% ../../nbs/datasets/00_catalogue.ipynb #203fe832
 def one_per_file(
     match: str = "",  # regular expression on the path below the root; its groups: subject, split, label
     describe: Callable = None,  # (path, found groups) -> {subject, split, labels, facts, name}; None skips the file
@@ -446,6 +453,22 @@ def matlab_variables(path):  # of a .mat file before version 7.3
     except Exception as error:  # loadmat may raise anything, from zlib.error to MemoryError
         raise DatasetError(f"{path.name} is damaged or no MATLAB file of version 4 to 7: {error}") from error
 
+# %% ../../nbs/datasets/00_catalogue.ipynb #ece992fe
+def as_number(cell):  # text or number
+    "The number in a cell of a table, or None where there is none: '', 'NaN', '90+'."
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def packed_samples(path, k):
+    "Record `k` of an npz with many, `[C, T]`: x [N, C, T], or x [C, sum of T] with start [N + 1]; times scale."
+    npz = npz_arrays(path)
+    x = npz["x"][k] if npz["x"].ndim == 3 else npz["x"][:, npz["start"][k] : npz["start"][k + 1]]
+    return x.astype(np.float32) * npz["scale"].astype(np.float32)
+
 # %% ../../nbs/datasets/00_catalogue.ipynb #26d8db1c
 def import_optional(
     module,  # of a package that is not among the requirements
@@ -475,7 +498,7 @@ def interval_events(
         position = max(position, end)
     return [(float(onset), float(length), text) for onset, length, text in events]
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #8545bfaa
+# %% ../../nbs/datasets/00_catalogue.ipynb #20363449
 def find_real(
     *parts,  # of the path of a folder or file
 ) -> Path:  # None, and a printed note, where it is not at hand
@@ -514,7 +537,7 @@ class LabelledSet(Labelled):
             table += f"<tr><th style='text-align:left'>{part}</th>{cells}</tr>"
         return f"{title}<table>{table}</table><p>{escape(self.note)}</p>"
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #e23e064c
+# %% ../../nbs/datasets/00_catalogue.ipynb #f122e19a
 @patch
 def counts(self: LabelledSet):
     "{split: {label: number of windows}}."
@@ -620,7 +643,7 @@ def _choose(recordings, n):
     chosen = np.random.default_rng(0).permutation(len(recordings))[:n]
     return [recordings[k] for k in sorted(chosen)]
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #8f50f061
+# %% ../../nbs/datasets/00_catalogue.ipynb #8bc29739
 def _read_all(recordings, task, seconds, channels, max_windows, skipped):
     "[(recording, its windows, their classes or numbers)] of those that have any."
     parts = []
@@ -640,7 +663,7 @@ def _read_all(recordings, task, seconds, channels, max_windows, skipped):
             skipped["without a labelled window"] += 1
     return parts
 
-# %% ../../nbs/datasets/00_catalogue.ipynb #73e604f6
+# %% ../../nbs/datasets/00_catalogue.ipynb #27c2fe7e
 def _load_or_warn(recording):
     "The signal, or None and a warning."
     try:

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TEN_TWENTY', 'TUEG', 'TUAB', 'TUEV_CLASSES', 'TUEV', 'TUSZ', 'STAGES', 'sleep_stages', 'SLEEP_EDF', 'HMC_SLEEP',
            'SHHS', 'MESA', 'CHB_CHANNELS', 'CHB_MIT', 'SIENA', 'RUNS', 'EEGMMIDB', 'GDF_CUES', 'BCI_IV_2A', 'EEGMAT',
-           'THIELEN2021', 'DREAMER', 'DEAP_CHANNELS', 'DEAP', 'SEED_CHANNELS', 'SEED_EMOTIONS', 'SEED', 'FACED',
-           'DATASETS', 'seizures']
+           'THIELEN2021', 'MUSE_MARKERS', 'MUSE_CUEING', 'DREAMER', 'DEAP_CHANNELS', 'DEAP', 'SEED_CHANNELS',
+           'SEED_EMOTIONS', 'SEED', 'FACED', 'DATASETS', 'seizures']
 
 # %% ../../nbs/datasets/01_eeg.ipynb #24108c88
 import re
@@ -26,6 +26,7 @@ from spotr_nb.datasets.catalogue import (
     matlab_variables,
     npz_arrays,
     one_per_file,
+    packed_samples,
     table_rows,
 )
 from ..signals.signal import Signal
@@ -50,7 +51,7 @@ def _tuh_names(path, signal):
     names = [re.sub(r"-(REF|LE)$", "", name) for name in signal.ch_names]
     return replace(signal, ch_names=names) if len(set(names)) == len(names) else signal
 
-# %% ../../nbs/datasets/01_eeg.ipynb #3014e6f4
+# %% ../../nbs/datasets/01_eeg.ipynb #dad7682b
 TUEG = Dataset(
     name="tueg",
     title="TUH EEG Corpus",
@@ -63,7 +64,7 @@ TUEG = Dataset(
     ),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #00648fc4
+# %% ../../nbs/datasets/01_eeg.ipynb #812a56c4
 TUAB = Dataset(
     name="tuab",
     title="TUH Abnormal EEG Corpus",
@@ -107,7 +108,7 @@ def _tuev_subject(path, known):
     "The folder is a subject in `train`; in `eval` it is not."
     return known if known["split"] == "train" else dict(split="eval")
 
-# %% ../../nbs/datasets/01_eeg.ipynb #a14c66af
+# %% ../../nbs/datasets/01_eeg.ipynb #00044a96
 TUEV = Dataset(
     name="tuev",
     title="TUH EEG Events Corpus",
@@ -155,7 +156,7 @@ def _tusz_events(path, signal):
             events.append((float(start), float(end) - float(start), label))
     return replace(_tuh_names(path, signal), events=events)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #4b1e2aca
+# %% ../../nbs/datasets/01_eeg.ipynb #14de4578
 TUSZ = Dataset(
     name="tusz",
     title="TUH EEG Seizure Corpus",
@@ -254,7 +255,7 @@ def _sleep_epochs(path):
     events = [(30.0 * k, 30.0, npz["classes"][y]) for k, y in enumerate(npz["y"])]
     return Signal(x, npz["fs"].item(), names, "eeg", events=events)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #7aa72322
+# %% ../../nbs/datasets/01_eeg.ipynb #0c3cbb85
 SLEEP_EDF = Dataset(
     name="sleep_edf",
     title="Sleep-EDF Database Expanded",
@@ -293,7 +294,7 @@ SLEEP_EDF = Dataset(
     checked="841 stages of one night",
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #04887a20
+# %% ../../nbs/datasets/01_eeg.ipynb #53cf9472
 HMC_SLEEP = Dataset(
     name="hmc_sleep",
     title="Haaglanden Medisch Centrum sleep staging database",
@@ -354,7 +355,7 @@ def _shhs(path, signal):
             signal = signal.pick("EEG")
     return _nsrr_events(path, signal)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #80c1493d
+# %% ../../nbs/datasets/01_eeg.ipynb #877015b5
 SHHS = Dataset(
     name="shhs",
     title="Sleep Heart Health Study",
@@ -377,7 +378,7 @@ SHHS = Dataset(
     ),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #9b7f6723
+# %% ../../nbs/datasets/01_eeg.ipynb #f3802e5a
 MESA = Dataset(
     name="mesa",
     title="Multi-Ethnic Study of Atherosclerosis, sleep",
@@ -446,7 +447,7 @@ def _chb(path, signal):
 def _chb_child(path, known):
     return known | dict(subject=dict(chb21="chb01").get(known["subject"], known["subject"]))
 
-# %% ../../nbs/datasets/01_eeg.ipynb #022b7748
+# %% ../../nbs/datasets/01_eeg.ipynb #f97f1635
 CHB_MIT = Dataset(
     name="chb_mit",
     title="CHB-MIT Scalp EEG Database",
@@ -476,7 +477,7 @@ CHB_MIT = Dataset(
     extra_files=tuple(f"chb{n:02}/chb{n:02}-summary.txt" for n in range(1, 25)) + ("SUBJECT-INFO",),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #dc5b20cc
+# %% ../../nbs/datasets/01_eeg.ipynb #8372b34d
 SIENA = Dataset(
     name="siena",
     title="Siena Scalp EEG Database",
@@ -517,7 +518,7 @@ def _movement(path, signal):
         events = [(e.onset, e.duration, labels[e.label]) for e in signal.events if e.label in labels]
     return replace(signal, ch_names=[name.strip(".") for name in signal.ch_names], events=events)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #6510dd4f
+# %% ../../nbs/datasets/01_eeg.ipynb #17f36f9a
 EEGMMIDB = Dataset(
     name="eegmmidb",
     title="EEG Motor Movement/Imagery Dataset",
@@ -551,7 +552,7 @@ GDF_CUES = {"769": "left hand", "770": "right hand", "771": "feet", "772": "tong
 def _imagery_2a(path, signal):
     return replace(signal, events=[(e.onset, 4.0, GDF_CUES[e.label]) for e in signal.events if e.label in GDF_CUES])
 
-# %% ../../nbs/datasets/01_eeg.ipynb #682405f0
+# %% ../../nbs/datasets/01_eeg.ipynb #8000adfb
 BCI_IV_2A = Dataset(
     name="bci_iv_2a",
     title="BCI Competition IV, data set 2a",
@@ -610,7 +611,7 @@ def _eegmat_part(path, part, modality):
     x = npz[part][keep] * npz[f"{part}_scale_uV"][keep, None] * unit
     return Signal(x, npz["fs"].item(), [npz["ch_names"][i].split(" ", 1)[1] for i in keep], modality)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #ccef30fb
+# %% ../../nbs/datasets/01_eeg.ipynb #3ddedb1d
 EEGMAT = Dataset(
     name="eegmat",
     title="EEG During Mental Arithmetic Tasks",
@@ -661,7 +662,7 @@ def _thielen_subject(path, subject):
     x = npz["x"][trials] * npz["scale_uV_per_subject"][subject - 1]
     return Signal.from_trials(x, npz["fs"].item(), [f"target {y}" for y in npz["y"][trials]], modality="eeg")
 
-# %% ../../nbs/datasets/01_eeg.ipynb #a9b03773
+# %% ../../nbs/datasets/01_eeg.ipynb #ecb44b08
 THIELEN2021 = Dataset(
     name="thielen2021",
     title="Noise-tagging (c-VEP) speller",
@@ -679,6 +680,75 @@ THIELEN2021 = Dataset(
     caveats="Targets need sample-exact features: good for pretraining, a poor probe.",
     layouts=(Layout("npz", "thielen2021_*.npz", _thielen_npz, "real files"),),
     checked="five subjects with 100 trials each",
+)
+
+# %% ../../nbs/datasets/01_eeg.ipynb #9733a797
+MUSE_MARKERS = {
+    1: "left cue",
+    2: "right cue",
+    21: "left target, valid",
+    22: "right target, valid",
+    11: "left target, invalid",
+    12: "right target, invalid",
+}
+
+
+def _muse_events(path, signal):
+    "Events of the column Marker0, by the column timestamps."
+    lines = list(table_rows(path))
+    start = float(lines[0]["timestamps"])
+    markers = [(float(line["timestamps"]) - start, int(float(line["Marker0"] or 0))) for line in lines]
+    return replace(signal, events=[(t, 0.0, MUSE_MARKERS[m]) for t, m in markers if m in MUSE_MARKERS])
+
+# %% ../../nbs/datasets/01_eeg.ipynb #629531a8
+def _muse_npz(d, root, files, modality):
+    "muse_cueing_dev.npz: x [4, sum of T] at 256 Hz with start; subject, src_file; markers with the row of each."
+    for path in files:
+        npz = npz_arrays(path)
+        for k, file in enumerate(map(str, npz["src_file"])):
+            yield Recording(d.name, Path(file).stem, partial(_muse_session, path, k), str(npz["subject"][k]))
+
+
+def _muse_session(path, k):
+    npz = npz_arrays(path)
+    sfreq, of_session = npz["fs"].item(), npz["marker_rec"] == k
+    markers = zip(npz["marker_sample"][of_session] / sfreq, npz["marker"][of_session])
+    events = [(t, 0.0, MUSE_MARKERS[m]) for t, m in markers if m in MUSE_MARKERS]
+    return Signal(packed_samples(path, k), sfreq, list(map(str, npz["ch_names"])), "eeg", events=events)
+
+# %% ../../nbs/datasets/01_eeg.ipynb #c5ab252b
+MUSE_CUEING = Dataset(
+    name="muse_cueing",
+    title="EEG notebooks: visual cueing with a Muse headband",
+    modalities=("eeg",),
+    channels="4, dry (TP9, AF7, AF8, TP10)",
+    sfreq="256",
+    licence="BSD-3-Clause of the repository, no separate licence of the data",
+    access="open",
+    home="https://github.com/NeuroTechX/eeg-notebooks_v0.1",
+    citation="NeuroTechX, eeg-notebooks v0.1, data/visual/cueing; no publication known",
+    get="git clone https://github.com/NeuroTechX/eeg-notebooks_v0.1; take data/visual/cueing.",
+    line_freq=60,
+    subject_rule="number of the folder",
+    tasks=(Task("cue", {"left cue": "left", "right cue": "right"}, "event", 2.0, note="Near chance by single trial."),),
+    caveats=(
+        "About 67 people with two sessions of 4 min. Artefacts of eyes and muscles; some channels are bad throughout. "
+        "Whether the same person has two numbers is not known."
+    ),
+    layouts=(
+        Layout(
+            "as published",
+            "subject*/session*/*_recording_*.csv",
+            one_per_file(
+                r"subject(?P<subject>\d+)/session\d+/[^/]*\.csv$",
+                postprocess=_muse_events,
+                channels=["TP9", "AF7", "AF8", "TP10"],
+                sfreq=256,
+            ),
+        ),
+        Layout("npz", "muse_cueing_*.npz", _muse_npz, "real files", "90 sessions of 45 people"),
+    ),
+    checked="90 sessions of 45 people in the npz: length, markers",
 )
 
 # %% ../../nbs/datasets/01_eeg.ipynb #93cbbf3c
@@ -714,7 +784,7 @@ def _dreamer_film(path, s, film, modality):
     names = [str(name) for name in mat["EEG_Electrodes"]] if modality == "eeg" else ["ECG1", "ECG2"]
     return Signal(mat["Data"][s][kind]["stimuli"][film].T, mat[f"{kind}_SamplingRate"], names, modality)
 
-# %% ../../nbs/datasets/01_eeg.ipynb #ac6fe1e4
+# %% ../../nbs/datasets/01_eeg.ipynb #b16d027a
 DREAMER = Dataset(
     name="dreamer",
     title="DREAMER",
@@ -734,7 +804,7 @@ DREAMER = Dataset(
     layouts=(Layout("as published", "DREAMER.mat", _dreamer),),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #bd097564
+# %% ../../nbs/datasets/01_eeg.ipynb #8b1c0f5d
 DEAP_CHANNELS = (
     "Fp1 AF3 F3 F7 FC5 FC1 C3 T7 CP5 CP1 P3 P7 PO3 O1 Oz Pz Fp2 AF4 Fz F4 F8 FC6 FC2 Cz C4 T8 CP6 CP2 P4 P8 PO4 O2"
 ).split()
@@ -753,7 +823,7 @@ def _deap_film(path, film, modality):
     x = matlab_variables(path)["data"][film][:, 3 * 128 :]
     return Signal(x[:32], 128, DEAP_CHANNELS, "eeg") if modality == "eeg" else Signal(x[38], 128, ["pleth"], "ppg")
 
-# %% ../../nbs/datasets/01_eeg.ipynb #0a107a0d
+# %% ../../nbs/datasets/01_eeg.ipynb #8cb9d34b
 DEAP = Dataset(
     name="deap",
     title="DEAP",
@@ -815,7 +885,7 @@ def _seed_film(path, name):
 
     return Signal(scipy.io.loadmat(path, variable_names=[name])[name], 200, SEED_CHANNELS, "eeg")
 
-# %% ../../nbs/datasets/01_eeg.ipynb #15f8b32d
+# %% ../../nbs/datasets/01_eeg.ipynb #9d401e99
 SEED = Dataset(
     name="seed",
     title="SJTU Emotion EEG Dataset",
@@ -836,7 +906,7 @@ SEED = Dataset(
     layouts=(Layout("as published", "Preprocessed_EEG/*_*.mat", _seed),),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #de716549
+# %% ../../nbs/datasets/01_eeg.ipynb #a744b0a1
 FACED = Dataset(
     name="faced",
     title="Finer-grained Affective Computing EEG Dataset",
@@ -856,11 +926,11 @@ FACED = Dataset(
     ),
 )
 
-# %% ../../nbs/datasets/01_eeg.ipynb #763ae5c8
+# %% ../../nbs/datasets/01_eeg.ipynb #72e28482
 DATASETS = (
     *(TUEG, TUAB, TUEV, TUSZ),
     *(SLEEP_EDF, HMC_SLEEP, SHHS, MESA),
     *(CHB_MIT, SIENA),
-    *(EEGMMIDB, BCI_IV_2A, EEGMAT, THIELEN2021),
+    *(EEGMMIDB, BCI_IV_2A, EEGMAT, THIELEN2021, MUSE_CUEING),
     *(DREAMER, DEAP, SEED, FACED),
 )
