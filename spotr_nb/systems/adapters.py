@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
-from ..probing.features import _centred
+from ..probing.features import masked_centre
 
 # %% ../../nbs/systems/10_adapters.ipynb #84b808f1
 def resampled(
@@ -29,7 +29,7 @@ def resampled(
         raise ValueError(f"windows must be [n, C, L], none of them 0, found {list(np.shape(x))}")
     if valid is not None and np.shape(valid) != np.shape(x):
         raise ValueError(f"valid must be shaped as the windows, {list(np.shape(x))}, found {list(np.shape(valid))}")
-    centred, _, mean = _centred(np.asarray(x), None if valid is None else np.asarray(valid, dtype=bool))
+    centred, _, mean = masked_centre(np.asarray(x), None if valid is None else np.asarray(valid, dtype=bool))
     return (resample_poly(centred, ratio.numerator, ratio.denominator, axis=-1) + mean).astype(np.float32)
 
 # %% ../../nbs/systems/10_adapters.ipynb #bc2e5ab2
