@@ -75,6 +75,11 @@ def run_parameters(
         parameters[key] = default, found["help"].strip()
     return parameters
 
+# %% ../../nbs/experiments/00_execution.ipynb #535ec0f4
+def _escape_braces(path):
+    "A path as papermill takes it: braces would be filled in as parameters."
+    return str(path).replace("{", "{{").replace("}", "}}")
+
 
 def _check_tagged(path):
     "Raise unless exactly one cell is tagged `parameters`."
@@ -156,11 +161,6 @@ def run(self: _Execution):
         )
     except BaseException as error:
         self.error = error
-
-
-def _escape_braces(path):
-    "A path as papermill takes it: braces would be filled in as parameters."
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 # %% ../../nbs/experiments/00_execution.ipynb #e7de9a48
 @patch
