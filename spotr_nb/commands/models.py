@@ -11,7 +11,7 @@ from pathlib import Path
 # %% ../../nbs/commands/02_models.ipynb #03b456c2
 def convert_weights(args):
     "Convert the authors' weights to a model folder, with a card that records their source and the accuracy."
-    from spotr_nb.published import convert_published
+    from spotr_nb.conversion import convert_published
 
     if args.system != "SPOTR":
         return convert_system(args)
@@ -24,7 +24,7 @@ def convert_weights(args):
 def convert_system(args):
     "Convert the weights of a system other than SPOTR."
     from spotr_nb.files import writing_folder
-    from spotr_nb.published import CONVERTED, check_overwrite
+    from spotr_nb.conversion import CONVERTED, check_overwrite
     from spotr_nb.systems.interface import find_system
 
     if len(args.files) > 1:

@@ -8,7 +8,7 @@ __all__ = ['spectrum', 'band_shares', 'heart_rate', 'biomarkers', 'format_biomar
 # %% ../../nbs/explorer/03_biomarkers.ipynb #7916b72b
 import numpy as np
 
-from ..probing.features import BAND_EDGES, heart_beats, heart_rhythm
+from ..probing.features import BAND_EDGES, find_beats, heart_rhythm
 
 # %% ../../nbs/explorer/03_biomarkers.ipynb #8078076f
 def spectrum(
@@ -63,7 +63,7 @@ def heart_rate(
     if not valid.any() or np.ptp(x[valid]) == 0:
         return float("nan")
     filled = np.where(valid, x, np.mean(x[valid]))
-    _, peaks, _ = heart_beats(filled.astype(float), modality, sfreq)
+    _, peaks, _ = find_beats(filled.astype(float), modality, sfreq)
     milliseconds = heart_rhythm(peaks, valid, sfreq)["MedianNN"]
     return 60_000 / milliseconds if milliseconds else float("nan")
 
