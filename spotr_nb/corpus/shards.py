@@ -301,7 +301,7 @@ def _write_owners(path, content):
         _write_header(file, "<i4", owners.shape)
         file.write(owners)
 
-# %% ../../nbs/corpus/01_shards.ipynb #9bdb879b
+# %% ../../nbs/corpus/01_shards.ipynb #b27c2ecb
 def write_shard(
     work,  # folder to write in
     out,  # folder to move the files to when all are written
