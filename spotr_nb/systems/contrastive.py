@@ -179,7 +179,7 @@ def encode_share(
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
     where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept, tokens = visible.gather(1, where), encoder.tokens(patches, channel_positions)
+    kept, tokens = visible.gather(1, where), encoder.tokens(patches, channel_positions, valid)
     return pooled(encoder.transform(tokens.gather(1, where[..., None].expand(-1, -1, tokens.shape[-1])), kept), kept)
 
 

@@ -68,11 +68,11 @@ class PatchEncoder(nn.Module):
             nn.RMSNorm(dim, eps=1e-6),
         )
 
-    def tokens(self, patches, channel_positions=None):
-        "`[B, C, N, P]` → `[B, C·N, D]`, channel after channel."
+    def tokens(self, patches, channel_positions=None, valid=None):
+        "`[B, C, N, P]`, mask of the samples `[B, C, L]` → `[B, C·N, D]`, channel after channel."
         embedded = self.stem(patches) + self.positions(*patches.shape[1:3], channel_positions)
         if self.measured is not None:
-            embedded = embedded + self.measured(window_statistics(patches.flatten(2), self.sfreq))[:, :, None]
+            embedded = embedded + self.measured(_statistics(patches, self.sfreq, valid))[:, :, None]
         return embedded.flatten(1, 2)
 
     def transform(self, tokens, valid):
@@ -86,7 +86,15 @@ class PatchEncoder(nn.Module):
     def forward(self, z, valid, channel_positions=None):
         "Z-scored windows `[B, C, L]` and mask → `[B, D]`."
         patches, seen = to_patches(z, valid, self.patch)
-        return pooled(self.transform(self.tokens(patches, channel_positions), seen.flatten(1)), seen.flatten(1))
+        return pooled(self.transform(self.tokens(patches, channel_positions, valid), seen.flatten(1)), seen.flatten(1))
+
+
+def _statistics(patches, sfreq, valid):
+    "Of each channel's valid samples."
+    z = patches.flatten(2)
+    if valid is not None:
+        valid = nn.functional.pad(valid, (0, z.shape[-1] - valid.shape[-1]))
+    return window_statistics(z, sfreq, valid)
 
 # %% ../../nbs/systems/11_masked.ipynb #eb3d0e0e
 def hide_random(
@@ -157,12 +165,13 @@ class MaskedAutoencoder(System):
 
 # %% ../../nbs/systems/11_masked.ipynb #aff45a3b
 @patch
-def encode_visible(self: MaskedAutoencoder, patches, visible, channel_positions):
+def encode_visible(self: MaskedAutoencoder, patches, visible, channel_positions, valid=None):
     "→ encoded visible tokens `[B, K, D]`, where they stood `[B, K]`, which of them are no filling `[B, K]`."
     # visible ones first; windows with fewer are filled up
     where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
     kept = visible.gather(1, where)
-    tokens = self.encoder.tokens(patches, channel_positions).gather(1, where[..., None].expand(-1, -1, self.config.dim))
+    tokens = self.encoder.tokens(patches, channel_positions, valid)
+    tokens = tokens.gather(1, where[..., None].expand(-1, -1, self.config.dim))
     return self.encoder.transform(tokens, kept), where, kept
 
 
@@ -194,7 +203,7 @@ def forward(self: MaskedAutoencoder, x, valid=None, channel_positions=None, subj
     z, valid = self.ready(x, valid)
     patches, seen = to_patches(z, valid, self.config.patch)
     gone = self.hide(seen)
-    tokens, where, kept = self.encode_visible(patches, (seen & ~gone).flatten(1), channel_positions)
+    tokens, where, kept = self.encode_visible(patches, (seen & ~gone).flatten(1), channel_positions, valid)
     drawn = self.draw(tokens, where, kept, seen, channel_positions).flatten(2)[..., : z.shape[-1]]
     counts = gone.repeat_interleave(self.config.patch, -1)[..., : z.shape[-1]] & valid
     return Output(pooled(tokens, kept), masked_error(drawn, z, counts), drawn, z, counts)
