@@ -151,19 +151,28 @@ def quantise(
         )
 
 # %% ../nbs/08_deployment.ipynb #54b4370c
+FORMATS = dict(onnx=".onnx", torch=".pt2")
+
+
 def load_program(
     path: str | os.PathLike,  # `.onnx` or `.pt2`
     threads: int = 0,  # of ONNX Runtime; 0: its own choice
+    trusted: bool = False,  # load a `.pt2`, which can run code
 ):  # a function of arrays (and numbers) that returns an array
     "Run an exported file: `token = load_program('embed.onnx')(x, valid)`."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no exported program at {path}; `spotr export` makes one")
-    if path.suffix == ".pt2":
-        return _torch_program(path)
-    if path.suffix != ".onnx":
+    if path.suffix not in FORMATS.values():
         raise ValueError(f"{path} is neither .onnx nor .pt2")
-    return _onnx_program(path, threads)
+    if path.suffix == ".onnx":
+        return _onnx_program(path, threads)
+    if not trusted:
+        raise ValueError(
+            f"{path} can run code when it is loaded, as every .pt2 file, so it is refused: use the .onnx file, "
+            "or pass trusted=True if you exported it yourself"
+        )
+    return _torch_program(path)
 
 # %% ../nbs/08_deployment.ipynb #4f41317f
 def _torch_program(path):
@@ -254,8 +263,6 @@ def _root_mean_square(arrays):
     return np.sqrt(sum(np.square(a, dtype=float).sum() for a in arrays) / sum(a.size for a in arrays))
 
 # %% ../nbs/08_deployment.ipynb #8f7a6891
-FORMATS = dict(onnx=".onnx", torch=".pt2")
-
 WINDOW_AXES = ["windows", "channels", "samples"]
 
 
@@ -375,7 +382,7 @@ def _export_one(traced, job, kind, path, tolerance):
         write_onnx(traced, job.program.axes, job.output, path)
     else:
         torch.export.save(traced, path)
-    run = load_program(path)
+    run = load_program(path, trusted=True)  # written a moment ago
     found = difference(job.expected, [run(*call) for call in job.calls])
     if not found["largest"] <= tolerance:
         raise RuntimeError(

@@ -202,7 +202,7 @@ def encode(
     if self.statistics_embedding is None:
         return self.bottleneck(tokens, token_valid, every)
     if statistics is None:
-        statistics = window_statistics(z, self.config.sfreq)
+        statistics = window_statistics(z, self.config.sfreq, valid)
     channels = self.compaction.positions.channels(z.shape[1], channel_positions)
     channel_valid = None if token_valid is None else token_valid[:, : z.shape[1]]
     start = self.statistics_embedding(statistics, channels, channel_valid)
@@ -244,7 +244,7 @@ def forward(
     x, valid = check_window(x, valid)
     target, _, scale = self.zscore(x, valid)
     with_statistics = self.statistics_embedding is not None or self.statistics_head is not None
-    statistics = window_statistics(target, self.config.sfreq) if with_statistics else None
+    statistics = window_statistics(target, self.config.sfreq, valid) if with_statistics else None
     token = self.encode(target, valid, channel_positions, scale=scale, statistics=statistics)
     reconstruction = self.decode(token, *x.shape[1:], channel_positions)
     loss = ((reconstruction - target) * valid).square().sum() / valid.sum()

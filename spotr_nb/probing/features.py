@@ -257,7 +257,7 @@ class WindowStatistics:
                 torch.from_numpy(x[rows : rows + 64]),
                 None if valid is None else torch.from_numpy(valid[rows : rows + 64]),
             )
-            found.append(window_statistics(zscore(part, seen)[0].float(), self.sfreq).flatten(1))
+            found.append(window_statistics(zscore(part, seen)[0].float(), self.sfreq, seen).flatten(1))
         return torch.cat(found).numpy()
 
 # %% ../../nbs/probing/01_features.ipynb #6cf3c5af

@@ -177,18 +177,17 @@ def forward(self: ParticipantContrastive, x, valid=None, channel_positions=None,
 # %% ../../nbs/systems/03_contrastive.ipynb #eea72862
 def encode_share(
     encoder: PatchEncoder,
-    z: torch.Tensor,  # z-scored windows `[B, C, L]`
-    valid: torch.Tensor,  # `[B, C, L]` bool
-    channel_positions,
+    z: torch.Tensor,
+    valid: torch.Tensor,
+    channel_positions,  # z-scored windows and mask `[B, C, L]`
     hidden: float,  # share of the patches that is left out
 ) -> torch.Tensor:  # `[B, D]`
     "The embedding of a random part of each window's patches."
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
-    index = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept = visible.gather(1, index)
-    tokens = gather_tokens(encoder.tokens(patches, channel_positions), index)
-    return pooled(encoder.transform(tokens, kept), kept)
+    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
+    kept, tokens = visible.gather(1, where), encoder.tokens(patches, channel_positions, valid)
+    return pooled(encoder.transform(tokens.gather(1, where[..., None].expand(-1, -1, tokens.shape[-1])), kept), kept)
 
 
 @dataclass(frozen=True)
