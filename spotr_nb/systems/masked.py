@@ -10,7 +10,6 @@ __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run',
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
