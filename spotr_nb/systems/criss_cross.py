@@ -296,8 +296,8 @@ def ready(self: CrissCross, x, valid=None):
 def from_published(
     cls: CrissCross,
     state,  # name → tensor as the authors store it, under any prefix; or a file of it, see `read_state`
-    n_heads: int = 8,  # attention heads, which the weights do not tell
-    stem_groups: int = 5,  # groups of the stem's norms, which they do not tell either
+    n_heads: int = 8,  # attention heads, which leave no trace in the weights
+    stem_groups: int = 5,  # groups of the stem's norms, which leave no trace either
     sfreq: float = 200.0,  # Hz
 ) -> CrissCross:  # in evaluation mode; expects microvolts
     "A model from weights in the authors' layout."

@@ -360,7 +360,7 @@ def encode(self: XMAE, z, valid, channel_positions=None):  # `[B, C, L]`, every 
 
 # %% ../../nbs/systems/06_cross_modal.ipynb #eab1e473
 @patch
-def forward(
+def forward(  # noqa: F811 - a method of another class
     self: XMAE,
     x: torch.Tensor,  # pairs `[B, 2, L]` at `config.sfreq`: ECG, PPG
     valid: torch.Tensor | None = None,  # `[B, 2, L]` bool
@@ -504,7 +504,7 @@ def from_published(
     if wrong:
         raise ValueError(
             f"{', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''}: missing, unknown or of another shape "
-            "than the other tensors say; these weights are not whole, or of another model"
+            "than the other tensors imply; these weights are not whole, or of another model"
         )
     model.load_state_dict(state)
     return model.eval()
