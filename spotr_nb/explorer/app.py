@@ -341,7 +341,7 @@ def _show_channels(self: Explorer):
 # %% ../../nbs/explorer/16_app.ipynb #d682e89c
 @patch
 def _show_only(self: Explorer, index):
-    "One page. The others are hidden, not removed: a figure that the browser creates anew misses what changes meanwhile."
+    "Show one page; the others are hidden, not removed: a figure that is created anew misses what changed meanwhile."
     for k, page in enumerate(self.stack.children):
         page.layout.display = None if k == index else "none"
 
@@ -513,11 +513,11 @@ def traversal(
 
 # %% ../../nbs/explorer/16_app.ipynb #771ba1c9
 def explore(
-    recordings=None,  # a sample's name, a path, a `Signal`, a `Corpus` or its folder, a list or {name: …} of those; None: the samples
+    recordings=None,  # a sample, path, `Signal`, `Corpus` or its folder; a list or {name: …} of those; None: the samples
     model=None,  # a `SPOTR`, its folder, or None: the bundled one
     window_seconds: float = 3.0,  # length of a window, s; the length used in pretraining reconstructs best
     folder=None,  # where filtered samples, tokens and selections are kept for the next kernel; None: nowhere
-    patience: float = 2.0,  # wait at most this long for tokens, s; longer embeddings continue in the background (`app.wait()`)
+    patience: float = 2.0,  # wait at most this long for tokens, s; then they come in the background (`app.wait()`)
 ) -> Explorer:
     "An app for JupyterLab: a recording and its tokens. Model and recordings may be given in either order."
     if is_model(recordings):

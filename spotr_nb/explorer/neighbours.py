@@ -43,7 +43,7 @@ class TokenIndex:
         tokens: np.ndarray,  # `[n, D]`
         t0,  # `[n]` where each window begins, s
         source,  # a name for all, or `[n]` names
-        method: str = "auto",  # 'graph' (usearch), 'exact' (NumPy), or 'auto': the graph for many tokens, if usearch is installed
+        method: str = "auto",  # 'graph' (usearch), 'exact' (NumPy), or 'auto': the graph for many tokens, with usearch
         progress=None,  # called with the share that is done, 0 to 1
     ):
         tokens = np.asarray(tokens, np.float32)

@@ -195,7 +195,7 @@ def view_all(self: RecordingPanel):
     "Show the whole recording."
     self.view(0.0, self.session.recording.duration)
 
-
+# %% ../../nbs/explorer/12_recording_panel.ipynb #8995bd92
 @patch
 def zoom(self: RecordingPanel, factor):
     "Zoom around the current window if it is in view, otherwise around the middle."

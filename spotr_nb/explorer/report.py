@@ -47,7 +47,7 @@ def report_figures(
         figures.append(_traversal(session, embedding.channels[: min(2, n_channels)]))
     return figures
 
-
+# %% ../../nbs/explorer/17_report.ipynb #0c6ca38b
 def _median_window(error):
     "Number of the window with the median error `[n]`."
     order = np.argsort(np.nan_to_num(error, nan=np.inf), kind="stable")
@@ -239,7 +239,7 @@ def describe_errors(
         "or windows as long as those the model was trained on"
     )
 
-
+# %% ../../nbs/explorer/17_report.ipynb #faade549
 def _compact(part, digits=8):
     "A figure with lists for arrays: four digits for heights and colours, eight for times, which gzip packs better."
     if isinstance(part, dict) and "bdata" in part:

@@ -66,7 +66,7 @@ def _add_axes(picture, across, up):
     _set_scale(axis, across, up)
     return axis
 
-
+# %% ../../nbs/explorer/08_static_figures.ipynb #741e408d
 def _set_scale(axis, across, up):
     "Ranges, ticks and directions of a pair of plotly axes."
     if up.type == "log":

@@ -174,7 +174,7 @@ def on_window(self: TraversalPanel):
                 self._fit_axis(row)
     self.update_reconstruction()
 
-
+# %% ../../nbs/explorer/14_traversal_panel.ipynb #90d9f4c0
 @patch
 def _fit_axis(self: TraversalPanel, row):
     "The range of original and reconstruction with a margin."
@@ -214,7 +214,7 @@ def _update_errors(self: TraversalPanel):
         moved = float(now[k]) if self.is_moved else None
         note.text = fit_row(error_text(float(before[k]), moved), len(notes))
 
-
+# %% ../../nbs/explorer/14_traversal_panel.ipynb #0c76419d
 @patch
 def _update_texts(self: TraversalPanel):
     "Biomarkers of original and reconstruction, and the list of moves."

@@ -48,7 +48,7 @@ def fill_list(self: ListPanel, windows):
         self.list.options = windows
         self.list.value = None
 
-
+# %% ../../nbs/explorer/15_window_panels.ipynb #6d3d9451
 @patch
 def take_next(self: ListPanel):
     "The next window of the list; after the last, the first."
