@@ -1,6 +1,8 @@
 "Builds the package that settings.ini describes: edit there, not here."
+
 from configparser import ConfigParser
 from pathlib import Path
+
 import setuptools
 
 settings = ConfigParser()
@@ -14,7 +16,7 @@ def words(key):
     return settings.get(key, "").split()
 
 
-# Samples, run notebooks and bundled models stand elsewhere in the checkout; they travel inside the package without a copy in the tree.
+# Samples, run notebooks and bundled models are elsewhere in the checkout, and become parts of the package.
 shipped = {f"{package}.data_samples": "data_samples", f"{package}.runs": "nbs/runs", f"{package}.models": "nbs/models"}
 readme = Path("README.md")
 
@@ -27,13 +29,21 @@ setuptools.setup(
     author=settings["author"],
     author_email=settings["author_email"],
     keywords=words("keywords"),
-    classifiers=[f"Development Status :: {settings['status']}", "Intended Audience :: Science/Research", "Programming Language :: Python :: 3 :: Only"],
+    classifiers=[
+        f"Development Status :: {settings['status']}",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3 :: Only",
+    ],
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
     extras_require={key.removesuffix("_requirements"): words(key) for key in settings if key.endswith("_requirements")},
     packages=[*setuptools.find_packages(include=[package, f"{package}.*"]), *shipped],
     package_dir=shipped,
-    package_data={f"{package}.data_samples": ["*", "*/*", "*/*/*"], f"{package}.runs": ["*.ipynb"], f"{package}.models": ["*/*"]},
+    package_data={
+        f"{package}.data_samples": ["*", "*/*", "*/*/*"],
+        f"{package}.runs": ["*.ipynb"],
+        f"{package}.models": ["*/*"],
+    },
     include_package_data=False,
     entry_points={"console_scripts": words("console_scripts"), "nbdev": [f"{package} = {package}._modidx:d"]},
 )

@@ -13,6 +13,8 @@ import io
 import re
 import sys
 
+from .text import terminal
+
 # %% ../nbs/10_cli.ipynb #e953c158
 def convert_weights(args):
     "Turn the authors' weights into a model folder, with a card: where they came from, how close the result is."
@@ -61,6 +63,13 @@ def convert_system(args):
     print(f"{args.system}, {parameters / 1e6:.1f} M parameters → {args.output}")
 
 # %% ../nbs/10_cli.ipynb #41c8222f
+class _Parser(argparse.ArgumentParser):
+    "A parser whose errors quote arguments safely."
+
+    def error(self, message):
+        super().error(terminal(message))
+
+
 def make_parser(
     asked: list[str] = (),  # the command line: options of `pretrain` and `probe` exist if it names them
 ) -> argparse.ArgumentParser:
@@ -69,7 +78,7 @@ def make_parser(
     from spotr_nb.commands import benchmark, corpora, models, recordings, runs
 
     description = "One token from a window of EEG, iEEG, ECG or PPG, and the waveform reconstructed from that token."
-    parser = argparse.ArgumentParser(prog="spotr", description=description)
+    parser = _Parser(prog="spotr", description=description)
     parser.add_argument("--version", action="version", version=spotr_nb.__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     recordings.add_commands(commands)
@@ -99,8 +108,10 @@ def explain(
     "What an error means on the command line."
     if type(error).__name__ == "PapermillExecutionError":
         return error.evalue, 2 if error.ename in IN_NOTEBOOKS else 1
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
         return "not enough memory: choose a smaller --window-seconds", 1
+    if isinstance(error, OverflowError):
+        return f"a value is out of range ({error}): check the unit, scale and sampling rate of the recording", 1
     if isinstance(error, (ValueError, OSError, ImportError)):
         return as_options(error), 2 if isinstance(error, WRONG_ARGUMENT) else 1
     return None
@@ -125,7 +136,7 @@ def main(
         if explained is None:
             raise
         sentence, code = explained
-        print(f"spotr {args.command}: {sentence}", file=sys.stderr)
+        print(f"spotr {args.command}: {terminal(sentence)}", file=sys.stderr)
         return code
 
 # %% ../nbs/10_cli.ipynb #cli-17

@@ -1,9 +1,10 @@
 """Sweeps on a real Slurm of one machine: `make slurm-test`, or python tools/slurm_test.py.
 
-Needs Debian's packages (apt-get install slurm-wlm munge) and nothing else: munged, slurmctld and slurmd run as the user who
-calls this, on free ports, with their keys and states in a temporary folder, and end with it. No root, no service, no /etc.
-With --install, as root, packages that are missing are installed first; `make slurm-test` asks for it.
+Needs Debian's packages (apt-get install slurm-wlm munge) and nothing else: munged, slurmctld and slurmd run as the
+user who calls this, on free ports, with their keys and states in a temporary folder, and end with it. No root, no
+service, no /etc. With --install, as root, missing packages are installed first; `make slurm-test` does so.
 """
+
 import argparse
 import contextlib
 import io
@@ -16,11 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
-
-from tally import Tally, root
+from tally import Tally
 
 programs = "munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scancel", "scontrol"
 packages = "slurm-wlm", "munge"
@@ -57,10 +58,12 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscr
 
 def free_ports(n):
     "Ports that nobody listens on."
-    held = [socket.socket() for _ in range(n)]
-    for one in held: one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held: one.close()
+    sockets = [socket.socket() for _ in range(n)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
     return ports
 
 
@@ -69,8 +72,9 @@ def wait_for(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
-        if found: return found
-        time.sleep(.2)
+        if found:
+            return found
+        time.sleep(0.2)
     raise AssertionError(f"no {what} within {seconds} s")
 
 
@@ -83,14 +87,29 @@ class Slurm:
 
     def __enter__(self):
         import getpass
+
         host = socket.gethostname().split(".")[0]
-        for name in ("state", "spool"): (self.folder / name).mkdir()
+        for name in ("state", "spool"):
+            (self.folder / name).mkdir()
         (self.folder / "munge.key").write_bytes(os.urandom(128))
         (self.folder / "munge.key").chmod(0o600)
-        (self.folder / "slurm.conf").write_text(configuration.format(host=host, user=getpass.getuser(), ports=free_ports(2), folder=self.folder, cpus=os.cpu_count()))
+        (self.folder / "slurm.conf").write_text(
+            configuration.format(
+                host=host, user=getpass.getuser(), ports=free_ports(2), folder=self.folder, cpus=os.cpu_count()
+            )
+        )
         os.environ.update(self.environment)
-        munge = ["munged", "--foreground", f"--socket={self.folder}/munge.socket", f"--key-file={self.folder}/munge.key", f"--pid-file={self.folder}/munge.pid",
-                 f"--log-file={self.folder}/munge.log", f"--seed-file={self.folder}/munge.seed", "--num-threads=2", "--force"]
+        munge = [
+            "munged",
+            "--foreground",
+            f"--socket={self.folder}/munge.socket",
+            f"--key-file={self.folder}/munge.key",
+            f"--pid-file={self.folder}/munge.pid",
+            f"--log-file={self.folder}/munge.log",
+            f"--seed-file={self.folder}/munge.seed",
+            "--num-threads=2",
+            "--force",
+        ]
         try:
             self.start("munged", munge)
             wait_for((self.folder / "munge.socket").exists, "munge socket")
@@ -103,8 +122,9 @@ class Slurm:
         return self
 
     def start(self, name, command):
-        "Start a daemon; what it says goes to a file."
-        with open(self.folder / f"{name}.out", "wb") as out: self.daemons.append(subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True))
+        "Start a daemon; its output goes to a file."
+        with open(self.folder / f"{name}.out", "wb") as out:
+            self.daemons.append(subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True))
 
     def ask(self, *command):
         "What one of Slurm's commands prints."
@@ -112,14 +132,20 @@ class Slurm:
 
     def logs(self):
         "The last lines of every log, for errors."
-        return "\n".join(f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in sorted(self.folder.glob("*.log")) + sorted(self.folder.glob("*.out")))
+        return "\n".join(
+            f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}"
+            for path in sorted(self.folder.glob("*.log")) + sorted(self.folder.glob("*.out"))
+        )
 
     def __exit__(self, *error):
         self.ask("scancel", "--me")
-        for daemon in reversed(self.daemons): daemon.terminate()
         for daemon in reversed(self.daemons):
-            try: daemon.wait(15)
-            except subprocess.TimeoutExpired: daemon.kill()
+            daemon.terminate()
+        for daemon in reversed(self.daemons):
+            try:
+                daemon.wait(15)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
 
 
 toy = """
@@ -131,7 +157,8 @@ begin = int(file.read_text()) if file.exists() else 0
 for step in range(begin, 3):
     file.write_text(str(step + 1))
     while gate and not Path(gate).exists(): time.sleep(.1)
-Path(out, "toy.json").write_text(json.dumps(dict(loss=10*lr, began_at=begin, job=os.environ.get("SLURM_JOB_ID"), threads=os.environ.get("OMP_NUM_THREADS"))))
+slurm = dict(job=os.environ.get("SLURM_JOB_ID"), threads=os.environ.get("OMP_NUM_THREADS"))
+Path(out, "toy.json").write_text(json.dumps(dict(loss=10*lr, began_at=begin, **slurm)))
 """
 
 
@@ -142,14 +169,23 @@ look = clusters.slurm_queue
 def looked():
     found = look(); print("looked", flush=True); return found
 clusters.slurm_queue = looked
-try: print(list(sweep({toy!r}, parameters=dict(gate={gate!r}), out={out!r}, engine="slurm", every=.5, progress=False).state))
+settings = dict(out={out!r}, engine="slurm", every=.5, progress=False)
+try: print(list(sweep({toy!r}, parameters=dict(gate={gate!r}), **settings).state))
 except KeyboardInterrupt as stop: print(stop)"""
 
 
 def write_toy(path):
     "A run notebook that waits for a file, fails for a high lr, and goes on where it was."
-    cells = [nbformat.v4.new_code_cell("lr = 0.1\ngate = ''\nout = 'toy'", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(toy)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}), path)
+    cells = [
+        nbformat.v4.new_code_cell("lr = 0.1\ngate = ''\nout = 'toy'", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(toy),
+    ]
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=cells, metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+        ),
+        path,
+    )
     return path
 
 
@@ -163,12 +199,19 @@ class Checks:
     def sweep(self, *arguments, **settings):
         "A sweep that waits for its jobs."
         from spotr_nb.experiments.sweeps import sweep
-        return sweep(*arguments, engine="slurm", every=.5, progress=False, **settings)
+
+        return sweep(*arguments, engine="slurm", every=0.5, progress=False, **settings)
 
     def begin(self, out, gate):
-        "A sweep of one run that waits at a gate, in a process of its own that has looked at the queue; and the run's folder, once it has begun."
-        process = subprocess.Popen([sys.executable, "-c", waiting_sweep.format(toy=str(self.toy), gate=str(gate), out=str(out))], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in iter(process.stdout.readline, "looked\n"): assert line, "the sweep ended before it looked at the queue"
+        "A process that sweeps one run, which waits at a gate, and has looked at the queue; and the folder of the run."
+        process = subprocess.Popen(
+            [sys.executable, "-c", waiting_sweep.format(toy=str(self.toy), gate=str(gate), out=str(out))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in iter(process.stdout.readline, "looked\n"):
+            assert line, "the sweep ended before it looked at the queue"
         return process, wait_for(lambda: next(out.glob("*/step.txt"), None), "step of the run", 120).parent
 
     def array(self):
@@ -176,42 +219,57 @@ class Checks:
         gate, most, out = self.folder / "gate", 0, self.folder / "array"
         settings = dict(parameters={"gate": str(gate)}, out=out, n_jobs=2, cpus_per_task=1)
         import threading
+
         found = []
-        waiting = threading.Thread(target=lambda: found.append(self.sweep(self.toy, {"lr": [.1, .2, .3, 10.]}, **settings)), daemon=True)
+        waiting = threading.Thread(
+            target=lambda: found.append(self.sweep(self.toy, {"lr": [0.1, 0.2, 0.3, 10.0]}, **settings)), daemon=True
+        )
         waiting.start()
         wait_for(lambda: len(list(out.glob("*/step.txt"))) == 2, "two runs under way", 120)
         for _ in range(10):
-            most = max(most, len(self.slurm.ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()))
-            time.sleep(.2)
+            most = max(
+                most, len(self.slurm.ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split())
+            )
+            time.sleep(0.2)
         gate.touch()
         waiting.join(240)
         table = found[0]
-        assert sorted(table.state) == ["failed"] + 3 * ["finished"] and list(table.error.dropna()) == ["ValueError: lr 10.0 is too high"], table.T
+        assert sorted(table.state) == ["failed"] + 3 * ["finished"] and list(table.error.dropna()) == [
+            "ValueError: lr 10.0 is too high"
+        ], table.T
         assert most == 2, f"{most} jobs at a time instead of 2"
         assert set(table["result.threads"].dropna()) == {"1"} and table["result.job"].nunique() == 3, table.T
-        assert "array=0-3%2" in next((out / "slurm").glob("*submission.sh")).read_text().replace(" ", ""), "no bounded array in the batch script"
-        again = self.sweep(self.toy, {"lr": [.1, .2, .3]}, **settings)
+        assert "array=0-3%2" in next((out / "slurm").glob("*submission.sh")).read_text().replace(" ", ""), (
+            "no bounded array in the batch script"
+        )
+        again = self.sweep(self.toy, {"lr": [0.1, 0.2, 0.3]}, **settings)
         assert list(again.attempts) == [1, 1, 1], "finished runs were executed again"
 
     def waits_again(self):
         "an interrupted call leaves its jobs in the queue, and the next one waits for them"
         from spotr_nb.experiments.execution import read_run
+
         gate, out = self.folder / "gate-a", self.folder / "again"
         process, folder = self.begin(out, gate)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[0]
         job = json.loads((folder / "job.json").read_text())["job"]
-        assert f"scancel {job}" in said and "the same call goes on" in said, said
+        assert f"scancel {job}" in said and "the same call resumes" in said, said
         assert read_run(folder)["state"] == "running", "the job did not go on"
         process, _ = self.begin(out, gate)
         gate.touch()
         said = process.communicate(timeout=120)[0]
         run = read_run(folder)
-        assert "['finished']" in said and run["attempts"] == 1 and json.loads((folder / "job.json").read_text())["job"] == job, f"{said}\n{run}"
+        assert (
+            "['finished']" in said
+            and run["attempts"] == 1
+            and json.loads((folder / "job.json").read_text())["job"] == job
+        ), f"{said}\n{run}"
 
     def cancelled(self):
         "a cancelled job stops its run after the step; the same call resumes it in another job"
         from spotr_nb.experiments.execution import read_run
+
         gate, out = self.folder / "gate-b", self.folder / "cancelled"
         process, folder = self.begin(out, gate)
         job = json.loads((folder / "job.json").read_text())["job"]
@@ -225,22 +283,33 @@ class Checks:
     def requeued(self):
         "a job that is preempted, or out of time, goes back into the queue and goes on from its step"
         from spotr_nb.experiments.execution import read_run
+
         gate, out = self.folder / "gate-c", self.folder / "requeued"
         process, folder = self.begin(out, gate)
         job = json.loads((folder / "job.json").read_text())["job"]
         self.slurm.ask("scancel", "--signal=USR2", job)
         wait_for(lambda: read_run(folder)["state"] == "interrupted", "interrupted run", 60)
-        wait_for(lambda: "PENDING" in self.slurm.ask("squeue", "--noheader", "--format=%T", f"--jobs={job}"), "job in the queue again", 60)
-        self.slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")      # Slurm would wait two minutes
+        wait_for(
+            lambda: "PENDING" in self.slurm.ask("squeue", "--noheader", "--format=%T", f"--jobs={job}"),
+            "job in the queue again",
+            60,
+        )
+        self.slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would wait two minutes
         gate.touch()
         said = process.communicate(timeout=400)[0]
         run = read_run(folder)
-        assert "['finished']" in said and run["attempts"] == 2 and json.loads((folder / "toy.json").read_text())["began_at"] == 1, f"{said}\n{run}"
+        assert (
+            "['finished']" in said
+            and run["attempts"] == 2
+            and json.loads((folder / "toy.json").read_text())["began_at"] == 1
+        ), f"{said}\n{run}"
         assert json.loads((folder / "job.json").read_text())["job"] == job, "another job was submitted"
 
     def pretrains(self):
         "the shipped pretraining runs in a job"
-        table = self.sweep("pretrain", parameters={"steps": 2, "batch_size": 4, "device": "cpu"}, out=self.folder / "pretrain")
+        table = self.sweep(
+            "pretrain", parameters={"steps": 2, "batch_size": 4, "device": "cpu"}, out=self.folder / "pretrain"
+        )
         assert table.state[0] == "finished", table.T
         assert table["result.steps"][0] == 2
 
@@ -252,38 +321,52 @@ def missing():
 
 
 def set_up(install):
-    "Make sure that Slurm is here: install it if that was asked for and can be done, or say how."
+    "Make sure that Slurm is here: install it on request if possible, or exit with instructions."
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     if missing() and install and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"{' '.join(command)} …", flush=True)
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update"], stdout=subprocess.DEVNULL, env=environment)
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-        if done.returncode: sys.exit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout[-2000:]}")
-    if missing(): sys.exit(f"There is no {', '.join(missing())} here. On Debian and Ubuntu, as root: apt-get install {' '.join(packages)}")
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout[-2000:]}")
+    if missing():
+        sys.exit(
+            f"There is no {', '.join(missing())} here. "
+            f"On Debian and Ubuntu, as root: apt-get install {' '.join(packages)}"
+        )
 
 
 def quietly(check):
     "Call a check without what its sweeps print."
-    with contextlib.redirect_stdout(io.StringIO()): check()
+    with contextlib.redirect_stdout(io.StringIO()):
+        check()
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [name for name, check in vars(Checks).items() if not name.startswith("_") and name not in ("sweep", "begin")]
+    names = [
+        name for name, check in vars(Checks).items() if not name.startswith("_") and name not in ("sweep", "begin")
+    ]
     args.add_argument("checks", nargs="*", metavar="check", help=f"of {', '.join(names)}; all of them unless given")
-    args.add_argument("--install", action="store_true", help=f"install {' and '.join(packages)} where they are missing; as root, on Debian and Ubuntu")
+    args.add_argument(
+        "--install",
+        action="store_true",
+        help=f"install {' and '.join(packages)} where they are missing; as root, on Debian and Ubuntu",
+    )
     args = args.parse_args()
     unknown = [name for name in args.checks if name not in names]
-    if unknown: sys.exit(f"There is no check {unknown[0]!r}: there are {', '.join(names)}.")
+    if unknown:
+        sys.exit(f"There is no check {unknown[0]!r}: there are {', '.join(names)}.")
     set_up(args.install)
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as runs, Slurm(folder) as slurm:
         print(f"Slurm {slurm.ask('scontrol', '--version').split()[-1]}, {os.cpu_count()} CPUs", flush=True)
         checks = Checks(slurm, runs)
         for name in args.checks or names:
-            tally.check(getattr(Checks, name).__doc__, lambda: quietly(getattr(checks, name)))
-        if tally.failed: print(slurm.logs())
+            tally.check(getattr(Checks, name).__doc__, partial(quietly, getattr(checks, name)))
+        if tally.failed:
+            print(slurm.logs())
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))
 

@@ -11,16 +11,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from .recordings import check_window_seconds
 from ..signals.signal import MODALITIES
+from ..text import terminal
 
 # %% ../../nbs/commands/01_corpora.ipynb #db813cc1
 def build_corpus(args):
     "Prepare recordings as windows on disk; run again, it resumes, or adds what is new."
+    check_window_seconds(args.window_seconds)
     _check_sources(args.sources)
     corpus = _build(args)
     for skipped in corpus.skipped:
-        print(f"left out: {skipped['recording']}: {skipped['cause']}", file=sys.stderr)
-    print(corpus)
+        print(terminal(f"left out: {skipped['recording']}: {skipped['cause']}"), file=sys.stderr)
+    print(terminal(corpus))
 
 
 def _is_folder(source):
@@ -59,14 +62,14 @@ def verify_corpus(args):
     from spotr_nb.corpus.corpus import Corpus
 
     Corpus(args.folder).verify()
-    print(f"{args.folder}: every file is as it was written")
+    print(f"{terminal(args.folder)}: every file is as it was written")
 
 
 def describe_corpus(args):
     "Show datasets, subjects, hours, channels, rates, sizes and quality of a corpus."
     from spotr_nb.corpus.corpus import Corpus
 
-    print(Corpus(args.folder).info())
+    print(terminal(Corpus(args.folder).info(), lines=True))
 
 # %% ../../nbs/commands/01_corpora.ipynb #75e4e255
 def list_datasets(args):
@@ -92,11 +95,11 @@ def show_copy(recordings):
     print(f"{len(recordings):,} recordings of {len({recording.group for recording in recordings}):,} groups")
     print(f"labels: {_counts(labels)}")
     print(f"split:  {_counts(split)}")
-    print(f"first:  {recordings[0]()}")
+    print(f"first:  {terminal(recordings[0]())}")
 
 
 def _counts(counter):
-    return ", ".join(f"{name} {n:,}" for name, n in sorted(counter.items())) or "none"
+    return ", ".join(f"{terminal(name)} {n:,}" for name, n in sorted(counter.items())) or "none"
 
 # %% ../../nbs/commands/01_corpora.ipynb #9c989575
 def add_corpus(commands):

@@ -56,6 +56,15 @@ def slurm_queue() -> set | None:  # ids such as 12_3; None if Slurm does not ans
     return set(queue.stdout.split()) if queue.returncode == 0 else None
 
 
+def _check_script_path(folder):
+    "Raise if a batch script could not name a folder: Slurm fills in %, and a newline ends its line."
+    unsafe = [character for character in str(folder) if character in "%\\'\"`$" or not character.isprintable()]
+    if unsafe:
+        raise ValueError(
+            f"Slurm's batch script cannot name a folder with {unsafe[0]!r} in it: {folder}; choose another `out`"
+        )
+
+# %% ../../nbs/experiments/02_clusters.ipynb #81d653f9
 def slurm(
     folders: list[Path],  # of runs
     n_jobs: int = 16,  # running at the same time
@@ -69,6 +78,8 @@ def slurm(
         raise FileNotFoundError(
             "there is no sbatch here: call from a machine that can submit to Slurm, or use engine 'local'"
         )
+    for folder in folders[:1]:
+        _check_script_path(folder)
     settings = dict(name="spotr", timeout_min=24 * 60, slurm_array_parallelism=n_jobs) | settings
     return _Array(folders, cluster, submitit, settings).follow(every)
 

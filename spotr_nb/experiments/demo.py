@@ -134,8 +134,9 @@ def write_report(
 
 # %% ../../nbs/experiments/04_demo.ipynb #3e7cc230
 TRAINING = (
-    "A model of {n_parameters:,} parameters ({size}), pretrained for {steps} steps ({seconds:.0f} s, {threads} threads) "
-    "on the recordings that ship with spotr-nb, compresses each window into one token and reconstructs it from that token."
+    "A model of {n_parameters:,} parameters ({size}), pretrained for {steps} steps ({seconds:.0f} s, {threads} "
+    "threads) on the recordings that ship with spotr-nb, compresses each window into one token and reconstructs it "
+    "from that token."
 )
 
 PAGE = """<!doctype html>
@@ -147,13 +148,14 @@ PAGE = """<!doctype html>
 <h1>One token a window</h1>
 <p>{training}</p>
 <h2>Held-out windows</h2>
-<p>The last quarter of each recording was never trained on. Error: mean squared error over the signal's variance; predicting
-the mean gives 1. PCA error: principal components fitted on the training windows of that dataset alone, as many as the token
-has numbers (or all there are). PCA rank: the number of components that reach the model's error (–: not even all of them).</p>
+<p>The last quarter of each recording was never trained on. Error: mean squared error over the signal's variance;
+predicting the mean gives 1. PCA error: principal components fitted on the training windows of that dataset alone, as
+many as the token has numbers (or all there are). PCA rank: the number of components that reach the model's error
+(–: not even all of them).</p>
 {errors}
 <h2>Linear probes</h2>
-<p>Logistic regression on the token, fitted on the training part; 95 % intervals by bootstrap over the test part. Each task
-has one subject: these probes show that the pipeline works, not how well it generalises to other people.</p>
+<p>Logistic regression on the token, fitted on the training part; 95 % intervals by bootstrap over the test part. Each
+task has one subject: these probes show that the pipeline works, not how well it generalises to other people.</p>
 {probes}
 <h2>Figures</h2>
 <p class="soft">The first held-out window of each dataset, not the best one. Drag to zoom, double-click to return.</p>

@@ -27,6 +27,7 @@ from pathlib import Path
 from fastcore.basics import patch
 
 from ..files import write_json
+from ..text import terminal
 
 # %% ../../nbs/experiments/00_execution.ipynb #21a6d0fb
 def run_path(
@@ -388,7 +389,7 @@ def _error_line(error):
     else:
         text = f"{type(error).__name__}: {error}"
     without_colours = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return " ".join(without_colours.split()).rstrip(": ")[:500]
+    return terminal(" ".join(without_colours.split()).rstrip(": ")[:500])
 
 # %% ../../nbs/experiments/00_execution.ipynb #bae54636
 def execute_run(
