@@ -96,6 +96,16 @@ def _counts(cells):
     steps = np.diff(values)
     return bool(((steps == 1) | (steps < -1)).all() and (steps == 1).mean() > 0.8)
 
+
+def _is_ramp(cells):
+    "Whether cells rise by the same step from row to row, as a clock does and no waveform."
+    try:
+        values = np.array([float(cell) for cell in cells])
+    except ValueError:
+        return False
+    steps = np.diff(values)
+    return len(values) >= 5 and bool((steps > 0).all() and np.ptp(steps) <= 0.01 * steps.mean() + 4 * np.spacing(values.max()))
+
 # %% ../../nbs/signals/16_tables.ipynb #1534ebe5
 class Columns:
     "What the columns of a table are."
@@ -128,7 +138,10 @@ class Columns:
     def _is_time(self, k):
         if not any(self.cells[k]):
             return False
-        return is_time_name(self.headings[k]) or sum(map(looks_like_time, self.cells[k][:20])) > 10
+        if is_time_name(self.headings[k]) or sum(map(looks_like_time, self.cells[k][:20])) > 10:
+            return True
+        unnamed = not self.headings[k] or self.layout.headings is None
+        return k == 0 and unnamed and len(self.names) > 1 and _is_ramp(self.cells[k]) and not _counts(self.cells[k])
 
     def _is_other(self, k):
         "Whether a column is an index, a counter or empty."
@@ -137,7 +150,7 @@ class Columns:
         if len(self.names) == 1:
             return False
         unknown = channel_kind(self.names[k], "bio") == "bio"
-        return is_index_name(self.headings[k]) or unknown and _counts(self.cells[k])
+        return is_index_name(self.headings[k]) or unknown and (_counts(self.cells[k]) or _is_ramp(self.cells[k]))
 
 # %% ../../nbs/signals/16_tables.ipynb #a5548527
 @patch

@@ -238,7 +238,7 @@ def _find_headings(layout, table, first, comments):
     before = table[first - 1]
     if first > 1 and n > 1 and _is_unit_line(before) and _fits(before, n) and _fits(table[first - 2], n):
         layout.units, before = before, table[first - 2]
-    if _fits(before, n) and not (n == 1 and re.search("[:=,;]", before[0])):
+    if _fits(before, n) and not before[0].endswith("=") and not (n == 1 and re.search("[:=,;]", before[0])):
         layout.headings = before
     skipped = [cells for cells in table[: first - 1] if len(cells) == n > 2 and sum(map(_is_number, cells)) > n / 2]
     if skipped:
@@ -265,6 +265,7 @@ def _read_preamble(layout):
         layout.name = found[1] if found else layout.name
     _read_start_rows(layout)
     _name_openbci(layout)
+    _name_from_preamble(layout)
 
 
 def _read_start_rows(layout):
@@ -278,6 +279,32 @@ def _read_start_rows(layout):
         layout.name = layout.path.stem
         layout.rows = layout.rows[2:]
         layout.first_line += 2
+
+
+def _name_from_preamble(layout):
+    "Headings and rate as LabChart and OpenSignals (BITalino) write them before the rows."
+    for line in layout.preamble:
+        titles = re.match(r"^ChannelTitle=\s*(.*)$", line)
+        if titles and layout.headings is None:
+            names = [name.strip() for name in titles[1].split("\t") if name.strip()]
+            layout.headings = ["Time [s]", *names] if len(names) == layout.n_columns - 1 else None
+        columns = re.search(r'"column"\s*:\s*\[([^\]]*)\]', line)
+        if columns and layout.headings is None:
+            names = [name.strip().strip('"') for name in columns[1].split(",")]
+            layout.headings = _sensor_names(line, names)
+        interval = re.match(r"^Interval=\s*([\d.]+)\s*(m?s)", line) or re.match(r"^\s*([\d.]+)\s*(m?s)(?:ec)?/sample", line)
+        if interval and layout.sfreq is None:
+            layout.sfreq = (1000 if interval[2] == "ms" else 1) / float(interval[1])
+
+
+def _sensor_names(line, names):
+    "Columns of OpenSignals named by their sensors; a sensor that occurs twice keeps the name of its port."
+    found = [re.search(rf'"{key}"\s*:\s*\[([^\]]*)\]', line) for key in ("label", "sensor")]
+    if not all(found):
+        return names
+    ports, sensors = ([name.strip().strip('"') for name in match[1].split(",")] for match in found)
+    named = {port: sensor for port, sensor in zip(ports, sensors) if sensors.count(sensor) == 1}
+    return [named.get(name, name) for name in names]
 
 
 def _name_openbci(layout):

@@ -24,9 +24,9 @@ TIME_UNITS = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
 }
-_CORE = {*TIME_UNITS, "time", "times", "timestamp", "timestamps", "t", "date", "datetime", "clock", "epoch", "utc"} - {
-    *("d", "h", "hr", "min", "day", "days", "hrs")
-}
+_CORE = {*TIME_UNITS, "time", "times", "timestamp", "timestamps", "t", "date", "datetime", "clock", "epoch", "utc"}
+_CORE |= {"zeit", "zeitstempel", "uhrzeit", "datum", "temps", "heure", "horodatage", "tiempo", "fecha", "hora", "tempo", "tijd", "tid"}
+_CORE -= {"d", "h", "hr", "min", "day", "days", "hrs"}
 _BESIDE = set(
     "sensor phone unix local system device host lsl recording sample relative absolute formatted stamp of since start from "
     "in gmt iso server arrival the elapsed hh mm mmm ss sss fff hhmmss z tz yyyy dd packet log logged".split()
