@@ -87,6 +87,17 @@ class _Segment:
         self.units = [unit or "mV" for _, unit in gains]
         self.uncalibrated = {i for i, (gain, _) in enumerate(gains) if gain == 0}
 
+    def length(self):
+        "Frames; counted where the header does not say."
+        import wfdb
+
+        length = self.header.sig_len
+        if length is None:
+            length = wfdb.rdrecord(self.record, channels=[0], smooth_frames=False, physical=False).sig_len
+        if not length:
+            raise ReadError(f"{self.path.name}: has no samples; if it is the layout of a record of segments, read that record")
+        return length
+
     def samples(self, index, missing):
         "Samples of signals in the unit of the file, each at its own rate, and how many were coded as missing."
         import wfdb
@@ -111,7 +122,7 @@ def _segments(path):
         raise ReadError(f"{path.name}: describes no signal" + _annotations_only(path))
     if not isinstance(header, wfdb.MultiRecord):
         segment = _Segment(path)
-        return [(segment, header.sig_len)], header
+        return [(segment, segment.length())], header
     parts = []
     for name, length in zip(header.seg_name, header.seg_len):
         if length == 0:  # a layout, which only names the signals
