@@ -66,7 +66,7 @@ def _single(arrays, key, kind=str):
     "The single value of an array; None if there is no such array."
     return kind(arrays[key].item()) if key in arrays else None
 
-
+# %% ../../nbs/signals/17_arrays.ipynb #b065950c
 def _mask(path, arrays, x):
     "Samples with NaN where an array `valid` is false."
     if "valid" not in arrays:
@@ -110,7 +110,7 @@ def read_npz(path, options):
     known["line_freq"] = _single(arrays, "line_freq", float)
     return dict(x=x, sfreq=sfreq, ch_names=chosen, modality=modality, events=events, **known)
 
-
+# %% ../../nbs/signals/17_arrays.ipynb #1bd170c0
 def _choose(path, names, stated, options):
     "Channels to read and their modality: all of them if the file says what it is, or no name does."
     kinds = [channel_kind(name) for name in names]
@@ -149,7 +149,17 @@ def write_npz(
     return path
 
 # %% ../../nbs/signals/17_arrays.ipynb #f10547ea
-_RATE_NAMES = ("sfreq", "fs", "srate", "samplingrate", "sampling_rate", "sampling_frequency", "samplerate", "freq", "hz")
+_RATE_NAMES = (
+    "sfreq",
+    "fs",
+    "srate",
+    "samplingrate",
+    "sampling_rate",
+    "sampling_frequency",
+    "samplerate",
+    "freq",
+    "hz",
+)
 _NAMES_NAMES = ("ch_names", "labels", "channels", "channel_names", "chanlocs", "label", "names")
 
 
@@ -170,10 +180,12 @@ def _mat_arrays(path):
         ) from error
     return {name: value for name, value in arrays.items() if not name.startswith("__")}
 
-
+# %% ../../nbs/signals/17_arrays.ipynb #b727ef3d
 def _mat_samples(path, arrays):
     "The array that holds the samples."
-    numeric = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray) and a.dtype.kind in "fiu" and a.ndim == 2}
+    numeric = {
+        name: a for name, a in arrays.items() if isinstance(a, np.ndarray) and a.dtype.kind in "fiu" and a.ndim == 2
+    }
     large = sorted((a.size, name) for name, a in numeric.items() if a.size > 16)
     if not large or len(large) > 1 and large[-2][0] * 2 > large[-1][0]:
         raise ReadError(

@@ -36,7 +36,7 @@ def channel_table(
     kinds = {row["name"]: row["type"].lower() for row in rows if row.get("type")}
     return kinds, [row["name"] for row in rows if (row.get("status") or "").strip().lower() == "bad"]
 
-
+# %% ../../nbs/signals/19_bids_tables.ipynb #ee55a0cd
 def event_table(
     path,  # of a recording
     options,  # `ReadOptions`, takes remarks
@@ -55,7 +55,7 @@ def event_table(
         options.remark(f"{without} events of the events.tsv beside it have no onset and are left out")
     return events
 
-
+# %% ../../nbs/signals/19_bids_tables.ipynb #1e23b310
 def _seconds(path, row, name, number):
     "A time in a row; None if it is not available."
     text = (row.get(name) or "").strip()

@@ -95,7 +95,7 @@ def _named_channels(path, names, channels):
         raise ReadError(f"{path.name}: channel {repeated[0]!r} was asked for twice")
     return indices
 
-
+# %% ../../nbs/signals/12_channel_types.ipynb #7be34d3d
 def _ambiguous(path, names, found, modalities):
     "The error for a file whose modality must be given."
     if modalities:
@@ -120,7 +120,7 @@ def _majority(found, options):
         )
     return modality
 
-
+# %% ../../nbs/signals/12_channel_types.ipynb #c4ae1ebb
 def _of_modality(path, names, kinds, modality, found, bad):
     "Indices of the channels of a modality; a single channel without a known type will do."
     index = found[modality] or (found["eeg"] if modality == "ieeg" else [])
@@ -164,7 +164,7 @@ def choose_channels(
         options.remark(f"leaves out what the file marks as bad: {listed(marked)}; channels=[…] reads them")
     return index, modality
 
-
+# %% ../../nbs/signals/12_channel_types.ipynb #f3192d55
 def _chosen_by_name(path, names, kinds, options, bad):
     "As `choose_channels`, for channels that were named."
     index = _named_channels(path, names, options.channels)

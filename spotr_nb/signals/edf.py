@@ -13,7 +13,7 @@ import numpy as np
 
 from .bids_tables import channel_table, event_table
 from .channel_types import channel_kind, choose_channels, kinds_by_unit
-from .reading import ReadError, listed
+from .reading import ReadError
 from .timeline import Run, Timeline, at_highest_rate
 from .units import mark_missing, report_missing, unit_factors
 
@@ -67,7 +67,7 @@ def _number(path, text, what, label):
     except ValueError:
         raise ReadError(f"{path.name}: its header is damaged: the {what} of {label} is {text!r}") from None
 
-
+# %% ../../nbs/signals/20_edf.ipynb #5d70a8f4
 def edf_header(
     path,  # of an EDF or BDF
 ):
@@ -85,17 +85,29 @@ def edf_header(
             raise ReadError(f"{path.name}: its header is damaged or cut short at {len(raw)} bytes") from error
         raw += file.read(256 * n)
     if len(raw) < n_bytes or n_bytes < 256 * (n + 1):
-        raise ReadError(f"{path.name}: truncated: its header should have {max(n_bytes, 256 * (n + 1))} bytes, the file has {len(raw)}")
-    return _signals(path, raw, EdfHeader(kind, n_bytes, n_records, record_seconds, _decoded(raw[192:236]).strip(), *[None] * 5), n)
+        raise ReadError(
+            f"{path.name}: truncated: its header should have {max(n_bytes, 256 * (n + 1))} bytes, the file has {len(raw)}"
+        )
+    return _signals(
+        path, raw, EdfHeader(kind, n_bytes, n_records, record_seconds, _decoded(raw[192:236]).strip(), *[None] * 5), n
+    )
 
-
+# %% ../../nbs/signals/20_edf.ipynb #b54639ec
 def _signals(path, raw, header, n):
     "The header with what it says of its signals."
     labels = _fields(raw, 256, 16, n)
-    starts = {"unit": 96, "physical minimum": 104, "physical maximum": 112, "digital minimum": 120, "digital maximum": 128}
+    starts = {
+        "unit": 96,
+        "physical minimum": 104,
+        "physical maximum": 112,
+        "digital minimum": 120,
+        "digital maximum": 128,
+    }
     fields = {what: _fields(raw, 256 + start * n, 8, n) for what, start in starts.items()}
     header.labels, header.units = labels, fields.pop("unit")
-    ranges = [[_number(path, text, what, label) for text, label in zip(texts, labels)] for what, texts in fields.items()]
+    ranges = [
+        [_number(path, text, what, label) for text, label in zip(texts, labels)] for what, texts in fields.items()
+    ]
     header.physical, header.digital = np.array(ranges[:2]).T.reshape(n, 2), np.array(ranges[2:]).T.reshape(n, 2)
     counts = _fields(raw, 256 + 216 * n, 8, n)
     header.per_record = [int(_number(path, text, "number of samples", label)) for text, label in zip(counts, labels)]
@@ -144,7 +156,7 @@ def record_annotations(
         events += [(time, duration, _decoded(text)) for text in texts if text]
     return onset, events
 
-
+# %% ../../nbs/signals/20_edf.ipynb #9fad2189
 def read_annotations(
     records,  # [n, bytes] of data records, uint8
     header,  # `EdfHeader`
@@ -177,10 +189,14 @@ def _record_runs(header, onsets, rate, options):
         backwards += expected is not None and onset < expected
         runs.append((k, None, onset))
     if header.variant.endswith("+C") and len(runs) > 1:
-        options.remark(f"says that it has no pauses, though the times of its records jump {len(runs) - 1} times: read as continuous")
+        options.remark(
+            f"says that it has no pauses, though the times of its records jump {len(runs) - 1} times: read as continuous"
+        )
         runs = runs[:1]
     elif backwards:
-        options.remark(f"has {backwards} records that begin before their predecessor ends: they follow it without a pause")
+        options.remark(
+            f"has {backwards} records that begin before their predecessor ends: they follow it without a pause"
+        )
     ends = [run[0] for run in runs[1:]] + [len(onsets)]
     return [(first, end, onset) for (first, _, onset), end in zip(runs, ends)]
 
@@ -202,14 +218,18 @@ def _physical(path, header, k, digital):
     (low, high), (first, last) = header.physical[k], header.digital[k]
     if first == last or low == high:
         which = "digital" if first == last else "physical"
-        raise ReadError(f"{path.name}: {header.labels[k]} has no {which} range in the header: leave it out with channels=[…]")
+        raise ReadError(
+            f"{path.name}: {header.labels[k]} has no {which} range in the header: leave it out with channels=[…]"
+        )
     gain = (high - low) / (last - first)
     return (digital * gain + (low - first * gain)).astype(np.float32)
 
 # %% ../../nbs/signals/20_edf.ipynb #85251c3d
 def _names(labels):
     "Names of channels: labels without EEG or ECG before them; numbered where they repeat."
-    labels = [f"{label}-{labels[:k].count(label)}" if labels.count(label) > 1 else label for k, label in enumerate(labels)]
+    labels = [
+        f"{label}-{labels[:k].count(label)}" if labels.count(label) > 1 else label for k, label in enumerate(labels)
+    ]
     short = [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels]
     return labels, short if len(set(short)) == len(short) else labels
 
@@ -240,7 +260,9 @@ def read_edf(path, options):
             f"{path.name}: contains annotations only, such as a hypnogram, and no signal: read the recording it belongs to"
         )
     if not header.record_seconds > 0:
-        raise ReadError(f"{path.name}: its header says that a record lasts {header.record_seconds:g} s: the rate is unknown")
+        raise ReadError(
+            f"{path.name}: its header says that a record lasts {header.record_seconds:g} s: the rate is unknown"
+        )
     chosen, names, kinds, modality = _choose(path, header, signals, options)
     n_records = complete_records(path, header, options)
     if not n_records:
@@ -260,9 +282,11 @@ def read_edf(path, options):
     x, sfreq = at_highest_rate(samples, rates, names, options)
     timeline = _timeline(header, chosen[int(np.argmax(rates))], runs, max(rates), options)
     events = [(timeline.from_clock(onset), duration, text) for onset, duration, text in annotations]
-    return dict(x=x, sfreq=sfreq, ch_names=names, modality=modality, events=event_table(path, options) or events, ch_types=kinds)
+    return dict(
+        x=x, sfreq=sfreq, ch_names=names, modality=modality, events=event_table(path, options) or events, ch_types=kinds
+    )
 
-
+# %% ../../nbs/signals/20_edf.ipynb #38b8eeb0
 def _timeline(header, k, runs, rate, options):
     "The time axis of signal `k`."
     n = header.per_record[k]

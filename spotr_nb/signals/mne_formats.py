@@ -88,7 +88,7 @@ def _cuts(path, raw, annotations):
             merged[first] = gap if first not in merged or merged[first] is None or gap is None else merged[first] + gap
     return sorted(merged.items())
 
-
+# %% ../../nbs/signals/21_mne_formats.ipynb #020a2e52
 def _timeline(path, raw, annotations, options):
     "The time axis of a recording with cuts."
     sfreq, runs = raw.info["sfreq"], []
@@ -131,7 +131,7 @@ def _contains_epochs(path, error):
     no_raw = "No raw data" in str(error) or re.search(r"[-_](epo|ave|evk)\.fif", path.name)
     return trials or bool(no_raw)
 
-
+# %% ../../nbs/signals/21_mne_formats.ipynb #4d996e22
 def _open_transcoded(path, read):
     "A BrainVision recording whose header or markers are in another encoding than MNE expects."
     folder = Path(tempfile.mkdtemp())
@@ -170,7 +170,7 @@ def _annotations(raw):
     durations = np.nan_to_num(found.duration)
     return list(zip(found.onset - raw.first_time, durations, found.description, found.ch_names))
 
-
+# %% ../../nbs/signals/21_mne_formats.ipynb #958113d7
 def _samples(raw, picks, powers, factors, options):
     "Samples of some channels in the unit of their modality, float32, read in pieces; codes for missing samples are NaN."
     x = np.empty((len(picks), raw.n_times), np.float32)
@@ -195,7 +195,7 @@ def _mark_bad(x, sfreq, annotations, names):
             rows = [k for k, name in enumerate(names) if not channels or name in channels]
             x[rows, first:last] = np.nan
 
-
+# %% ../../nbs/signals/21_mne_formats.ipynb #3ddc5dad
 def read_mne(path, options):
     "Arguments of `Signal` from a file that MNE reads."
     import mne
@@ -208,7 +208,9 @@ def read_mne(path, options):
         kinds = [channel_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]
         names = list(labels)
         if _ending(path) == ".gdf":
-            kinds = kinds_by_unit(labels, kinds, [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels])
+            kinds = kinds_by_unit(
+                labels, kinds, [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels]
+            )
         index, modality = choose_channels(path, names, kinds, options, bad=[*raw.info["bads"], *bad])
         chosen = [names[i] for i in index]
         annotations = _annotations(raw)

@@ -113,7 +113,7 @@ def _read(path, options, scale, known):
         options.remark(sentence)
     return signal
 
-
+# %% ../../nbs/signals/01_readers.ipynb #91106237
 def _given(known):
     return {key: value for key, value in known.items() if value is not None}
 
@@ -160,7 +160,7 @@ def read_signals(
         return [read_signal(path, **options)]
     return sorted(signals, key=lambda signal: -signal.n_channels)
 
-
+# %% ../../nbs/signals/01_readers.ipynb #608f47d0
 def _modalities(path, given):
     "Kinds of channel in a file."
     reader, path = _reader(path)

@@ -13,7 +13,7 @@ import re
 import numpy as np
 from fastcore.basics import patch
 
-from .channel_types import KINDS, channel_kind, choose_channels, is_derived
+from .channel_types import KINDS, channel_kind, choose_channels
 from .reading import ReadError, listed
 from .text_tables import TextLayout, text_layout
 from .time_columns import is_time_name, looks_like_time, named_unit, on_grid, time_unit, unwrapped
@@ -54,7 +54,7 @@ class FrameLayout:
         layout = TextLayout(self.path, lambda: text, ",", ".", 1, 2, [name], None)
         return layout.read({0: name}, times=[0] if is_time else ())[0]
 
-
+# %% ../../nbs/signals/16_tables.ipynb #1681348e
 def _with_index(frame):
     "A data frame with its index as its first column, unless it only counts."
     import pandas
@@ -96,6 +96,18 @@ def _counts(cells):
     steps = np.diff(values)
     return bool(((steps == 1) | (steps < -1)).all() and (steps == 1).mean() > 0.8)
 
+# %% ../../nbs/signals/16_tables.ipynb #75c28825
+def _is_ramp(cells):
+    "Whether cells rise by the same step from row to row, as a clock does and no waveform."
+    try:
+        values = np.array([float(cell) for cell in cells])
+    except ValueError:
+        return False
+    steps = np.diff(values)
+    return len(values) >= 5 and bool(
+        (steps > 0).all() and np.ptp(steps) <= 0.01 * steps.mean() + 4 * np.spacing(values.max())
+    )
+
 # %% ../../nbs/signals/16_tables.ipynb #1534ebe5
 class Columns:
     "What the columns of a table are."
@@ -128,7 +140,10 @@ class Columns:
     def _is_time(self, k):
         if not any(self.cells[k]):
             return False
-        return is_time_name(self.headings[k]) or sum(map(looks_like_time, self.cells[k][:20])) > 10
+        if is_time_name(self.headings[k]) or sum(map(looks_like_time, self.cells[k][:20])) > 10:
+            return True
+        unnamed = not self.headings[k] or self.layout.headings is None
+        return k == 0 and unnamed and len(self.names) > 1 and _is_ramp(self.cells[k]) and not _counts(self.cells[k])
 
     def _is_other(self, k):
         "Whether a column is an index, a counter or empty."
@@ -137,7 +152,7 @@ class Columns:
         if len(self.names) == 1:
             return False
         unknown = channel_kind(self.names[k], "bio") == "bio"
-        return is_index_name(self.headings[k]) or unknown and _counts(self.cells[k])
+        return is_index_name(self.headings[k]) or unknown and (_counts(self.cells[k]) or _is_ramp(self.cells[k]))
 
 # %% ../../nbs/signals/16_tables.ipynb #a5548527
 @patch
@@ -147,7 +162,12 @@ def time_column(self: Columns):
         return None
 
     def worth(k):
-        return len({*self.cells[k]}), named_unit(self.headings[k]) is not None, not looks_like_time(self.cells[k][0]), -k
+        return (
+            len({*self.cells[k]}),
+            named_unit(self.headings[k]) is not None,
+            not looks_like_time(self.cells[k][0]),
+            -k,
+        )
 
     return max(self.times, key=worth)
 
@@ -157,7 +177,7 @@ def kinds(self: Columns):
     "Type of each channel; bio where the name does not say."
     return [channel_kind(self.names[k], "bio") for k in self.channels]
 
-
+# %% ../../nbs/signals/16_tables.ipynb #10684f21
 @patch
 def check_shape(self: Columns):
     "An error for a table with a row for each channel."
@@ -198,7 +218,7 @@ def _choose(path, columns, options):
     _check_names(path, columns, chosen)
     return chosen, modality
 
-
+# %% ../../nbs/signals/16_tables.ipynb #27ad06f9
 def _check_names(path, columns, chosen):
     "An error if two columns have the name of one that is read."
     names = [columns.names[k] for k in columns.channels]
@@ -217,9 +237,11 @@ def _report_left_out(columns, chosen, options):
         if k not in chosen and k not in columns.times and any(cell.strip() for cell in columns.cells[k])
     ]
     if left_out:
-        options.remark(f"reads {listed(columns.names[k] for k in chosen)} and leaves out {listed(left_out)}: channels=[…] reads others")
+        options.remark(
+            f"reads {listed(columns.names[k] for k in chosen)} and leaves out {listed(left_out)}: channels=[…] reads others"
+        )
 
-
+# %% ../../nbs/signals/16_tables.ipynb #66d68244
 def _time_of(path, columns, timed, data, options):
     "Values of the time column and their unit in seconds; None for a column that counts rows, or that sfreq= replaces."
     raw = data[timed]
@@ -268,7 +290,7 @@ def read_columns(
         x, sfreq = on_grid(path, columns.headings[timed], raw, unit, x, options, layout.sfreq)
     return dict(x=x, sfreq=sfreq, ch_names=names, modality=modality)
 
-
+# %% ../../nbs/signals/16_tables.ipynb #5b4f0c10
 def _stacked(path, channels, names):
     "Channels as one array [C, T]; an error if there are more channels than samples."
     if len(channels) > len(channels[0]):
@@ -302,7 +324,7 @@ def read_parquet(path, options):
 
     return read_columns(path, FrameLayout(path, pandas.read_parquet(path)), options)
 
-
+# %% ../../nbs/signals/16_tables.ipynb #16ce9314
 def read_excel(path, options):
     "Arguments of `Signal` from the first sheet of an Excel file that contains a table."
     try:
@@ -316,7 +338,9 @@ def read_excel(path, options):
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     for row in (sheets or book.worksheets)[0].iter_rows(values_only=True):
-        writer.writerow(["" if cell is None else cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in row])
+        writer.writerow(
+            ["" if cell is None else cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in row]
+        )
     book.close()
     content = text.getvalue()
     return read_columns(path, text_layout(path, lambda: io.StringIO(content)), options)

@@ -42,7 +42,7 @@ def text_encoding(
             return "utf-8"  # a character cut in two
         return "cp1252"
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #d173cf66
 def open_text(
     path,  # of a text file, compressed by gzip or not
 ):
@@ -86,7 +86,7 @@ def split_line(
     cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     return [cell.strip().strip("'").strip() for cell in cells]
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #f0cf4f0c
 def _delimiter(lines):
     "The sign that separates columns in most of the last lines."
     last = lines[-30:]
@@ -116,7 +116,7 @@ class TextLayout:
     unit: str = None  # from the heading block
     name: str = None  # of a single column, from the heading block
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #12399b9e
 def _first_lines(opened, n=200):
     "Up to `n` lines that are not blank as [(number, text), …], and whether these are all."
     lines = []
@@ -163,7 +163,9 @@ def _is_unit_line(cells):
     "Whether a line gives the units of columns."
     units = [cell for cell in cells if cell]
     known = [
-        bool(known_unit(unit)) or unit.lower().strip("[]()") in TIME_UNITS or unit.startswith("hh:mm")
+        bool(known_unit(unit))
+        or unit.lower().strip("[]()") in TIME_UNITS
+        or unit.startswith("hh:mm")
         or split_unit(f"x [{unit}]")[1] is not None
         for unit in units
     ]
@@ -191,7 +193,9 @@ def text_layout(
         raise ReadError(f"{path.name}: has comments and no values")
     delimiter = _delimiter([line for _, line in lines])
     table = [split_line(line, delimiter) for _, line in lines]
-    n_columns = Counter(len(cells) for cells in table[-max(30, len(table) // 2) :][len(table) > 2 :]).most_common(1)[0][0]
+    n_columns = Counter(len(cells) for cells in table[-max(30, len(table) // 2) :][len(table) > 2 :]).most_common(1)[0][
+        0
+    ]
     decimal = _decimal(delimiter, table)
     numeric = _numeric_columns(table[-30:][len(table) > 1 and len(table) <= 30 :], n_columns, decimal)
     first = next((k for k, cells in enumerate(table) if _is_row(cells, numeric, decimal)), None)
@@ -202,16 +206,18 @@ def text_layout(
     layout.preamble = comments + [line for _, line in lines[: max(first - 1, 0)]]
     if first and layout.headings is None:
         layout.preamble.append(lines[first - 1][1])
-    start = next(k for k, (number, _) in enumerate(lines) if number >= layout.first_line) if (
-        layout.first_line <= lines[-1][0]
-    ) else len(lines)
+    start = (
+        next(k for k, (number, _) in enumerate(lines) if number >= layout.first_line)
+        if (layout.first_line <= lines[-1][0])
+        else len(lines)
+    )
     layout.rows, layout.complete = table[start:], complete
     if not layout.rows:
         raise ReadError(f"{path.name}: has a heading ({', '.join(layout.headings)}) and no values")
     _read_preamble(layout)
     return layout
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #0af66251
 def _decimal(delimiter, table):
     "The decimal sign: a comma only where rows have numbers with a comma and none with a point."
     if delimiter == ",":
@@ -238,11 +244,13 @@ def _find_headings(layout, table, first, comments):
     before = table[first - 1]
     if first > 1 and n > 1 and _is_unit_line(before) and _fits(before, n) and _fits(table[first - 2], n):
         layout.units, before = before, table[first - 2]
-    if _fits(before, n) and not (n == 1 and re.search("[:=,;]", before[0])):
+    if _fits(before, n) and not before[0].endswith("=") and not (n == 1 and re.search("[:=,;]", before[0])):
         layout.headings = before
     skipped = [cells for cells in table[: first - 1] if len(cells) == n > 2 and sum(map(_is_number, cells)) > n / 2]
     if skipped:
-        raise ReadError(f"{layout.path.name}: a line before its heading has numbers, but text too: {', '.join(skipped[0])}")
+        raise ReadError(
+            f"{layout.path.name}: a line before its heading has numbers, but text too: {', '.join(skipped[0])}"
+        )
     if layout.headings is None and n > 1 and len(before) > n:
         raise ReadError(f"{layout.path.name}: line {layout.first_line} has {n} columns, the heading has {len(before)}")
 
@@ -265,8 +273,9 @@ def _read_preamble(layout):
         layout.name = found[1] if found else layout.name
     _read_start_rows(layout)
     _name_openbci(layout)
+    _name_from_preamble(layout)
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #8743a17e
 def _read_start_rows(layout):
     "The first two rows of a table of Empatica's E4: start time and rate."
     if layout.headings is not None or len(layout.rows) < 3:
@@ -279,10 +288,40 @@ def _read_start_rows(layout):
         layout.rows = layout.rows[2:]
         layout.first_line += 2
 
+# %% ../../nbs/signals/15_text_tables.ipynb #870703f3
+def _name_from_preamble(layout):
+    "Headings and rate as LabChart and OpenSignals (BITalino) write them before the rows."
+    for line in layout.preamble:
+        titles = re.match(r"^ChannelTitle=\s*(.*)$", line)
+        if titles and layout.headings is None:
+            names = [name.strip() for name in titles[1].split("\t") if name.strip()]
+            layout.headings = ["Time [s]", *names] if len(names) == layout.n_columns - 1 else None
+        columns = re.search(r'"column"\s*:\s*\[([^\]]*)\]', line)
+        if columns and layout.headings is None:
+            names = [name.strip().strip('"') for name in columns[1].split(",")]
+            layout.headings = _sensor_names(line, names)
+        interval = re.match(r"^Interval=\s*([\d.]+)\s*(m?s)", line) or re.match(
+            r"^\s*([\d.]+)\s*(m?s)(?:ec)?/sample", line
+        )
+        if interval and layout.sfreq is None:
+            layout.sfreq = (1000 if interval[2] == "ms" else 1) / float(interval[1])
 
+
+def _sensor_names(line, names):
+    "Columns of OpenSignals named by their sensors; a sensor that occurs twice keeps the name of its port."
+    found = [re.search(rf'"{key}"\s*:\s*\[([^\]]*)\]', line) for key in ("label", "sensor")]
+    if not all(found):
+        return names
+    ports, sensors = ([name.strip().strip('"') for name in match[1].split(",")] for match in found)
+    named = {port: sensor for port, sensor in zip(ports, sensors) if sensors.count(sensor) == 1}
+    return [named.get(name, name) for name in names]
+
+# %% ../../nbs/signals/15_text_tables.ipynb #b5c42ddd
 def _name_openbci(layout):
     "Headings for OpenBCI's older files, which have none."
-    count = next((m[1] for line in layout.preamble if (m := re.search(r"number of channels\s*=\s*(\d+)", line, re.I))), None)
+    count = next(
+        (m[1] for line in layout.preamble if (m := re.search(r"number of channels\s*=\s*(\d+)", line, re.I))), None
+    )
     if layout.headings is None and count and layout.n_columns > int(count):
         rest = layout.n_columns - int(count) - 1
         layout.headings = ["Sample Index"] + [f"EXG Channel {k}" for k in range(int(count))] + ["Other"] * rest
@@ -327,11 +366,15 @@ def _checked(layout, block, partial):
             return block[:k]
         raise ReadError(
             f"{layout.path.name}: line {number} has {len(cells)} columns, the first has {n}"
-            + (": the file was cut short, partial=True reads it up to there" if k == len(block) - 1 and len(cells) < n else "")
+            + (
+                ": the file was cut short, partial=True reads it up to there"
+                if k == len(block) - 1 and len(cells) < n
+                else ""
+            )
         )
     return block
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #bac74c70
 @patch
 def read(
     self: TextLayout,
@@ -359,7 +402,7 @@ def read(
             pieces[k].append(np.asarray(column, np.float64 if k in times else np.float32))
     return {k: np.concatenate(piece) for k, piece in pieces.items()}
 
-
+# %% ../../nbs/signals/15_text_tables.ipynb #e402c11b
 @patch
 def _text(self: TextLayout, position, name, column, block, is_time):
     "A column that pandas did not take for numbers, as float64."

@@ -24,9 +24,23 @@ TIME_UNITS = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
 }
-_CORE = {*TIME_UNITS, "time", "times", "timestamp", "timestamps", "t", "date", "datetime", "clock", "epoch", "utc"} - {
-    *("d", "h", "hr", "min", "day", "days", "hrs")
+_CORE = {*TIME_UNITS, "time", "times", "timestamp", "timestamps", "t", "date", "datetime", "clock", "epoch", "utc"}
+_CORE |= {
+    "zeit",
+    "zeitstempel",
+    "uhrzeit",
+    "datum",
+    "temps",
+    "heure",
+    "horodatage",
+    "tiempo",
+    "fecha",
+    "hora",
+    "tempo",
+    "tijd",
+    "tid",
 }
+_CORE -= {"d", "h", "hr", "min", "day", "days", "hrs"}
 _BESIDE = set(
     "sensor phone unix local system device host lsl recording sample relative absolute formatted stamp of since start from "
     "in gmt iso server arrival the elapsed hh mm mmm ss sss fff hhmmss z tz yyyy dd packet log logged".split()
@@ -67,10 +81,13 @@ def looks_like_time(
     "Whether a cell is a date or a time of the day."
     text = text.strip().strip("'\"[]")
     return bool(_clock.match(re.sub(_colon_fraction, r"\1.\2", text))) or bool(
-        re.match(r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{8}T\d{4,6}|\d{1,2}:\d{2}:\d{2}([.,]\d+)? \d)", text)
+        re.match(
+            r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{8}T\d{4,6}|\d{1,2}:\d{2}:\d{2}([.,]\d+)? \d)",
+            text,
+        )
     )
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #d096ba92
 def parse_times(
     cells,  # of text
 ):
@@ -102,7 +119,34 @@ def unwrapped(
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONG = {"min": 60.0, "h": 3600.0, "days": 86400.0}
 _COMMON = np.array(
-    [20, 25, 30, 32, 40, 50, 60, 62.5, 64, 75, 80, 100, 120, 125, 128, 130, 150, 200, 240, 250, 256, 300, 320, 360, 400, 500]
+    [
+        20,
+        25,
+        30,
+        32,
+        40,
+        50,
+        60,
+        62.5,
+        64,
+        75,
+        80,
+        100,
+        120,
+        125,
+        128,
+        130,
+        150,
+        200,
+        240,
+        250,
+        256,
+        300,
+        320,
+        360,
+        400,
+        500,
+    ]
     + [512, 600, 800, 1000, 1024, 1200, 1250, 1500, 2000, 2048, 2400, 2500, 4000, 4096, 4800, 5000]
 )
 
@@ -120,7 +164,7 @@ def _row_step(time):
     large = (steps > 3 * typical).mean()
     return mean if large > 0.002 else typical
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #f6c8e18c
 def _is_common(rate):
     return (np.abs(_COMMON / rate - 1) < 0.005).any()
 
@@ -157,7 +201,7 @@ def time_unit(
         )
     return (_SECONDS | _LONG)[chosen]
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #e7870d02
 def _nearest(rates, sfreq):
     "The unit that gives a rate within a factor of three of `sfreq`; None if there is none."
     unit = min(rates, key=lambda u: abs(np.log(rates[u] / sfreq)))
@@ -305,7 +349,7 @@ def read_clock(
     even = all(_is_even(time, a, b, rate, quantum) for a, b, _ in runs)
     return Clock("even" if even else "uneven", rate, runs)
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #dd9dc5fc
 def _is_pause_between_trials(packets, inner, sfreq):
     "Whether regular bursts are trials with pauses between them, not packets of a radio link."
     if sfreq:
@@ -329,7 +373,7 @@ def _check_rate(path, name, clock, sfreq, time, quantum):
         "leave it out, prepare() resamples"
     )
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #f8dc1bc2
 def _report_clock(name, clock, rate, sfreq, options):
     "Remarks on packets, pauses and interpolation."
     if clock.kind == "packets":
@@ -379,7 +423,7 @@ def on_grid(
         return _interpolated(_spread_equal(time), x, clock, rate), rate
     return _placed(x, clock, rate), rate
 
-
+# %% ../../nbs/signals/14_time_columns.ipynb #ed6e78f1
 def _placed(x, clock, rate):
     "Samples of runs at a regular rate, NaN between them."
     starts, end = [], 0

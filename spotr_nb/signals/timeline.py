@@ -129,7 +129,7 @@ def from_clock(
     k = max(np.searchsorted(onsets, seconds + 1e-6, side="right") - 1, 0)
     return self.starts[k] / self.sfreq + seconds - onsets[k]
 
-
+# %% ../../nbs/signals/13_timeline.ipynb #464d36e2
 @patch
 def move_events(
     self: Timeline,
@@ -169,7 +169,7 @@ def at_rate(
         y[missing[nearest]] = np.nan
     return y
 
-
+# %% ../../nbs/signals/13_timeline.ipynb #be76e250
 def at_highest_rate(
     samples,  # [T] of each channel
     rates,  # Hz of each channel

@@ -107,7 +107,7 @@ def unit_factors(
     _report_assumed(names, stated, units, target, options)
     return np.array([_factor(known or target, target) for known in units])
 
-
+# %% ../../nbs/signals/11_units.ipynb #2eb11773
 def _factor(unit, target):
     return 10.0 ** (POWERS[unit] - POWERS[target])
 
@@ -118,8 +118,10 @@ def _report_assumed(names, stated, units, target, options):
     if not unknown:
         return
     spellings = sorted({str(unit).strip() for unit, known in zip(stated, units) if not known and unit})
-    what = f"unit {listed(map(repr, spellings), 3)} of {listed(unknown, 4)} is not known" if spellings else (
-        f"no unit is stated for {listed(unknown, 4)}"
+    what = (
+        f"unit {listed(map(repr, spellings), 3)} of {listed(unknown, 4)} is not known"
+        if spellings
+        else (f"no unit is stated for {listed(unknown, 4)}")
     )
     other = "mV" if target == "uV" else "uV"
     options.remark(f"{what}: samples are taken for {target}; unit={other!r}, for example, says otherwise")
@@ -200,7 +202,7 @@ def implausible(
         f"scale={10.0**power:g}, which gives {amplitude * 10.0**power:.3g} {unit}"
     )
 
-
+# %% ../../nbs/signals/11_units.ipynb #99fb65d0
 def _leaps(x, amplitude):
     "A sentence on samples that lie millions of amplitudes away from all others: a header among the samples."
     if not amplitude > 0:

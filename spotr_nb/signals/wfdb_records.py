@@ -7,7 +7,6 @@ __all__ = ['BYTES', 'wfdb_header', 'read_wfdb']
 
 # %% ../../nbs/signals/18_wfdb_records.ipynb #0347e75e
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +43,9 @@ def _check_files(path, header):
         expected += header.byte_offset[mine[0]] or 0
         size = (path.parent / name).stat().st_size
         if size < expected:
-            raise ReadError(f"{path.name}: its data file {name} is truncated: {expected} bytes are needed, it has {size}")
+            raise ReadError(
+                f"{path.name}: its data file {name} is truncated: {expected} bytes are needed, it has {size}"
+            )
 
 # %% ../../nbs/signals/18_wfdb_records.ipynb #101a970f
 _signal_line = re.compile(
@@ -87,6 +88,19 @@ class _Segment:
         self.units = [unit or "mV" for _, unit in gains]
         self.uncalibrated = {i for i, (gain, _) in enumerate(gains) if gain == 0}
 
+    def length(self):
+        "Frames; counted where the header does not say."
+        import wfdb
+
+        length = self.header.sig_len
+        if length is None:
+            length = wfdb.rdrecord(self.record, channels=[0], smooth_frames=False, physical=False).sig_len
+        if not length:
+            raise ReadError(
+                f"{self.path.name}: has no samples; if it is the layout of a record of segments, read that record"
+            )
+        return length
+
     def samples(self, index, missing):
         "Samples of signals in the unit of the file, each at its own rate, and how many were coded as missing."
         import wfdb
@@ -111,7 +125,7 @@ def _segments(path):
         raise ReadError(f"{path.name}: describes no signal" + _annotations_only(path))
     if not isinstance(header, wfdb.MultiRecord):
         segment = _Segment(path)
-        return [(segment, header.sig_len)], header
+        return [(segment, segment.length())], header
     parts = []
     for name, length in zip(header.seg_name, header.seg_len):
         if length == 0:  # a layout, which only names the signals
@@ -135,7 +149,9 @@ def _frames(path, parts, header):
         if segment is None:
             continue
         if segment.header.fs != header.fs:
-            raise ReadError(f"{path.name}: its segment {segment.path.name} has {segment.header.fs:g} Hz, the record {header.fs:g} Hz")
+            raise ReadError(
+                f"{path.name}: its segment {segment.path.name} has {segment.header.fs:g} Hz, the record {header.fs:g} Hz"
+            )
         for name, n in zip(_distinct(segment.names), segment.header.samps_per_frame):
             if per_frame.setdefault(name, n or 1) != (n or 1):
                 raise ReadError(f"{path.name}: {name} has different rates in different segments: read them one by one")
@@ -143,7 +159,7 @@ def _frames(path, parts, header):
         raise ReadError(f"{path.name}: has no segment with samples")
     return per_frame
 
-
+# %% ../../nbs/signals/18_wfdb_records.ipynb #3fdde560
 def _assembled(path, parts, per_frame, chosen, modality, options):
     "Samples of each chosen signal at its own rate, in the unit of the modality; NaN where a segment has none."
     total = sum(length for _, length in parts)
@@ -173,7 +189,9 @@ def _fill(path, segment, index, rows, first, length, modality, options):
             f"{segment.units[index[0]]} are assumed; scale= corrects it"
         )
     if segment.header.sig_len not in (None, length):
-        raise ReadError(f"{path.name}: its segment {segment.path.name} has {segment.header.sig_len} frames, {length} were promised")
+        raise ReadError(
+            f"{path.name}: its segment {segment.path.name} has {segment.header.sig_len} frames, {length} were promised"
+        )
     # each signal once: the library returns them in the order of the file
     order = sorted(range(len(index)), key=lambda k: index[k])
     physical, n_found = segment.samples([index[k] for k in order], options.missing)
@@ -201,7 +219,7 @@ def _annotations(path, fs):
     ticks = found.fs or fs
     return [(sample / ticks, 0.0, symbol) for sample, symbol in zip(found.sample.tolist(), found.symbol)]
 
-
+# %% ../../nbs/signals/18_wfdb_records.ipynb #7470a355
 def read_wfdb(path, options):
     "Arguments of `Signal` from a WFDB record."
     path = wfdb_header(path)
