@@ -185,9 +185,10 @@ def encode_share(
     "The embedding of a random part of each window's patches."
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
-    where = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept, tokens = visible.gather(1, where), encoder.tokens(patches, channel_positions, valid)
-    return pooled(encoder.transform(tokens.gather(1, where[..., None].expand(-1, -1, tokens.shape[-1])), kept), kept)
+    index = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
+    kept = visible.gather(1, index)
+    tokens = gather_tokens(encoder.tokens(patches, channel_positions, valid), index)
+    return pooled(encoder.transform(tokens, kept), kept)
 
 
 @dataclass(frozen=True)
