@@ -134,9 +134,9 @@ def dataset_folder(
     root = Path(root)
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     for path in folders:
-        # ptbxl_ecg is a folder of ptb_xl
-        names = {path.name.replace("-", "_").rsplit("_", n)[0].replace("_", "") for n in range(path.name.count("_") + 1)}
-        if path.name == dataset or path.name.startswith((f"{dataset}_", f"{dataset}-")) or dataset.replace("_", "") in names:
+        words = path.name.replace("-", "_").split("_")
+        beginnings = {"".join(words[:n]) for n in range(1, len(words) + 1)}
+        if dataset.replace("_", "") in beginnings:  # ptbxl_ecg is a folder of ptb_xl
             return path
     raise FileNotFoundError(
         f"no folder {root / dataset} (or {dataset}_…): `spotr datasets {dataset}` says how to get it"
