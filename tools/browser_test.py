@@ -1,7 +1,7 @@
-"""What only a browser can tell: the site's pages, and the explorer in a real JupyterLab, in headless Chromium.
+"""Tests that need a browser: the pages of the site, and the explorer in a real JupyterLab, in headless Chromium.
 
-JupyterLab starts with a configuration of its own and runs a cell with the explorer; then a mouse draws, keys are
-pressed and choices made as a person would, and what is drawn is read from the plots. The model is the one that
+JupyterLab starts with a configuration of its own and runs a cell with the explorer; then the mouse is moved, keys are
+pressed and lists are used as a person would, and the content of the plots is read. The model is the one that
 $SPOTR_MODEL names, or the one that comes with the package.
 """
 import argparse
@@ -31,12 +31,12 @@ look = """() => { const plots = [...document.querySelectorAll('.js-plotly-plot')
     const has = name => plots.find(p => p.data && p.data.some(t => t.name === name)), of = (p, name) => p ? p._fullData.filter(t => t.name === name).map(t => numbers(t.y)) : [];
     const rows = (p, name) => { if (!p) return []; const y = of(p, name)[0], n = p._fullLayout.yaxis.tickvals.length, m = y.length / n; return Array.from({ length: n }, (_, k) => y.slice(k * m, k * m + m)) };      // one line runs through all channels
     const shapes = (p, name) => p ? p._fullLayout.shapes.filter(s => s.name === name).map(s => [s.x0, s.x1]) : [], picked = t => t && t.selectedpoints ? Array.from(t.selectedpoints) : null;
-    const main = has('windows'), map = has('tokens'), hand = has('before moving'), others = plots.filter(p => p !== main && p !== map && p !== hand);
-    return { rows: rows(main, 'original'), names: main ? main._fullLayout.yaxis.ticktext : [], drawn: rows(main, 'reconstruction').filter(y => y.some(v => v !== null)).length, range: main ? Array.from(main._fullLayout.xaxis.range) : null,
-        selected: shapes(main, 'selected'), current: shapes(main, 'current'), marks: main ? main._fullData.find(t => t.name === 'windows').x.length : 0, marked: main ? picked(main._fullData.find(t => t.name === 'windows')) : null,
-        points: map ? map._fullData[0].x.length : 0, lit: map ? picked(map._fullData[0]) : null,
-        original: of(hand, 'original'), reconstruction: of(hand, 'reconstruction'), before: of(hand, 'before moving'), window: hand ? Array.from(hand._fullLayout.xaxis.range) : null,
-        errors: hand ? hand._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
+    const main = has('windows'), map = has('tokens'), moved = has('before moving'), others = plots.filter(p => p !== main && p !== map && p !== moved);
+    return { rows: rows(main, 'original'), names: main ? main._fullLayout.yaxis.ticktext : [], reconstructed: rows(main, 'reconstruction').filter(y => y.some(v => v !== null)).length, range: main ? Array.from(main._fullLayout.xaxis.range) : null,
+        selected: shapes(main, 'selected'), current: shapes(main, 'current'), annotations: main ? main._fullLayout.annotations.map(a => a.text) : [], marks: main ? main._fullData.find(t => t.name === 'windows').x.length : 0, marked: main ? picked(main._fullData.find(t => t.name === 'windows')) : null,
+        points: map ? map._fullData[0].x.length : 0, highlighted: map ? picked(map._fullData[0]) : null,
+        original: of(moved, 'original'), reconstruction: of(moved, 'reconstruction'), before: of(moved, 'before moving'), window: moved ? Array.from(moved._fullLayout.xaxis.range) : null,
+        errors: moved ? moved._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
         others: others.map(p => ({ kinds: p._fullData.map(t => t.type), names: p._fullData.map(t => t.name), n: p._fullData.reduce((n, t) => n + (t.y ? t.y.length : 0), 0), worst: shapes(p, 'worst').length, first: numbers(p._fullData[0] && p._fullData[0].y).slice(0, 50) })),
         width: plots.map(p => p.clientWidth - p._fullLayout.width) } }"""
 has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type=\"application/vnd.jupyter.stderr\"], .jp-RenderedText[data-mime-type*=error]')].map(e => e.textContent)"
@@ -45,7 +45,7 @@ has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type
 # ---- browser and server
 
 def chromium():
-    "Chromium's path, or why there is no test."
+    "Chromium's path; skips without it."
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not found: raise Skip("there is no Chromium here: apt-get install chromium")
     return found
@@ -64,7 +64,7 @@ def open_page(here):
 
 
 def free_port():
-    "A port nobody listens on."
+    "A free port."
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -88,7 +88,7 @@ def wait_for(condition, seconds, otherwise):
 
 @contextmanager
 def jupyter_lab(folder, home, **variables):
-    "JupyterLab serving `folder`, with settings and kernels of nobody but this environment; yields its address."
+    "JupyterLab serving `folder`, with settings and kernels of this environment only; yields its address."
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
@@ -125,7 +125,7 @@ def model_folder(home):
 # ---- the site
 
 def site_pages(site):
-    "Open every page of the site and see whom it asks."
+    "Open every page of the site; none may request anything from another host."
     if not (site / "index.html").exists(): raise Skip("there is no site: make docs")
     with open_page(f"file://{site}") as (page, elsewhere, errors):
         for path in sorted(site.rglob("*.html")):
@@ -144,7 +144,7 @@ from spotr_nb import load_sample
 from spotr_nb.explorer.app import explore
 beats = load_sample('ecg_mitbih_208')
 hours = replace(beats, x=np.tile(beats.x, (1, 64)), recording='hours')
-app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
+app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'ppg_finger_ear': 'ppg_finger_ear', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
 app.patience = .2
 app"""
 
@@ -163,19 +163,19 @@ class App:
         "Do something and wait until what `what` picks from the plots is another; before and after."
         before, began = self.look(), time.time()
         do()
-        after = wait_for(lambda: (now := self.look()) and what(now) != what(before) and now, seconds, "what is drawn stays as it is")
+        after = wait_for(lambda: (now := self.look()) and what(now) != what(before) and now, seconds, "the plots do not change")
         self.waits.append(time.time() - began)
         return before, self.settled(after)
 
     def insist(self, do, what):
-        "As `change`, for what is drawn by hand: a busy page may miss a stroke, and a person would draw again."
+        "As `change`, for boxes and lassos: a busy page may miss a movement, and a person would repeat it."
         for _ in range(2):
             try: return self.change(do, what, 12)
             except AssertionError: pass
         return self.change(do, what, 12)
 
     def settled(self, seen):
-        "What is drawn once nothing moves any more."
+        "What the plots show once nothing changes any more."
         for _ in range(60):
             time.sleep(0.25)
             again = self.look()
@@ -193,8 +193,8 @@ class App:
         "Choose from the drop-down list of that name."
         self.page.locator(".widget-dropdown", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))).locator("visible=true").first.locator("select").select_option(label=value)
 
-    def board(self, title):
-        "Show a board, with the keyboard."
+    def show_panel(self, title):
+        "Show a panel, with the keyboard."
         button = self.page.locator(".widget-toggle-button", has_text=re.compile(f"^{title}$"))
         button.focus()
         self.page.keyboard.press("Enter")
@@ -205,7 +205,7 @@ class App:
             p.scrollIntoView({block: 'center'}); return [...p.querySelectorAll(layer)].map(e => { const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }) }""", [name, layer])
 
     def drag(self, box, path):
-        "Draw with the mouse over shares of a box."
+        "Drag the mouse along a path, in shares of a box."
         x, y, width, height = box
         points = [(x + width * across, y + height * down) for across, down in path]
         self.page.mouse.move(*points[0])
@@ -226,11 +226,11 @@ class App:
         self.page.screenshot(path=self.shots / f"{name}.png")
 
 
-def drawn(app):
+def opens(app):
     "All channels with their reconstruction, a strip with a mark for each window, a map with a point for each."
     seen = wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 240, "no recording and no map")
     seen = app.settled(seen)
-    assert len(seen["rows"]) == seen["drawn"] == 8 and all(len(y) > 100 for y in seen["rows"]), (len(seen["rows"]), seen["drawn"])
+    assert len(seen["rows"]) == seen["reconstructed"] == 8 and all(len(y) > 100 for y in seen["rows"]), (len(seen["rows"]), seen["reconstructed"])
     levels = [[value for value in y if value is not None] for y in seen["rows"]]
     assert len(set(seen["names"])) == 8 and all(abs(sum(level) / len(level) + k) < 0.1 and y[-1] is None for k, (level, y) in enumerate(zip(levels, seen["rows"]))), "channels are not below one another"
     assert seen["marks"] == seen["points"] == 114, (seen["marks"], seen["points"])
@@ -238,36 +238,36 @@ def drawn(app):
     app.shot("01-opened")
 
 
-def map_lights_recording(app):
-    "A line drawn around points of the map chooses these windows in the recording."
+def map_selects_in_recording(app):
+    "A lasso around points of the map selects these windows in the recording."
     (box,) = app.place("tokens")
     before, after = app.insist(lambda: app.drag(box, [(.5, .02), (.98, .02), (.98, .98), (.5, .98), (.5, .05)]), lambda seen: seen["selected"])
-    assert 0 < len(after["lit"]) < 114 and after["marked"] == after["lit"], (after["lit"], after["marked"])
-    assert any(f"{len(after['lit'])} of 114 windows chosen" in text for text in app.page.locator(".widget-html").all_inner_texts())
+    assert 0 < len(after["highlighted"]) < 114 and after["marked"] == after["highlighted"], (after["highlighted"], after["marked"])
+    assert any(f"{len(after['highlighted'])} of 114 windows selected" in text for text in app.page.locator(".widget-html").all_inner_texts())
     app.shot("02-map")
 
 
-def recording_lights_map(app):
-    "A frame drawn over the strip chooses windows, which light up on the map."
-    app.page.get_by_role("button", name="choose", exact=True).click()
+def recording_selects_on_map(app):
+    "A box drawn over the strip selects windows, which are highlighted on the map."
+    app.page.get_by_role("button", name="select", exact=True).click()
     time.sleep(1)
     boxes = app.place("windows")
-    before, after = app.insist(lambda: app.drag(max(boxes, key=lambda box: box[1]), [(.25, .2), (.5, .8)]), lambda seen: seen["lit"])
-    assert after["lit"] == list(range(after["lit"][0], after["lit"][-1] + 1)) and 24 < len(after["lit"]) < 34, after["lit"]
+    before, after = app.insist(lambda: app.drag(max(boxes, key=lambda box: box[1]), [(.25, .2), (.5, .8)]), lambda seen: seen["highlighted"])
+    assert after["highlighted"] == list(range(after["highlighted"][0], after["highlighted"][-1] + 1)) and 24 < len(after["highlighted"]) < 34, after["highlighted"]
     app.page.get_by_role("button", name="move", exact=True).click()
 
 
-def keys_choose(app):
-    "The slider with two ends chooses windows without a mouse; so does the list of kinds."
-    before, after = app.change(lambda: app.choose("choose", "worst drawn tenth"), lambda seen: seen["lit"])
-    assert len(after["lit"]) == 12, after["lit"]
-    app.change(lambda: app.page.get_by_role("button", name="choose none").press("Enter"), lambda seen: seen["lit"])
-    slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="choose (s)")).first
-    before, after = app.change(lambda: (slider.locator(".noUi-handle").last.focus(), [app.page.keyboard.press("PageUp") for _ in range(3)]), lambda seen: seen["lit"])
-    assert after["lit"][0] == 0 and len(after["lit"]) > 2, after["lit"]
+def keys_select(app):
+    "The slider with two handles selects windows without a mouse; so does the list of groups."
+    before, after = app.change(lambda: app.choose("select", "largest errors (10 %)"), lambda seen: seen["highlighted"])
+    assert len(after["highlighted"]) == 12, after["highlighted"]
+    app.change(lambda: app.page.get_by_role("button", name="select none").press("Enter"), lambda seen: seen["highlighted"])
+    slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="select (s)")).first
+    before, after = app.change(lambda: (slider.locator(".noUi-handle").last.focus(), [app.page.keyboard.press("PageUp") for _ in range(3)]), lambda seen: seen["highlighted"])
+    assert after["highlighted"][0] == 0 and len(after["highlighted"]) > 2, after["highlighted"]
 
 
-def hands_move_recording(app):
+def dragging_moves_recording(app):
     "Dragging moves through time, the wheel zooms, and the new view is filled."
     box = min(app.place("windows"), key=lambda box: box[1])
     before, after = app.change(lambda: app.drag(box, [(.7, .5), (.3, .5)]), lambda seen: (seen["range"], seen["rows"][0]))
@@ -276,7 +276,7 @@ def hands_move_recording(app):
     before, after = app.change(wheel, lambda seen: seen["range"])
     assert after["range"][1] - after["range"][0] > before["range"][1] - before["range"][0], after["range"]
     before, after = app.change(lambda: app.page.get_by_title("see the whole recording").press("Enter"), lambda seen: (seen["range"], seen["rows"][0]))
-    assert after["range"] == [0, 344] and not after["drawn"] and len(after["rows"][0]) <= 1210
+    assert after["range"] == [0, 344] and not after["reconstructed"] and len(after["rows"][0]) <= 1210
     app.shot("03-whole")
     for _ in range(3): app.change(lambda: app.page.get_by_title("see less time").press("Enter"), lambda seen: seen["range"])
 
@@ -293,22 +293,22 @@ def redraws_quickly(app):
 
 
 def move_changes_reconstruction(app):
-    "In the window's board, the slider by keyboard: another reconstruction, the same original; the errors say both."
-    app.board("Window")
+    "In the window panel, the slider by keyboard: another reconstruction, the same original; both errors are shown."
+    app.show_panel("Window")
     seen = app.settled(wait_for(lambda: (now := app.look()) and now["original"] and now["original"][0] and now, 40, "no window"))
     assert seen["before"] == seen["reconstruction"] and seen["original"] != seen["reconstruction"] and len(seen["errors"]) == 6
     before, after = app.change(lambda: app.press("by", "ArrowRight", 20), lambda seen: seen["reconstruction"])
     assert after["original"] == before["original"] and after["before"] == before["reconstruction"]
     assert all("→" in text for text in after["errors"]), after["errors"]
-    wait_for(lambda: any("moved: delta" in text for text in app.page.locator(".widget-html").all_inner_texts()), 10, "no reading of what was moved")
+    wait_for(lambda: any("moved: delta" in text for text in app.page.locator(".widget-html").all_inner_texts()), 10, "no biomarker of what was moved")
     app.shot("04-moved")
     before, after = app.change(lambda: app.press("blend", "ArrowRight", 8), lambda seen: seen["reconstruction"])
-    before, after = app.change(lambda: app.page.get_by_title("put the token back").click(), lambda seen: seen["reconstruction"])
+    before, after = app.change(lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"])
     assert after["reconstruction"] == after["before"] and not any("→" in text for text in after["errors"]), after["errors"]
 
 
 def dimension_moves_too(app):
-    "A single dimension: a click on a cell of the token chooses it."
+    "A single dimension: a click on a cell of the token selects it."
     strip = app.page.locator(".js-plotly-plot", has=app.page.locator(".heatmaplayer .hm")).locator("visible=true").first.locator(".nsewdrag").first
     strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
@@ -319,49 +319,49 @@ def dimension_moves_too(app):
     wait_for(lambda: app.page.get_by_text("token[").count(), 10, "the dimension is not named")
     before, after = app.change(lambda: app.press("by", "ArrowRight", 30), lambda seen: seen["reconstruction"])
     assert after["original"] == before["original"]
-    app.change(lambda: app.page.get_by_title("put the token back").click(), lambda seen: seen["reconstruction"])
+    app.change(lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"])
 
 
 def time_moves_window(app):
-    "The time slider takes another window in hand, with its errors, and marks it in the recording."
+    "The time slider makes another window the current one, with its errors, and marks it in the recording."
     before, after = app.change(lambda: app.press("time (s)", "PageUp", 3), lambda seen: (seen["original"], seen["window"]))
     assert after["window"][0] > before["window"][0] and after["errors"] != before["errors"], after["errors"]
 
 
-def finds_alike(app):
-    "Windows like the one in hand, each with its drawing; choosing one of the list takes it in hand."
-    app.board("Alike")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and now["others"] and now["others"][-1]["n"] and now, 40, "nothing alike"))
+def finds_neighbours(app):
+    "The nearest neighbours of the current window, each with its reconstruction; one of the list becomes the current one."
+    app.show_panel("Neighbours")
+    seen = app.settled(wait_for(lambda: (now := app.look()) and now["others"] and now["others"][-1]["n"] and now, 40, "no neighbours"))
     panel = seen["others"][-1]
     assert panel["names"].count("original") == panel["names"].count("reconstruction") == 7, panel["names"]
-    app.shot("05-alike")
+    app.shot("05-neighbours")
     slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="time (s)")).locator(".widget-readout").first
     at = slider.inner_text()
     app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator("visible=true").last.select_option(index=2)
-    wait_for(lambda: slider.inner_text() != at, 10, "the list takes nothing in hand")
+    wait_for(lambda: slider.inner_text() != at, 10, "the list does not change the current window")
     at = slider.inner_text()
-    app.page.get_by_title("take the next of the list in hand").locator("visible=true").press("Enter")
-    wait_for(lambda: slider.inner_text() != at, 10, "the button takes nothing in hand")
-    before, after = app.change(lambda: app.page.get_by_role("button", name="find alike").press("Enter"), lambda seen: seen["others"][-1]["first"])
+    app.page.get_by_title("make the next window of the list the current one").locator("visible=true").press("Enter")
+    wait_for(lambda: slider.inner_text() != at, 10, "the button does not change the current window")
+    before, after = app.change(lambda: app.page.get_by_role("button", name="search").press("Enter"), lambda seen: seen["others"][-1]["first"])
 
 
 def ranks_anomalies(app):
-    "The windows drawn worst, with the part that fails; they can be chosen."
-    app.board("Anomalies")
+    "The windows with the largest errors, with the part that fails; they can be selected."
+    app.show_panel("Anomalies")
     seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["worst"] for one in now["others"]) and now, 40, "no part is marked"))
     assert seen["others"][-1]["worst"] == 6
-    before, after = app.change(lambda: app.page.get_by_role("button", name="choose these").press("Enter"), lambda seen: seen["marked"])
+    before, after = app.change(lambda: app.page.get_by_role("button", name="select these").press("Enter"), lambda seen: seen["marked"])
     assert len(after["marked"]) == 6
     app.shot("06-anomalies")
 
 
 def errors_and_spectra(app):
     "Errors by channel and time; spectra of original and reconstruction."
-    app.board("Errors")
+    app.show_panel("Errors")
     seen = app.settled(wait_for(lambda: (now := app.look()) and any("heatmap" in one["kinds"] for one in now["others"]) and now, 40, "no map of errors"))
     assert {"heatmap", "bar"} <= set(seen["others"][-1]["kinds"])
     app.shot("07-errors")
-    app.board("Spectra")
+    app.show_panel("Spectra")
     seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["kinds"] == ["scatter", "scatter"] for one in now["others"]) and now, 40, "no spectra"))
     assert seen["others"][-1]["names"] == ["original", "reconstruction"]
     app.shot("08-spectra")
@@ -369,7 +369,7 @@ def errors_and_spectra(app):
 
 def saves(app):
     "A table and pictures are written."
-    app.board("Save")
+    app.show_panel("Save")
     folder = app.work / "explored"
     app.page.get_by_role("button", name="save table (CSV)").press("Enter")
     wait_for(lambda: (folder / "eeg_cvep.windows.csv").is_file(), 20, "no table")
@@ -379,6 +379,17 @@ def saves(app):
         app.page.get_by_role("button", name="save figure").press("Enter")
         wait_for(lambda: (folder / f"eeg_cvep.recording.{kind}").is_file(), 20, "no picture")
     if app.shots: shutil.copy(folder / "eeg_cvep.recording.png", app.shots / "09-saved.png")
+
+
+def annotations_follow_recording(app):
+    "The beats of one recording are not left above another."
+    app.change(lambda: app.choose("recording", "ecg_mitbih_100"), lambda seen: seen["marks"], 120)
+    beats = wait_for(lambda: app.look()["annotations"], 20, "no beats are shown")
+    assert set(beats) <= {"N", "A", "V", "+"}, beats
+    app.change(lambda: app.choose("recording", "ppg_finger_ear"), lambda seen: seen["marks"], 120)
+    left = app.look()["annotations"]
+    assert not left, f"the beats are left above the pulse: {left}"
+    app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["marks"], 120)
 
 
 def wrong_file_is_named(app):
@@ -391,26 +402,26 @@ def wrong_file_is_named(app):
     assert app.look()["rows"] == before["rows"]
 
 
-def stops_and_goes_on(app):
-    "A long embedding shows how far it is, is stopped by its button, and goes on by another."
+def stops_and_resumes(app):
+    "A long embedding shows its progress, is stopped by its button, and resumed by another."
     app.choose("recording", "hours")
     stop = app.page.get_by_title("stop filtering or embedding")
     wait_for(lambda: app.page.get_by_text("embedding", exact=True).locator("visible=true").count(), 60, "no progress")
     time.sleep(0.5)
     app.shot("10-working")
     stop.press("Enter")
-    wait_for(lambda: "go on" in "".join(app.page.get_by_role("alert").all_inner_texts()), 30, "it does not stop")
+    wait_for(lambda: "resume" in "".join(app.page.get_by_role("alert").all_inner_texts()), 30, "it does not stop")
     stopped = app.settled(app.look())
     assert len(stopped["rows"]) == 1 and stopped["marks"] and not app.page.get_by_text("6,400 windows").count()
-    app.page.get_by_role("button", name="go on").press("Enter")
-    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 700 and app.page.get_by_text("6,400 windows").count() and now, 120, "it does not go on")
+    app.page.get_by_role("button", name="resume").press("Enter")
+    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 700 and app.page.get_by_text("6,400 windows").count() and now, 120, "it does not resume")
 
 
 def dark(app):
     "Nothing is drawn in a colour that vanishes on a dark page."
     app.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     app.change(lambda: app.choose("recording", "ecg_mitbih_100"), lambda seen: len(seen["rows"]), 120)
-    app.board("Map")
+    app.show_panel("Map")
     app.settled(wait_for(lambda: (now := app.look()) and now["points"] == now["marks"] == 601 and now, 40, "no map"))
     wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
     colours = app.page.evaluate("() => [...document.querySelectorAll('.js-plotly-plot .main-svg')].map(svg => svg.style.background)")
@@ -425,27 +436,27 @@ def keyboard_reaches(app):
 
 
 def survives_restart(app):
-    "After the kernel was restarted the cell shows the same recording, the same choice, the same view."
-    app.change(lambda: app.choose("choose", "worst drawn tenth"), lambda seen: seen["lit"])
+    "After the kernel was restarted the cell shows the same recording, the same selection, the same view."
+    app.change(lambda: app.choose("select", "largest errors (10 %)"), lambda seen: seen["highlighted"])
     before = app.settled(app.look())
     time.sleep(1)
     app.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
     assert not app.look()["rows"]
     app.page.evaluate(run_all)
     seen = app.settled(wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 120, "nothing comes back"))
-    assert seen["lit"] == before["lit"] and seen["range"] == before["range"] and seen["rows"] == before["rows"]
+    assert seen["highlighted"] == before["highlighted"] and seen["range"] == before["range"] and seen["rows"] == before["rows"]
     app.shot("12-restarted")
 
 
 def quick_enough(app):
     "Changes are seen soon."
     waits = sorted(app.waits)
-    print(f"    from hand to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys, other recordings and settling included)")
+    print(f"    from input to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys, other recordings and settling included)")
     assert waits[len(waits) // 2] < 4
 
 
-checks = (drawn, map_lights_recording, recording_lights_map, keys_choose, hands_move_recording, redraws_quickly, move_changes_reconstruction, dimension_moves_too, time_moves_window,
-          finds_alike, ranks_anomalies, errors_and_spectra, saves, wrong_file_is_named, stops_and_goes_on, dark, keyboard_reaches, survives_restart, quick_enough)
+checks = (opens, map_selects_in_recording, recording_selects_on_map, keys_select, dragging_moves_recording, redraws_quickly, move_changes_reconstruction, dimension_moves_too, time_moves_window,
+          finds_neighbours, ranks_anomalies, errors_and_spectra, saves, annotations_follow_recording, wrong_file_is_named, stops_and_resumes, dark, keyboard_reaches, survives_restart, quick_enough)
 
 
 def write_notebook(path):
@@ -468,7 +479,7 @@ def explorer(shots, tally, only=()):
             page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=90_000)
             page.evaluate(run_all)
             app = App(page, shots, work)
-            for check in [check for check in checks if check is drawn or not only or check.__name__ in only]: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: app.check(check))
+            for check in [check for check in checks if check is opens or not only or check.__name__ in only]: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: app.check(check))
             tally.check("explorer: no request to another host", lambda: expect_none(elsewhere))
             tally.check("explorer: no error on the page", lambda: expect_none(errors))
             tally.check("explorer: no cell failed", lambda: expect_none(page.evaluate(has_error)))
@@ -501,7 +512,7 @@ if __name__ == "__main__":
     args.add_argument("--only", nargs="+", default=[], choices=[check.__name__ for check in checks], help="these checks of the explorer, nothing else")
     args, tally = args.parse_args(), Tally()
     if args.shots: args.shots.mkdir(parents=True, exist_ok=True)
-    if not args.only: tally.check("the site's pages in Chromium ask nobody else", lambda: site_pages(root / "_site"))
+    if not args.only: tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
     tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))
