@@ -71,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser(
-    asked: list[str] = (),  # the command line: options of `pretrain` and `probe` exist if it names them
+    arguments: list[str] = (),  # the command line: options of `pretrain` and `probe` exist if it names them
 ) -> argparse.ArgumentParser:
     "The parser of `spotr`."
     import spotr_nb
@@ -83,7 +83,7 @@ def make_parser(
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     recordings.add_commands(commands)
     corpora.add_commands(commands)
-    runs.add_commands(commands, asked)
+    runs.add_commands(commands, arguments)
     models.add_commands(commands)
     benchmark.add_commands(commands)
     return parser

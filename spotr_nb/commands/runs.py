@@ -25,13 +25,13 @@ def run(args):
     print(f"executed notebook: {executed}")
 
 # %% ../../nbs/commands/03_runs.ipynb #eac02c40
-def add_run(commands, name, help, asked):
+def add_run(commands, name, help, arguments):
     "A command whose options are a notebook's parameters; the notebook is read only if the command line names it."
     from spotr_nb.experiments.execution import run_parameters
 
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(do=run)
-    if name not in asked:
+    if name not in arguments:
         return
     without_type = dict(minutes=float, steps=int, matrix_lr=float)  # None by default
     for parameter, (default, text) in run_parameters(name).items():
@@ -184,10 +184,10 @@ def add_engine(option):
 # %% ../../nbs/commands/03_runs.ipynb #646c4213
 def add_commands(
     commands,
-    asked: list[str],  # the command line: options of `pretrain` and `probe` exist if it names them
+    arguments: list[str],  # the command line: options of `pretrain` and `probe` exist if it names them
 ):
     "The parsers of these commands."
-    add_run(commands, "pretrain", "Pretrain a model; run again with the same options, it resumes.", asked)
-    add_run(commands, "probe", "Probe a model's tokens on the labelled sets that ship.", asked)
+    add_run(commands, "pretrain", "Pretrain a model; run again with the same options, it resumes.", arguments)
+    add_run(commands, "probe", "Probe a model's tokens on the labelled sets that ship.", arguments)
     add_demo(commands)
     add_sweep(commands)
