@@ -6,14 +6,13 @@
 __all__ = ['BANDS', 'MAX_INTERPOLATED', 'DRIFT', 'PreparationError', 'filter_and_resample']
 
 # %% ../../nbs/signals/03_filtering.ipynb #filt0004
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 import numpy as np
 from fastcore.basics import patch
 
-from .signal import Signal
+from .signal import Signal, derived
 
 # %% ../../nbs/signals/03_filtering.ipynb #8e01eaa6
 class PreparationError(ValueError):
@@ -255,4 +254,4 @@ def filter_and_resample(
     "The whole recording, filtered and resampled."
     filtering = _StretchFilter(signal, sfreq, band, line_freq)
     n_samples = _length(signal.n_samples, signal.sfreq, sfreq)
-    return replace(signal, x=filtering.stretch(0, n_samples), sfreq=sfreq)
+    return derived(signal, x=filtering.stretch(0, n_samples), sfreq=sfreq)
