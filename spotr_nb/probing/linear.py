@@ -200,7 +200,7 @@ def fit(
     self.coef = found.x.reshape(self.coef.shape) * scale
     return self
 
-
+# %% ../../nbs/probing/02_linear.ipynb #52e7ca95
 @patch
 def _loss(self: BalancedLogistic, coef, x, penalty):
     "Loss and gradient for scaled coefficients."
@@ -378,7 +378,7 @@ def probe_result(
 
 # %% ../../nbs/probing/02_linear.ipynb #e30969f1
 def out_of_fold(
-    predict,  # `predict(train, test)`, indices → probabilities `[m, K]`, predictions `[m]`, or S sets of them `[S, m, …]`
+    predict,  # (train, test), indices → probabilities `[m, K]` or predictions `[m]`; or S sets of them `[S, m, …]`
     labels,
     groups=None,
     split=None,

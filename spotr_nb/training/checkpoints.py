@@ -60,7 +60,7 @@ def restore_optimizers(
                 state[k] = {moment: _moment_like(p, f"{name}/{moment}", v) for moment, v in moments[name].items()}
         optimizer.load_state_dict(dict(optimizer.state_dict(), state=state))
 
-
+# %% ../../nbs/training/01_checkpoints.ipynb #6ad55701
 def _moment_like(p, name, value):
     "A moment checked against its parameter, and sharded as that is."
     from torch.distributed.tensor import DTensor, distribute_tensor

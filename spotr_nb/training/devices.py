@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 

@@ -30,7 +30,6 @@ from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 from spotr_nb.training.checkpoints import (
-    best_checkpoint,
     disk_errors,
     find_checkpoints,
     last_checkpoint,
@@ -356,7 +355,7 @@ def save(self: TrainingState):
         raise OSError(f"{error or 'a checkpoint could not be written'}; the newest good one is {newest}")
     self.saved_step = self.step
 
-
+# %% ../../nbs/training/04_pretraining.ipynb #71c20028
 @patch
 def describe(self: TrainingState) -> dict:
     "The content of a checkpoint's training.json."
@@ -769,7 +768,7 @@ def make_parser() -> argparse.ArgumentParser:
     "The options of `python -m spotr_nb.training.pretraining`."
     parser = argparse.ArgumentParser(
         prog="python -m spotr_nb.training.pretraining",
-        description="Pretrain a model, in one process or in those that torchrun starts; the same command again resumes.",
+        description="Pretrain a model, in one process or in those that torchrun starts; run it again to resume.",
     )
     for name, kind, default, text in OPTIONS:
         text = f"{text} (default: {default})"
