@@ -33,7 +33,7 @@ _other = re.compile(
     re.I,
 )
 _eeg = re.compile(
-    r"^(eeg|(raw[ _])?[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])(?![a-z0-9])",
+    r"^((raw[ _]?)?eeg\d{0,3}|(raw[ _])?[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])(?![a-z0-9])",
     re.I,
 )
 

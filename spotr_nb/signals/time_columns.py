@@ -59,6 +59,8 @@ def is_time_name(
     words = _words(name)
     if {*words} <= {"t", "s"} and re.search(r"\d", str(name)):
         return False  # T7 is an electrode
+    if {"timestamp", "timestamps", "datetime"} & {*words}:
+        return True
     return bool(words) and bool(_CORE & {*words}) and all(w in _CORE or w in _BESIDE or w in TIME_UNITS for w in words)
 
 
@@ -96,6 +98,7 @@ def parse_times(
 
     cells = pandas.Series(cells).astype(str).str.strip().str.strip("'\"[]")
     cells = cells.str.replace(_colon_fraction, r"\1.\2", regex=True)
+    cells = cells.str.replace(r"(\d:\d{2}),(\d+)", r"\1.\2", regex=True)
     if _clock.match(cells.iloc[0]):
         parts = cells.str.replace(",", ".").str.split(":", expand=True).astype(float)
         weights = (3600, 60, 1) if parts.shape[1] == 3 else (60, 1)
@@ -233,6 +236,12 @@ def _readings(path, name, step, rates, counts, sfreq):
     )
 
 # %% ../../nbs/signals/14_time_columns.ipynb #eb44fbd6
+def _snapped(rate, uncertainty):
+    "A usual rate, if a rate is the same within its uncertainty."
+    usual = _COMMON[np.abs(_COMMON / rate - 1).argmin()]
+    return float(usual) if abs(usual / rate - 1) <= min(uncertainty, 0.005) else rate
+
+
 class Clock(NamedTuple):
     "What a time column says."
 
@@ -272,6 +281,8 @@ def _packets(time, starts):
         seconds += arrivals[last - 1] - arrivals[begin]
         pieces.append((first, last, begin))
     rate = rows / seconds if seconds > 0 else np.median(np.diff(starts)) / typical
+    if not steady:
+        rate = _snapped(rate, typical / seconds)
     runs = []
     for first, last, begin in pieces:
         end = starts[last] if last < len(starts) else len(time)
@@ -334,7 +345,7 @@ def read_clock(
     steps = np.diff(time)
     rate = (len(time) - 1) / (time[-1] - time[0])
     if _is_even(time, 0, len(time), rate, quantum):
-        return Clock("even", rate, [(0, len(time), 0.0)])
+        return Clock("even", _snapped(rate, quantum / time[-1]), [(0, len(time), 0.0)])
     starts = _packet_starts(steps)
     if starts is not None:
         packets = _packets(time, starts)
@@ -347,7 +358,7 @@ def read_clock(
     seconds = sum(time[b - 1] - time[a] for a, b, _ in runs)
     rate = rows / seconds if seconds > 0 else 1 / np.median(steps[steps > 0])
     even = all(_is_even(time, a, b, rate, quantum) for a, b, _ in runs)
-    return Clock("even" if even else "uneven", rate, runs)
+    return Clock("even" if even else "uneven", rate if even else _snapped(rate, 3 / len(time)), runs)
 
 # %% ../../nbs/signals/14_time_columns.ipynb #dd9dc5fc
 def _is_pause_between_trials(packets, inner, sfreq):
@@ -387,7 +398,8 @@ def _report_clock(name, clock, rate, sfreq, options):
             f"samples are interpolated to {rate:.6g} Hz"
         )
     if len(clock.runs) > 1:
-        options.remark(f"time column {name!r} has {len(clock.runs) - 1} pauses: their samples are missing (NaN)")
+        pauses = "a pause" if len(clock.runs) == 2 else f"{len(clock.runs) - 1} pauses"
+        options.remark(f"time column {name!r} has {pauses}: samples are missing there (NaN)")
 
 # %% ../../nbs/signals/14_time_columns.ipynb #6411e861
 def on_grid(
@@ -409,6 +421,7 @@ def on_grid(
     if not time[-1] > 0:
         raise ReadError(f"{path.name}: time column {name!r} stands still")
     quantum = _quantum(raw) * unit
+    time, x = _without_repeats(name, time, x, quantum, options)
     clock = read_clock(time, quantum, options.sfreq or stated)
     rate = _check_rate(path, name, clock, options.sfreq, time, quantum)
     if stated and not options.sfreq:
@@ -424,6 +437,20 @@ def on_grid(
     return _placed(x, clock, rate), rate
 
 # %% ../../nbs/signals/14_time_columns.ipynb #ed6e78f1
+def _without_repeats(name, time, x, quantum, options):
+    "Rows without those that were written twice, if the others are even: time and samples of their predecessor."
+    repeats = np.r_[False, np.diff(time) == 0]
+    if not 0 < repeats.mean() < 0.3:
+        return time, x
+    repeats[1:] &= ((x[:, 1:] == x[:, :-1]) | np.isnan(x[:, 1:]) & np.isnan(x[:, :-1])).all(axis=0)
+    kept = time[~repeats]
+    even = [_is_even(t, 0, len(t), (len(t) - 1) / t[-1], quantum) for t in (time, kept)]
+    if not repeats.any() or even != [False, True]:
+        return time, x
+    options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before and are left out")
+    return time[~repeats], x[:, ~repeats]
+
+
 def _placed(x, clock, rate):
     "Samples of runs at a regular rate, NaN between them."
     starts, end = [], 0
