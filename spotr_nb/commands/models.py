@@ -23,8 +23,8 @@ def convert_weights(args):
 # %% ../../nbs/commands/02_models.ipynb #d16f7052
 def convert_system(args):
     "Convert the weights of a system other than SPOTR."
-    from spotr_nb.files import writing_folder
     from spotr_nb.conversion import CONVERTED, check_overwrite
+    from spotr_nb.files import writing_folder
     from spotr_nb.systems.interface import find_system
 
     if len(args.files) > 1:
