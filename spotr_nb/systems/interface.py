@@ -24,8 +24,8 @@ from spotr_nb.model import (
     _as_tensor,
     _embed_listed,
     _in_batches,
+    build_model,
     bundled_models,
-    load_weights,
     model_files,
     model_folder,
     read_config,
@@ -192,7 +192,7 @@ def from_pretrained(
     kind, config = read_config(config, lambda name: cls if name == cls.__name__ else find_system(name))
     if not issubclass(kind, cls):
         raise ValueError(f"{folder} holds a {kind.__name__}, not a {cls.__name__}")
-    return load_weights(kind(config), weights).to(device)
+    return build_model(kind, config, weights).to(device)
 
 # %% ../../nbs/systems/00_interface.ipynb #bb8c501b
 def load_system(
@@ -202,7 +202,7 @@ def load_system(
     "Whatever was saved there."
     config, weights = model_files(model_folder(folder))
     kind, config = read_config(config, find_system)
-    return load_weights(kind(config), weights).to(device)
+    return build_model(kind, config, weights).to(device)
 
 # %% ../../nbs/systems/00_interface.ipynb #04d4e874
 def check_contract(
