@@ -24,8 +24,8 @@ from spotr_nb.model import (
     _as_tensor,
     _embed_listed,
     _in_batches,
+    build_model,
     bundled_models,
-    load_weights,
     model_files,
     model_folder,
     read_config,
@@ -190,25 +190,25 @@ System.save_pretrained = SPOTR.save_pretrained
 @patch(cls_method=True)
 def from_pretrained(
     cls: System,
-    folder: str | os.PathLike,  # contains `model.safetensors` and `config.json`
+    folder: str | os.PathLike,  # holds `model.safetensors` and `config.json`
     device: str | torch.device = "cpu",  # where the model goes
 ) -> System:
     "Read a system from a folder."
     config, weights = model_files(model_folder(folder))
     kind, config = read_config(config, lambda name: cls if name == cls.__name__ else find_system(name))
     if not issubclass(kind, cls):
-        raise ValueError(f"{folder} contains a {kind.__name__}, not a {cls.__name__}")
-    return load_weights(kind(config), weights).to(device)
+        raise ValueError(f"{folder} holds a {kind.__name__}, not a {cls.__name__}")
+    return build_model(kind, config, weights).to(device)
 
 # %% ../../nbs/systems/00_interface.ipynb #bb8c501b
 def load_system(
     folder: str | os.PathLike,  # of `save_pretrained`; or a name, see `spotr_nb.model.model_folder`
     device: str | torch.device = "cpu",
 ) -> nn.Module:  # `SPOTR` or a `System`
-    "Read SPOTR or any system from a folder."
+    "Whatever was saved there."
     config, weights = model_files(model_folder(folder))
     kind, config = read_config(config, find_system)
-    return load_weights(kind(config), weights).to(device)
+    return build_model(kind, config, weights).to(device)
 
 # %% ../../nbs/systems/00_interface.ipynb #04d4e874
 def check_contract(
