@@ -533,7 +533,7 @@ def read_weights(
     from safetensors.torch import load_file
 
     try:
-        state = {_current_name(name): tensor for name, tensor in load_file(path).items()}
+        state = {current_name(name): tensor for name, tensor in load_file(path).items()}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     for name, tensor in state.items():
@@ -563,7 +563,7 @@ def _header_shapes(path):
 
     try:
         with safe_open(path, "pt") as file:
-            return {_current_name(name): torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}
+            return {current_name(name): torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 

@@ -86,7 +86,7 @@ def band_power(
     return np.log(sum_bands(*welch_spectrum(x, sfreq)) + 1e-20).reshape(len(x), -1)
 
 # %% ../../nbs/probing/01_features.ipynb #features-10
-PROMINENCE = dict(ecg=1.5, ppg=0.8)  # standard deviations
+PROMINENCE = 1.5  # standard deviations
 MINIMUM_INTERVAL = 0.3  # seconds between beats
 
 
@@ -97,13 +97,15 @@ def find_beats(
     method: str = "neurokit",  # or 'prominence'
 ) -> tuple:  # the cleaned (or z-scored) channel `[L]`; sample numbers of its beats; polarity, -1 for an inverted ECG
     "Find heart beats, in inverted leads too; no beats in a channel that is too short, flat, or noise."
-    if modality not in PROMINENCE:
+    if modality not in ("ecg", "ppg"):
         raise ValueError(f"modality must be ecg or ppg, found {modality!r}: nothing else has heart beats")
     if method not in ("neurokit", "prominence"):
         raise ValueError(f"method must be neurokit or prominence, found {method!r}")
-    clean, find = (_neurokit if method == "neurokit" else _prominent)(channel, modality, sfreq)
+    if method == "prominence":
+        return _prominent(channel, sfreq)
+    clean, find = _neurokit(channel, modality, sfreq)
     peaks = find(clean)
-    if modality == "ecg" and _is_inverted(clean, peaks if method == "neurokit" else find(np.abs(clean)), sfreq):
+    if modality == "ecg" and _is_inverted(clean, peaks, sfreq):
         return clean, find(-clean), -1
     return clean, peaks, 1
 
@@ -116,16 +118,14 @@ def _is_inverted(clean, peaks, sfreq):
     return bool(np.median(clean[near].max(-1) + clean[near].min(-1)) < 0)
 
 
-def _prominent(channel, modality, sfreq):
-    "The z-scored channel, and a function that finds its peaks."
+def _prominent(channel, sfreq):
+    "Peaks of the z-scored channel, turned over if its lowest sample is further from the mean than its highest."
     from scipy.signal import find_peaks
 
+    z = masked_zscore(channel[None, None])[0][0, 0]
+    polarity = -1 if abs(z.min()) > z.max() else 1
     distance = max(1, round(MINIMUM_INTERVAL * sfreq))
-
-    def find(z):
-        return find_peaks(z, prominence=PROMINENCE[modality], distance=distance)[0]
-
-    return masked_zscore(channel[None, None])[0][0, 0], find
+    return z, find_peaks(polarity * z, prominence=PROMINENCE, distance=distance)[0], polarity
 
 # %% ../../nbs/probing/01_features.ipynb #54edc78d
 def _neurokit(channel, modality, sfreq):
