@@ -177,7 +177,10 @@ def typical_amplitude(
         blocks -= blocks.mean(axis=1, keepdims=True)
         blocks -= (blocks @ time / (time @ time))[:, None] * time
         amplitudes.append(np.median(np.subtract(*np.percentile(blocks, (99, 1), axis=1))))
-    return float(np.median(amplitudes)) if amplitudes else np.nan
+    if not amplitudes:
+        return np.nan
+    # what is left of a straight line is rounding
+    return float(np.median(amplitudes)) * (np.median(amplitudes) > 1e-9 * np.nanmax(np.abs(x)))
 
 # %% ../../nbs/signals/11_units.ipynb #608bfb51
 def implausible(
