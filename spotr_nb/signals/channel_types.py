@@ -33,7 +33,8 @@ _other = re.compile(
     re.I,
 )
 _eeg = re.compile(
-    r"^((raw[ _]?)?eeg\d{0,3}|(raw[ _])?[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])(?![a-z0-9])",
+    r"^((raw[ _]?)?eeg\d{0,3}|"
+    r"(raw[ _])?[FCPOTA][acfiopt]{0,2}(z|\d{1,2}h?)([-/][A-Z][a-z]{0,2}(z|\d{1,2})?)?|A[12]-A[12]|N?z|I[z12])(?![a-z0-9])",
     re.I,
 )
 
@@ -114,9 +115,10 @@ def _majority(found, options):
     others = [m for m in modalities if m != modality]
     if others:
         rest = " and ".join(f"{len(found[m])} {m}" for m in others)
+        n = len(found[modality])
         options.remark(
-            f"holds {len(found[modality])} {modality} channels, which are read, and {rest}: "
-            f"modality={others[0]!r} reads {'that' if sum(len(found[m]) for m in others) == 1 else 'those'}"
+            f"reads its {n} {modality} channel{'s' * (n > 1)} and leaves out {rest}: modality={others[0]!r} reads "
+            f"{'that' if sum(len(found[m]) for m in others) == 1 else 'those'}"
         )
     return modality
 

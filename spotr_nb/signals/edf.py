@@ -227,11 +227,11 @@ def _physical(path, header, k, digital):
 # %% ../../nbs/signals/20_edf.ipynb #85251c3d
 def _names(labels):
     "Names of channels: labels without EEG or ECG before them; numbered where they repeat."
-    labels = [
+    short = [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels]
+    numbered = [
         f"{label}-{labels[:k].count(label)}" if labels.count(label) > 1 else label for k, label in enumerate(labels)
     ]
-    short = [re.sub(r"^(EEG|ECG|EKG)[ _-](?=\S)", "", label) for label in labels]
-    return labels, short if len(set(short)) == len(short) else labels
+    return numbered, short if len(set(short)) == len(short) else numbered
 
 
 def _choose(path, header, signals, options):

@@ -118,6 +118,10 @@ def _open(path, options):
     except (TypeError, ValueError, OSError) as error:
         if _ending(path) == ".set" and "buffer is too small" in str(error):
             return read(path, uint16_codec="latin1")
+        if "Split raw file" in str(error):
+            raise ReadError(
+                f"{path.name}: is the first part of a split recording, whose next part is missing ({error})"
+            ) from error
         if _contains_epochs(path, error):
             raise ReadError(
                 f"{path.name}: contains epochs or averages, no continuous recording: read it with MNE and make "

@@ -108,7 +108,8 @@ def _read(path, options, scale, known):
         raise
     except Exception as error:
         raise ReadError(f"{path.name}: {_cause(error, path)}") from error
-    sentence = implausible(signal.x, signal.sfreq, signal.modality)
+    assumed = any("samples are taken for" in remark for remark in options.remarks)
+    sentence = implausible(signal.x, signal.sfreq, signal.modality, stated=not assumed)
     if sentence:
         options.remark(sentence)
     return signal
@@ -136,6 +137,8 @@ def _cause(error, path):
         return f"the file {Path(error.filename).name} that belongs to it is missing"
     if isinstance(error, (MemoryError, PermissionError, ModuleNotFoundError)):
         return f"could not be read ({type(error).__name__}: {error})"
+    if file_ending(path) in (".hea", ""):
+        return f"cannot be read by the WFDB library ({type(error).__name__}: {error})"
     known = isinstance(error, (ValueError, OSError, RuntimeError, NotImplementedError, ImportError))
     lines = str(error).strip().splitlines() if known else []
     reason = f" ({lines[0][:200]})" if lines else ""

@@ -222,7 +222,7 @@ def _decimal(delimiter, table):
     "The decimal sign: a comma only where rows have numbers with a comma and none with a point."
     if delimiter == ",":
         return "."
-    cells = [cell for row in table[-30:] for cell in row]
+    cells = [cell for row in table for cell in row]
     commas = sum(bool(re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell)) for cell in cells)
     points = sum(bool(re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", cell)) for cell in cells)
     return "," if commas and not points else "."

@@ -177,13 +177,17 @@ def typical_amplitude(
         blocks -= blocks.mean(axis=1, keepdims=True)
         blocks -= (blocks @ time / (time @ time))[:, None] * time
         amplitudes.append(np.median(np.subtract(*np.percentile(blocks, (99, 1), axis=1))))
-    return float(np.median(amplitudes)) if amplitudes else np.nan
+    if not amplitudes:
+        return np.nan
+    # what is left of a straight line is rounding
+    return float(np.median(amplitudes)) * (np.median(amplitudes) > 1e-9 * np.nanmax(np.abs(x)))
 
 # %% ../../nbs/signals/11_units.ipynb #608bfb51
 def implausible(
     x,  # [C, T] in the modality's unit
     sfreq: float,  # Hz
     modality: str,
+    stated: bool = False,  # the file states its unit, so that unit= cannot say another
 ):
     "A sentence that says why the amplitude cannot be, with both readings; None if it can."
     amplitude = typical_amplitude(x, sfreq)
@@ -196,10 +200,12 @@ def implausible(
         return f"{sentence}: check the file, or correct the numbers with scale="
     power = 3 * round(np.log10(TYPICAL[modality] / amplitude) / 3)
     stored = {p: name for name, p in POWERS.items()}.get(POWERS[unit] + power)
-    reading = f"if the numbers are {stored}, say unit={stored!r} (where the file states no unit) or " if stored else ""
+    remedy = f"scale={10.0**power:g}"
+    if stored and not stated:
+        remedy = f"unit={stored!r} (the numbers are {stored}) or {remedy}"
     return (
-        f"{sentence}: either its unit is wrong by a factor of {10.0**-power:g} or it is no {modality}; {reading}"
-        f"scale={10.0**power:g}, which gives {amplitude * 10.0**power:.3g} {unit}"
+        f"{sentence}: either its unit is wrong by a factor of {10.0**-power:g} or it is no {modality}; "
+        f"{remedy} makes {amplitude * 10.0**power:.3g} {unit} of it"
     )
 
 # %% ../../nbs/signals/11_units.ipynb #99fb65d0
