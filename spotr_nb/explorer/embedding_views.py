@@ -12,7 +12,7 @@ import numpy as np
 from .biomarkers import spectrum
 from .embedding import mean_and_scale, reconstruct_windows
 from .recording_view import SCALE, colouring, row_range, thin_windows
-from ..figures import COLOURS, PALETTE, new_figure
+from ..figures import COLOURS, PALETTE, new_figure, plain
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a0193ad1
 def map_coordinates(
@@ -104,7 +104,7 @@ def plot_error_map(
     n_columns: int = 400,  # stretches of time to show
 ):  # a `go.Figure`
     "Normalised error of each channel over time, and the mean of each channel beside it."
-    names = [recording.ch_names[k] for k in embedding.channels]
+    names = [plain(recording.ch_names[k]) for k in embedding.channels]
     groups = np.array_split(np.arange(len(embedding)), min(n_columns, len(embedding)))
     mean = _finite_mean(embedding.error)
     figure = _error_layout(len(names), np.nanmax(mean, initial=0))
@@ -234,7 +234,7 @@ def plot_windows(
         row, column = divmod(i, n_columns)
         axis = "" if i == 0 else str(i + 1)
         _add_window_axes(figure, axis, row, column, n_rows, n_columns, gap)
-        names = list(ch_names) if column == 0 else [""] * n_channels
+        names = [plain(name) for name in ch_names] if column == 0 else [""] * n_channels
         _add_window(figure, axis, window, sfreq, names, showlegend=i == 0)
         _add_title(figure, axis, window["title"])
         if window.get("mark"):
@@ -296,7 +296,7 @@ def _add_channels(figure, axis, name, rows, t0, sfreq, showlegend):
 def _add_title(figure, axis, text):
     "A title above a pair of axes."
     place = dict(x=0, xref=f"x{axis} domain", y=1, yref=f"y{axis} domain", xanchor="left", yanchor="bottom")
-    figure.add_annotation(text=text, showarrow=False, font=dict(size=11), **place)
+    figure.add_annotation(text=plain(text), showarrow=False, font=dict(size=11), **place)
 
 
 def _add_mark(figure, axis, channel, first, last, t0, sfreq):

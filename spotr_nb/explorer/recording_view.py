@@ -12,7 +12,7 @@ import numpy as np
 
 from .embedding import QUALITIES, reconstruct_windows
 from .pyramid import extremes
-from ..figures import COLOURS, GREY, PALETTE, new_figure
+from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9e0bea0c
 def row_heights(
@@ -69,7 +69,7 @@ def split_rows(y, n_channels):
 
 def point_names(y, names):
     "A channel's name for each point of `join_rows`, shown on hovering."
-    return np.repeat(names, split_rows(y, len(names)).shape[1])
+    return np.repeat([plain(name) for name in names], split_rows(y, len(names)).shape[1])
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #75a42c1f
 SCALE = [[0, PALETTE[1]], [0.5, "#9a9a9a"], [1, PALETTE[0]]]
@@ -99,7 +99,7 @@ def _categories(names, bar):
     "A coloraxis in steps, one for each of some names."
     n, colours = len(names), [GREY, *PALETTE]
     steps = [[edge / n, colours[k % len(colours)]] for k in range(n) for edge in (k, k + 1)]
-    ticks = dict(tickvals=list(range(n)), ticktext=[name[:14] for name in names])
+    ticks = dict(tickvals=list(range(n)), ticktext=[plain(name[:14]) for name in names])
     return dict(colorscale=steps, cmin=-0.5, cmax=n - 0.5, colorbar=bar | ticks)
 
 
@@ -176,7 +176,7 @@ def _event_mark(event, begin):
     place = dict(type="line", xref="x", yref="y domain", x0=at, x1=at, y0=0, y1=1, layer="below")
     line = dict(name="event", line=dict(color=PALETTE[1], width=1, dash="dot")) | place
     note = dict(
-        text=event.label[:12],
+        text=plain(event.label[:12]),
         x=at,
         y=1,
         yref="y domain",
@@ -290,7 +290,7 @@ def _view_layout(names, begin, end, duration):
     "An empty figure with axes for channels (x, y) and strip (x2, y2)."
     rows = dict(
         tickvals=[-k for k in range(len(names))],
-        ticktext=names,
+        ticktext=[plain(name) for name in names],
         tickfont=dict(size=10 if len(names) > 12 else 12),
         ticklabeloverflow="allow",
     )

@@ -6,6 +6,8 @@
 __all__ = ['ListPanel', 'NeighboursPanel', 'AnomaliesPanel', 'ErrorsPanel', 'SpectrumPanel']
 
 # %% ../../nbs/explorer/15_window_panels.ipynb #7e64e51e
+from html import escape
+
 import numpy as np
 from fastcore.basics import patch
 
@@ -65,7 +67,7 @@ def take(self: ListPanel, window):
     if source == self.session.name:
         self.session.look_at(t0)
     else:
-        self.note.value = f"in {source}, which is not open"
+        self.note.value = f"in {escape(source)}, which is not open"
 
 
 @patch
