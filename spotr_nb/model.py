@@ -10,6 +10,7 @@ __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LAR
 # %% ../nbs/06_model.ipynb #4d991ee1
 import json
 import os
+import warnings
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import import_module
 from importlib.resources import files
@@ -571,7 +572,8 @@ def _header_shapes(path):
 def _on_meta(kind, config, path):
     "The model without storage."
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # empty layers, refused by their shape
             return kind(config)
     except (ValueError, TypeError, RuntimeError, OverflowError, ZeroDivisionError) as error:
         cause = str(error).splitlines()[0]
