@@ -9,7 +9,6 @@ __all__ = ['READING', 'MAX_WINDOW_SECONDS', 'ENDINGS', 'reading_options', 'is_sa
            'add_commands']
 
 # %% ../../nbs/commands/00_recordings.ipynb #a387ca9c
-import argparse
 import importlib.util
 import json
 import subprocess
@@ -92,13 +91,12 @@ def list_samples(args):
 
 def show_info(args):
     "Show the content of a recording, and how much of it is flat, clipped or missing."
-    try:
+    from spotr_nb.signals.readers import read_signals
+
+    if args.modality or args.channels or is_sample(args.file):
         signals = [read_recording(args)]
-    except ValueError as error:
-        modalities = getattr(error, "modalities", ())
-        if not modalities:
-            raise
-        signals = [read_recording(argparse.Namespace(**vars(args) | dict(modality=name))) for name in modalities]
+    else:
+        signals = read_signals(args.file, **reading_options(args))
     for signal in signals:
         show_channels(signal, args.window_seconds)
 

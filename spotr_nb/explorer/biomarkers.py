@@ -8,7 +8,7 @@ __all__ = ['spectrum', 'band_shares', 'heart_rate', 'biomarkers', 'format_biomar
 # %% ../../nbs/explorer/03_biomarkers.ipynb #7916b72b
 import numpy as np
 
-from ..probing.features import BAND_EDGES, find_beats, heart_rhythm
+from ..probing.features import BAND_EDGES, find_beats, heart_rhythm, sum_bands, welch_spectrum
 
 # %% ../../nbs/explorer/03_biomarkers.ipynb #8078076f
 def spectrum(
@@ -18,20 +18,9 @@ def spectrum(
     seconds: float = 2.0,  # length of a segment
 ):  # frequencies `[F]` in Hz, power density `[..., F]` in unit²/Hz; NaN without a complete segment
     "Power spectrum (Welch) over complete segments only."
-    from scipy.signal import spectrogram
-
-    length = min(x.shape[-1], round(seconds * sfreq))
-    if length < 8:
+    if min(x.shape[-1], round(seconds * sfreq)) < 8:
         raise ValueError(f"a spectrum of {x.shape[-1]} samples at {sfreq:g} Hz: at least 8 are needed")
-    overlap = length // 2
-    frequency, _, power = spectrogram(
-        np.where(valid, x, 0), sfreq, "hann", nperseg=length, noverlap=overlap, detrend="constant"
-    )
-    segments = np.lib.stride_tricks.sliding_window_view(valid, length, axis=-1)[..., :: length - overlap, :]
-    complete = segments.all(-1)[..., None, :]  # `[..., 1, segments]`
-    n = complete.sum(-1)
-    total = np.where(complete, power, 0).sum(-1)
-    return frequency, np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return welch_spectrum(x, sfreq, valid, seconds)
 
 # %% ../../nbs/explorer/03_biomarkers.ipynb #fbe8ffb3
 def band_shares(
@@ -44,8 +33,7 @@ def band_shares(
         frequency, power = spectrum(x, valid, sfreq, seconds)
         if np.isfinite(power).any():
             break
-    bands = [power[..., (frequency >= low) & (frequency < high)].sum(-1) for low, high in BAND_EDGES.values()]
-    bands = np.stack(bands, -1)
+    bands = sum_bands(frequency, power)
     total = bands.sum(-1, keepdims=True)
     shares = np.where(total > 0, bands / np.where(total > 0, total, 1), np.nan)
     known = np.isfinite(shares).all(-1)

@@ -93,19 +93,15 @@ def _existing_corpus(folder, cut):
 
 
 def _recordings_in(folder):
-    "Files with the suffix of a reader, outside of corpora and runs."
+    "The recordings in a folder, and for every file that is not taken a source that says why."
+    from spotr_nb.corpus.sources import list_folder
     from spotr_nb.signals.readers import READERS
 
-    suffixes = sorted(READERS.keys() - {".dat", ".mat", ".atr", ".txt"})  # parts of another file, or ambiguous
-    ours = {path.parent for name in ("manifest.json", "metrics.csv") for path in folder.rglob(name)}
-    files = []
-    for path in sorted(folder.rglob("*")):
-        hidden = path.name.startswith(".")
-        if path.suffix.lower() in suffixes and not hidden and not ours & set(path.parents):
-            files.append(path)
-    if not files:
-        raise FileNotFoundError(f"no recordings in {folder}: none of its files ends in {', '.join(suffixes)}")
-    return files
+    endings = sorted(READERS.keys() - {".dat", ".mat", ".atr", ".txt"})  # parts of another file, or ambiguous
+    sources = list_folder(folder, endings)
+    if not any(isinstance(source, Path) for source in sources):
+        raise FileNotFoundError(f"no recordings in {folder}: none of its files ends in {', '.join(endings)}")
+    return sources
 
 # %% ../../nbs/training/04_pretraining.ipynb #fd9b187a
 def rank_batches(
