@@ -6,6 +6,7 @@
 __all__ = ['MNE_READERS', 'CUTS', 'brainvision_segments', 'read_mne']
 
 # %% ../../nbs/signals/12_mne_formats.ipynb #3edf9a14
+import os
 import re
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import numpy as np
 
 from .bids_tables import channel_table, event_table
 from .channel_types import channel_kind, choose_channels, kinds_by_unit
-from .reading import ReadError
+from .reading import ReadError, file_below
 from .text_tables import text_encoding
 from .timeline import Run, Timeline
 from .units import POWERS, known_unit, mark_missing, report_missing, unit_factors
@@ -49,7 +50,7 @@ def _text(path):
 def _marker_file(path):
     "The marker file that a BrainVision header names; None if there is none."
     found = re.search(r"^MarkerFile=(.+)$", _text(path), re.M)
-    beside = path.with_name(found[1].strip().replace("$b", path.stem)) if found else None
+    beside = file_below(path, found[1].strip().replace("$b", path.stem)) if found else None
     return beside if beside is not None and beside.is_file() else None
 
 
@@ -200,13 +201,26 @@ def _mark_bad(x, sfreq, annotations, names):
             x[rows, first:last] = np.nan
 
 # %% ../../nbs/signals/12_mne_formats.ipynb #3ddc5dad
+def _check_files(path, raw=None):
+    "An error for a file outside the folder of the recording: those a BrainVision header names, those MNE has opened."
+    if _ending(path) == ".vhdr":
+        for name in re.findall(r"^(?:DataFile|MarkerFile)=(.+)$", _text(path), re.M):
+            file_below(path, name.strip().replace("$b", path.stem))
+    elif raw is not None:
+        folder = path.parent.absolute()
+        for file in map(Path, filter(None, raw.filenames)):
+            file_below(path, os.path.relpath(file.absolute(), folder))
+
+# %% ../../nbs/signals/12_mne_formats.ipynb #f66384f2
 def read_mne(path, options):
     "Arguments of `Signal` from a file that MNE reads."
     import mne
 
     with mne.utils.use_log_level("ERROR"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        _check_files(path)
         raw = _open(path, options)
+        _check_files(path, raw)
         labels = raw.ch_names
         stated, bad = channel_table(path)
         kinds = [channel_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]

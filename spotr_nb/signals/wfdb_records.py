@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .channel_types import channel_kind, choose_channels
-from .reading import ReadError, listed
+from .reading import ReadError, file_below, listed
 from .timeline import at_highest_rate
 from .units import mark_missing, report_missing, unit_factors
 
@@ -34,7 +34,7 @@ def _check_files(path, header):
     for name in dict.fromkeys(getattr(header, "file_name", None) or []):
         if name == "~":
             continue
-        if not (path.parent / name).is_file():
+        if not file_below(path, name).is_file():
             raise ReadError(f"{path.name}: its data file {name} is not beside it")
         mine = [i for i, file in enumerate(header.file_name) if file == name]
         if not header.sig_len or not all(header.fmt[i] in BYTES for i in mine):
@@ -130,7 +130,7 @@ def _segments(path):
     for name, length in zip(header.seg_name, header.seg_len):
         if length == 0:  # a layout, which only names the signals
             continue
-        beside = path.with_name(f"{name}.hea")
+        beside = file_below(path, f"{name}.hea")
         if name != "~" and not beside.is_file():
             raise ReadError(f"{path.name}: its segment {beside.name} is not beside it")
         parts.append((None if name == "~" else _Segment(beside), length))
