@@ -11,7 +11,7 @@ __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LAR
 import json
 import os
 import warnings
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path

@@ -4,6 +4,7 @@ JupyterLab starts with a configuration of its own and runs a cell with the explo
 pressed and lists are used as a person would, and the content of the plots is read. The model is the one that
 $SPOTR_MODEL names, or the one that comes with the package.
 """
+
 import argparse
 import json
 import os
@@ -19,10 +20,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-
 from tally import Skip, Tally, root
 
-flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+flags = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 token = "spotr"
 run_all = """async () => { const app = window.jupyterapp; await app.restored; const panel = app.shell.currentWidget;
     await panel.context.ready; await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info;
@@ -44,10 +52,12 @@ has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type
 
 # ---- browser and server
 
+
 def chromium():
     "Chromium's path; skips without it."
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found: raise Skip("there is no Chromium here: apt-get install chromium")
+    if not found:
+        raise Skip("there is no Chromium here: apt-get install chromium")
     return found
 
 
@@ -57,7 +67,14 @@ def open_page(here):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=flags)
         page, elsewhere, errors = browser.new_page(viewport={"width": 1400, "height": 1100}), [], []
-        page.on("request", lambda request: None if request.url.startswith((here, here.replace("http", "ws"), "data:", "blob:")) else elsewhere.append(request.url))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((here, here.replace("http", "ws"), "data:", "blob:"))
+                else elsewhere.append(request.url)
+            ),
+        )
         page.on("pageerror", lambda error: errors.append(str(error)[:300]))
         yield page, elsewhere, errors
         browser.close()
@@ -72,8 +89,10 @@ def free_port():
 
 def answers(address):
     "Whether something answers there."
-    try: return bool(urllib.request.urlopen(address, timeout=2))
-    except OSError: return False
+    try:
+        return bool(urllib.request.urlopen(address, timeout=2))
+    except OSError:
+        return False
 
 
 def wait_for(condition, seconds, otherwise):
@@ -81,7 +100,8 @@ def wait_for(condition, seconds, otherwise):
     end = time.time() + seconds
     while time.time() < end:
         found = condition()
-        if found: return found
+        if found:
+            return found
         time.sleep(0.05)
     raise AssertionError(f"{otherwise} after {seconds} s")
 
@@ -92,17 +112,49 @@ def jupyter_lab(folder, home, **variables):
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "share", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_SETTINGS_DIR": "settings",
-              "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
-    environment = os.environ | {name: str(home / place) for name, place in places.items()} | {"JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"} | variables
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "share",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    environment = (
+        os.environ
+        | {name: str(home / place) for name, place in places.items()}
+        | {"JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"}
+        | variables
+    )
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     address = f"http://127.0.0.1:{free_port()}"
     with open(home / "lab.log", "w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={address.rsplit(':')[-1]}", "--ServerApp.port_retries=0",
-            f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.extension_manager=readonly", "--expose-app-in-browser"], env=environment, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--ip=127.0.0.1",
+                f"--port={address.rsplit(':')[-1]}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={token}",
+                f"--ServerApp.root_dir={folder}",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                "--LabApp.extension_manager=readonly",
+                "--expose-app-in-browser",
+            ],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        wait_for(lambda: answers(f"{address}/api/status?token={token}") or server.poll() is not None, 120, "JupyterLab does not answer")
+        wait_for(
+            lambda: answers(f"{address}/api/status?token={token}") or server.poll() is not None,
+            120,
+            "JupyterLab does not answer",
+        )
         yield address
     except Exception as error:
         raise AssertionError(f"{error}\nJupyterLab said:\n{(home / 'lab.log').read_text()[-3000:]}") from error
@@ -114,22 +166,32 @@ def jupyter_lab(folder, home, **variables):
 def model_folder(home):
     "A model to explore: a given one, or the one that comes with the package; or else a small one pretrained now."
     given = os.environ.get("SPOTR_MODEL") or root / "nbs" / "models" / "spotr-tiny"
-    if (Path(given) / "config.json").is_file(): return Path(given).resolve()
-    program = ("import sys\nfrom spotr_nb import Corpus, SpotrConfig, load_sample, pretrain\nfrom spotr_nb.training.pretraining import Recipe\n"
-               "corpus = Corpus.build([load_sample('ecg_mitbih_208'), load_sample('ppg_finger_ear')], sys.argv[1] + '/corpus', progress=False)\n"
-               "pretrain(SpotrConfig(dim=64, n_heads=4, n_blocks=1, render_dim=64, n_render_blocks=2), corpus, sys.argv[1] + '/run', Recipe(steps=120, batch_size=16, lr=3e-3), device='cpu', progress=False)\n")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(home)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
+    if (Path(given) / "config.json").is_file():
+        return Path(given).resolve()
+    program = (
+        "import sys\nfrom spotr_nb import Corpus, SpotrConfig, load_sample, pretrain\nfrom spotr_nb.training.pretraining import Recipe\n"
+        "corpus = Corpus.build([load_sample('ecg_mitbih_208'), load_sample('ppg_finger_ear')], sys.argv[1] + '/corpus', progress=False)\n"
+        "pretrain(SpotrConfig(dim=64, n_heads=4, n_blocks=1, render_dim=64, n_render_blocks=2), corpus, sys.argv[1] + '/run', Recipe(steps=120, batch_size=16, lr=3e-3), device='cpu', progress=False)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(home)],
+        cwd=root,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+        check=True,
+    )
     return home / "run" / "model"
 
 
 # ---- the site
 
+
 def site_pages(site):
     "Open every page of the site; none may request anything from another host."
-    if not (site / "index.html").exists(): raise Skip("there is no site: make docs")
+    if not (site / "index.html").exists():
+        raise Skip("there is no site: make docs")
     with open_page(f"file://{site}") as (page, elsewhere, errors):
         for path in sorted(site.rglob("*.html")):
-            page.goto(f"file://{path}", timeout=120_000)       # a busy machine may starve Chromium for a while
+            page.goto(f"file://{path}", timeout=120_000)  # a busy machine may starve Chromium for a while
             page.wait_for_load_state("networkidle")
             assert not elsewhere, f"{path.relative_to(site)} asked {elsewhere}"
             assert not errors, f"{path.relative_to(site)} has errors: {errors}"
@@ -163,15 +225,19 @@ class App:
         "Do something and wait until what `what` picks from the plots is another; before and after."
         before, began = self.look(), time.time()
         do()
-        after = wait_for(lambda: (now := self.look()) and what(now) != what(before) and now, seconds, "the plots do not change")
+        after = wait_for(
+            lambda: (now := self.look()) and what(now) != what(before) and now, seconds, "the plots do not change"
+        )
         self.waits.append(time.time() - began)
         return before, self.settled(after)
 
     def insist(self, do, what):
         "As `change`, for boxes and lassos: a busy page may miss a movement, and a person would repeat it."
         for _ in range(2):
-            try: return self.change(do, what, 12)
-            except AssertionError: pass
+            try:
+                return self.change(do, what, 12)
+            except AssertionError:
+                pass
         return self.change(do, what, 12)
 
     def settled(self, seen):
@@ -179,19 +245,29 @@ class App:
         for _ in range(60):
             time.sleep(0.25)
             again = self.look()
-            if again == seen: return again
+            if again == seen:
+                return again
             seen = again or seen
         raise AssertionError("the plots do not come to rest")
 
     def press(self, label, key, times=1):
         "Press a key on the slider of that name."
-        slider = self.page.locator(".widget-slider", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))).locator("visible=true").first
+        slider = (
+            self.page.locator(
+                ".widget-slider", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))
+            )
+            .locator("visible=true")
+            .first
+        )
         slider.locator(".noUi-handle").first.focus()
-        for _ in range(times): self.page.keyboard.press(key)
+        for _ in range(times):
+            self.page.keyboard.press(key)
 
     def choose(self, label, value):
         "Choose from the drop-down list of that name."
-        self.page.locator(".widget-dropdown", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))).locator("visible=true").first.locator("select").select_option(label=value)
+        self.page.locator(
+            ".widget-dropdown", has=self.page.locator(".widget-label", has_text=re.compile(f"^{re.escape(label)}$"))
+        ).locator("visible=true").first.locator("select").select_option(label=value)
 
     def show_panel(self, title):
         "Show a panel, with the keyboard."
@@ -201,8 +277,11 @@ class App:
 
     def place(self, name, layer=".nsewdrag"):
         "Where on the page the plot with a trace of that name takes the mouse; of several, the last is the strip."
-        return self.page.evaluate("""([name, layer]) => { const p = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data && p.data.some(t => t.name === name));
-            p.scrollIntoView({block: 'center'}); return [...p.querySelectorAll(layer)].map(e => { const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }) }""", [name, layer])
+        return self.page.evaluate(
+            """([name, layer]) => { const p = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data && p.data.some(t => t.name === name));
+            p.scrollIntoView({block: 'center'}); return [...p.querySelectorAll(layer)].map(e => { const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }) }""",
+            [name, layer],
+        )
 
     def drag(self, box, path):
         "Drag the mouse along a path, in shares of a box."
@@ -210,17 +289,22 @@ class App:
         points = [(x + width * across, y + height * down) for across, down in path]
         self.page.mouse.move(*points[0])
         self.page.mouse.down()
-        for point in points[1:]: self.page.mouse.move(*point, steps=6)
+        for point in points[1:]:
+            self.page.mouse.move(*point, steps=6)
         self.page.mouse.up()
 
     def check(self, check):
         "Make a check; a picture of what it fails at."
-        try: check(self)
-        except Exception: self.shot(f"failed-{check.__name__}"); raise
+        try:
+            check(self)
+        except Exception:
+            self.shot(f"failed-{check.__name__}")
+            raise
 
     def shot(self, name):
         "A picture, if a folder for pictures was given."
-        if not self.shots: return
+        if not self.shots:
+            return
         self.page.locator(".jp-OutputArea .widget-vbox").first.evaluate("p => p.scrollIntoView()")
         time.sleep(0.5)
         self.page.screenshot(path=self.shots / f"{name}.png")
@@ -228,11 +312,19 @@ class App:
 
 def opens(app):
     "All channels with their reconstruction, a strip with a mark for each window, a map with a point for each."
-    seen = wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 240, "no recording and no map")
+    seen = wait_for(
+        lambda: (now := app.look()) and now["points"] and now["rows"] and now, 240, "no recording and no map"
+    )
     seen = app.settled(seen)
-    assert len(seen["rows"]) == seen["reconstructed"] == 8 and all(len(y) > 100 for y in seen["rows"]), (len(seen["rows"]), seen["reconstructed"])
+    assert len(seen["rows"]) == seen["reconstructed"] == 8 and all(len(y) > 100 for y in seen["rows"]), (
+        len(seen["rows"]),
+        seen["reconstructed"],
+    )
     levels = [[value for value in y if value is not None] for y in seen["rows"]]
-    assert len(set(seen["names"])) == 8 and all(abs(sum(level) / len(level) + k) < 0.1 and y[-1] is None for k, (level, y) in enumerate(zip(levels, seen["rows"]))), "channels are not below one another"
+    assert len(set(seen["names"])) == 8 and all(
+        abs(sum(level) / len(level) + k) < 0.1 and y[-1] is None
+        for k, (level, y) in enumerate(zip(levels, seen["rows"]))
+    ), "channels are not below one another"
     assert seen["marks"] == seen["points"] == 114, (seen["marks"], seen["points"])
     wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
     app.shot("01-opened")
@@ -241,9 +333,18 @@ def opens(app):
 def map_selects_in_recording(app):
     "A lasso around points of the map selects these windows in the recording."
     (box,) = app.place("tokens")
-    before, after = app.insist(lambda: app.drag(box, [(.5, .02), (.98, .02), (.98, .98), (.5, .98), (.5, .05)]), lambda seen: seen["selected"])
-    assert 0 < len(after["highlighted"]) < 114 and after["marked"] == after["highlighted"], (after["highlighted"], after["marked"])
-    assert any(f"{len(after['highlighted'])} of 114 windows selected" in text for text in app.page.locator(".widget-html").all_inner_texts())
+    before, after = app.insist(
+        lambda: app.drag(box, [(0.5, 0.02), (0.98, 0.02), (0.98, 0.98), (0.5, 0.98), (0.5, 0.05)]),
+        lambda seen: seen["selected"],
+    )
+    assert 0 < len(after["highlighted"]) < 114 and after["marked"] == after["highlighted"], (
+        after["highlighted"],
+        after["marked"],
+    )
+    assert any(
+        f"{len(after['highlighted'])} of 114 windows selected" in text
+        for text in app.page.locator(".widget-html").all_inner_texts()
+    )
     app.shot("02-map")
 
 
@@ -252,8 +353,14 @@ def recording_selects_on_map(app):
     app.page.get_by_role("button", name="select", exact=True).click()
     time.sleep(1)
     boxes = app.place("windows")
-    before, after = app.insist(lambda: app.drag(max(boxes, key=lambda box: box[1]), [(.25, .2), (.5, .8)]), lambda seen: seen["highlighted"])
-    assert after["highlighted"] == list(range(after["highlighted"][0], after["highlighted"][-1] + 1)) and 24 < len(after["highlighted"]) < 34, after["highlighted"]
+    before, after = app.insist(
+        lambda: app.drag(max(boxes, key=lambda box: box[1]), [(0.25, 0.2), (0.5, 0.8)]),
+        lambda seen: seen["highlighted"],
+    )
+    assert (
+        after["highlighted"] == list(range(after["highlighted"][0], after["highlighted"][-1] + 1))
+        and 24 < len(after["highlighted"]) < 34
+    ), after["highlighted"]
     app.page.get_by_role("button", name="move", exact=True).click()
 
 
@@ -261,24 +368,39 @@ def keys_select(app):
     "The slider with two handles selects windows without a mouse; so does the list of groups."
     before, after = app.change(lambda: app.choose("select", "largest errors (10 %)"), lambda seen: seen["highlighted"])
     assert len(after["highlighted"]) == 12, after["highlighted"]
-    app.change(lambda: app.page.get_by_role("button", name="select none").press("Enter"), lambda seen: seen["highlighted"])
+    app.change(
+        lambda: app.page.get_by_role("button", name="select none").press("Enter"), lambda seen: seen["highlighted"]
+    )
     slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="select (s)")).first
-    before, after = app.change(lambda: (slider.locator(".noUi-handle").last.focus(), [app.page.keyboard.press("PageUp") for _ in range(3)]), lambda seen: seen["highlighted"])
+    before, after = app.change(
+        lambda: (slider.locator(".noUi-handle").last.focus(), [app.page.keyboard.press("PageUp") for _ in range(3)]),
+        lambda seen: seen["highlighted"],
+    )
     assert after["highlighted"][0] == 0 and len(after["highlighted"]) > 2, after["highlighted"]
 
 
 def dragging_moves_recording(app):
     "Dragging moves through time, the wheel zooms, and the new view is filled."
     box = min(app.place("windows"), key=lambda box: box[1])
-    before, after = app.change(lambda: app.drag(box, [(.7, .5), (.3, .5)]), lambda seen: (seen["range"], seen["rows"][0]))
+    before, after = app.change(
+        lambda: app.drag(box, [(0.7, 0.5), (0.3, 0.5)]), lambda seen: (seen["range"], seen["rows"][0])
+    )
     assert after["range"][0] > before["range"][0] + 5 and after["rows"][0] != before["rows"][0], after["range"]
-    def wheel(): app.page.mouse.move(box[0] + box[2] / 2, box[1] + box[3] / 2); app.page.mouse.wheel(0, 400)
+
+    def wheel():
+        app.page.mouse.move(box[0] + box[2] / 2, box[1] + box[3] / 2)
+        app.page.mouse.wheel(0, 400)
+
     before, after = app.change(wheel, lambda seen: seen["range"])
     assert after["range"][1] - after["range"][0] > before["range"][1] - before["range"][0], after["range"]
-    before, after = app.change(lambda: app.page.get_by_title("see the whole recording").press("Enter"), lambda seen: (seen["range"], seen["rows"][0]))
+    before, after = app.change(
+        lambda: app.page.get_by_title("see the whole recording").press("Enter"),
+        lambda seen: (seen["range"], seen["rows"][0]),
+    )
     assert after["range"] == [0, 344] and not after["reconstructed"] and len(after["rows"][0]) <= 1210
     app.shot("03-whole")
-    for _ in range(3): app.change(lambda: app.page.get_by_title("see less time").press("Enter"), lambda seen: seen["range"])
+    for _ in range(3):
+        app.change(lambda: app.page.get_by_title("see less time").press("Enter"), lambda seen: seen["range"])
 
 
 def redraws_quickly(app):
@@ -295,21 +417,40 @@ def redraws_quickly(app):
 def move_changes_reconstruction(app):
     "In the window panel, the slider by keyboard: another reconstruction, the same original; both errors are shown."
     app.show_panel("Window")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and now["original"] and now["original"][0] and now, 40, "no window"))
-    assert seen["before"] == seen["reconstruction"] and seen["original"] != seen["reconstruction"] and len(seen["errors"]) == 6
+    seen = app.settled(
+        wait_for(lambda: (now := app.look()) and now["original"] and now["original"][0] and now, 40, "no window")
+    )
+    assert (
+        seen["before"] == seen["reconstruction"]
+        and seen["original"] != seen["reconstruction"]
+        and len(seen["errors"]) == 6
+    )
     before, after = app.change(lambda: app.press("by", "ArrowRight", 20), lambda seen: seen["reconstruction"])
     assert after["original"] == before["original"] and after["before"] == before["reconstruction"]
     assert all("→" in text for text in after["errors"]), after["errors"]
-    wait_for(lambda: any("moved: delta" in text for text in app.page.locator(".widget-html").all_inner_texts()), 10, "no biomarker of what was moved")
+    wait_for(
+        lambda: any("moved: delta" in text for text in app.page.locator(".widget-html").all_inner_texts()),
+        10,
+        "no biomarker of what was moved",
+    )
     app.shot("04-moved")
     before, after = app.change(lambda: app.press("blend", "ArrowRight", 8), lambda seen: seen["reconstruction"])
-    before, after = app.change(lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"])
-    assert after["reconstruction"] == after["before"] and not any("→" in text for text in after["errors"]), after["errors"]
+    before, after = app.change(
+        lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"]
+    )
+    assert after["reconstruction"] == after["before"] and not any("→" in text for text in after["errors"]), after[
+        "errors"
+    ]
 
 
 def dimension_moves_too(app):
     "A single dimension: a click on a cell of the token selects it."
-    strip = app.page.locator(".js-plotly-plot", has=app.page.locator(".heatmaplayer .hm")).locator("visible=true").first.locator(".nsewdrag").first
+    strip = (
+        app.page.locator(".js-plotly-plot", has=app.page.locator(".heatmaplayer .hm"))
+        .locator("visible=true")
+        .first.locator(".nsewdrag")
+        .first
+    )
     strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
     app.page.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
@@ -319,38 +460,58 @@ def dimension_moves_too(app):
     wait_for(lambda: app.page.get_by_text("token[").count(), 10, "the dimension is not named")
     before, after = app.change(lambda: app.press("by", "ArrowRight", 30), lambda seen: seen["reconstruction"])
     assert after["original"] == before["original"]
-    app.change(lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"])
+    app.change(
+        lambda: app.page.get_by_title("back to the token of the window").click(), lambda seen: seen["reconstruction"]
+    )
 
 
 def time_moves_window(app):
     "The time slider makes another window the current one, with its errors, and marks it in the recording."
-    before, after = app.change(lambda: app.press("time (s)", "PageUp", 3), lambda seen: (seen["original"], seen["window"]))
+    before, after = app.change(
+        lambda: app.press("time (s)", "PageUp", 3), lambda seen: (seen["original"], seen["window"])
+    )
     assert after["window"][0] > before["window"][0] and after["errors"] != before["errors"], after["errors"]
 
 
 def finds_neighbours(app):
     "The nearest neighbours of the current window, each with its reconstruction; one of the list becomes the current one."
     app.show_panel("Neighbours")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and now["others"] and now["others"][-1]["n"] and now, 40, "no neighbours"))
+    seen = app.settled(
+        wait_for(lambda: (now := app.look()) and now["others"] and now["others"][-1]["n"] and now, 40, "no neighbours")
+    )
     panel = seen["others"][-1]
     assert panel["names"].count("original") == panel["names"].count("reconstruction") == 7, panel["names"]
     app.shot("05-neighbours")
-    slider = app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="time (s)")).locator(".widget-readout").first
+    slider = (
+        app.page.locator(".widget-slider", has=app.page.locator(".widget-label", has_text="time (s)"))
+        .locator(".widget-readout")
+        .first
+    )
     at = slider.inner_text()
-    app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator("visible=true").last.select_option(index=2)
+    app.page.locator("select", has=app.page.locator("option", has_text=" at ")).locator(
+        "visible=true"
+    ).last.select_option(index=2)
     wait_for(lambda: slider.inner_text() != at, 10, "the list does not change the current window")
     at = slider.inner_text()
     app.page.get_by_title("make the next window of the list the current one").locator("visible=true").press("Enter")
     wait_for(lambda: slider.inner_text() != at, 10, "the button does not change the current window")
-    before, after = app.change(lambda: app.page.get_by_role("button", name="search").press("Enter"), lambda seen: seen["others"][-1]["first"])
+    before, after = app.change(
+        lambda: app.page.get_by_role("button", name="search").press("Enter"), lambda seen: seen["others"][-1]["first"]
+    )
 
 
 def ranks_anomalies(app):
     "The windows with the largest errors, with the part that fails; they can be selected."
     app.show_panel("Anomalies")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["worst"] for one in now["others"]) and now, 40, "no part is marked"))
+    seen = app.settled(
+        wait_for(
+            lambda: (now := app.look()) and any(one["worst"] for one in now["others"]) and now, 40, "no part is marked"
+        )
+    )
     assert seen["others"][-1]["worst"] == 6
-    before, after = app.change(lambda: app.page.get_by_role("button", name="select these").press("Enter"), lambda seen: seen["marked"])
+    before, after = app.change(
+        lambda: app.page.get_by_role("button", name="select these").press("Enter"), lambda seen: seen["marked"]
+    )
     assert len(after["marked"]) == 6
     app.shot("06-anomalies")
 
@@ -358,11 +519,25 @@ def ranks_anomalies(app):
 def errors_and_spectra(app):
     "Errors by channel and time; spectra of original and reconstruction."
     app.show_panel("Errors")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and any("heatmap" in one["kinds"] for one in now["others"]) and now, 40, "no map of errors"))
+    seen = app.settled(
+        wait_for(
+            lambda: (now := app.look()) and any("heatmap" in one["kinds"] for one in now["others"]) and now,
+            40,
+            "no map of errors",
+        )
+    )
     assert {"heatmap", "bar"} <= set(seen["others"][-1]["kinds"])
     app.shot("07-errors")
     app.show_panel("Spectra")
-    seen = app.settled(wait_for(lambda: (now := app.look()) and any(one["kinds"] == ["scatter", "scatter"] for one in now["others"]) and now, 40, "no spectra"))
+    seen = app.settled(
+        wait_for(
+            lambda: (
+                (now := app.look()) and any(one["kinds"] == ["scatter", "scatter"] for one in now["others"]) and now
+            ),
+            40,
+            "no spectra",
+        )
+    )
     assert seen["others"][-1]["names"] == ["original", "reconstruction"]
     app.shot("08-spectra")
 
@@ -377,8 +552,9 @@ def saves(app):
     for kind in "svg", "png":
         app.choose("as", kind)
         app.page.get_by_role("button", name="save figure").press("Enter")
-        wait_for(lambda: (folder / f"eeg_cvep.recording.{kind}").is_file(), 20, "no picture")
-    if app.shots: shutil.copy(folder / "eeg_cvep.recording.png", app.shots / "09-saved.png")
+        wait_for((folder / f"eeg_cvep.recording.{kind}").is_file, 20, "no picture")
+    if app.shots:
+        shutil.copy(folder / "eeg_cvep.recording.png", app.shots / "09-saved.png")
 
 
 def annotations_follow_recording(app):
@@ -414,7 +590,11 @@ def stops_and_resumes(app):
     stopped = app.settled(app.look())
     assert len(stopped["rows"]) == 1 and stopped["marks"] and not app.page.get_by_text("6,400 windows").count()
     app.page.get_by_role("button", name="resume").press("Enter")
-    seen = wait_for(lambda: (now := app.look()) and now["marks"] == 700 and app.page.get_by_text("6,400 windows").count() and now, 120, "it does not resume")
+    wait_for(
+        lambda: (now := app.look()) and now["marks"] == 700 and app.page.get_by_text("6,400 windows").count() and now,
+        120,
+        "it does not resume",
+    )
 
 
 def dark(app):
@@ -424,14 +604,18 @@ def dark(app):
     app.show_panel("Map")
     app.settled(wait_for(lambda: (now := app.look()) and now["points"] == now["marks"] == 601 and now, 40, "no map"))
     wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
-    colours = app.page.evaluate("() => [...document.querySelectorAll('.js-plotly-plot .main-svg')].map(svg => svg.style.background)")
+    colours = app.page.evaluate(
+        "() => [...document.querySelectorAll('.js-plotly-plot .main-svg')].map(svg => svg.style.background)"
+    )
     assert all(colour in ("rgba(0, 0, 0, 0)", "none", "") for colour in colours), colours
     app.shot("11-dark")
 
 
 def keyboard_reaches(app):
     "Every control can be reached with the Tab key."
-    unreachable = app.page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea .widget-vbox button, .jp-OutputArea .widget-vbox select, .jp-OutputArea .widget-vbox input, .jp-OutputArea .widget-vbox .noUi-handle')].filter(e => e.offsetParent && !e.disabled && e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))")
+    unreachable = app.page.evaluate(
+        "() => [...document.querySelectorAll('.jp-OutputArea .widget-vbox button, .jp-OutputArea .widget-vbox select, .jp-OutputArea .widget-vbox input, .jp-OutputArea .widget-vbox .noUi-handle')].filter(e => e.offsetParent && !e.disabled && e.tabIndex < 0).map(e => e.outerHTML.slice(0, 80))"
+    )
     assert not unreachable, unreachable[:4]
 
 
@@ -440,29 +624,72 @@ def survives_restart(app):
     app.change(lambda: app.choose("select", "largest errors (10 %)"), lambda seen: seen["highlighted"])
     before = app.settled(app.look())
     time.sleep(1)
-    app.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
+    app.page.evaluate(
+        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel(); await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }"
+    )
     assert not app.look()["rows"]
     app.page.evaluate(run_all)
-    seen = app.settled(wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 120, "nothing comes back"))
-    assert seen["highlighted"] == before["highlighted"] and seen["range"] == before["range"] and seen["rows"] == before["rows"]
+    seen = app.settled(
+        wait_for(lambda: (now := app.look()) and now["points"] and now["rows"] and now, 120, "nothing comes back")
+    )
+    assert (
+        seen["highlighted"] == before["highlighted"]
+        and seen["range"] == before["range"]
+        and seen["rows"] == before["rows"]
+    )
     app.shot("12-restarted")
 
 
 def quick_enough(app):
     "Changes are seen soon."
     waits = sorted(app.waits)
-    print(f"    from input to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys, other recordings and settling included)")
+    print(
+        f"    from input to plot: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s (keys, other recordings and settling included)"
+    )
     assert waits[len(waits) // 2] < 4
 
 
-checks = (opens, map_selects_in_recording, recording_selects_on_map, keys_select, dragging_moves_recording, redraws_quickly, move_changes_reconstruction, dimension_moves_too, time_moves_window,
-          finds_neighbours, ranks_anomalies, errors_and_spectra, saves, annotations_follow_recording, wrong_file_is_named, stops_and_resumes, dark, keyboard_reaches, survives_restart, quick_enough)
+checks = (
+    opens,
+    map_selects_in_recording,
+    recording_selects_on_map,
+    keys_select,
+    dragging_moves_recording,
+    redraws_quickly,
+    move_changes_reconstruction,
+    dimension_moves_too,
+    time_moves_window,
+    finds_neighbours,
+    ranks_anomalies,
+    errors_and_spectra,
+    saves,
+    annotations_follow_recording,
+    wrong_file_is_named,
+    stops_and_resumes,
+    dark,
+    keyboard_reaches,
+    survives_restart,
+    quick_enough,
+)
 
 
 def write_notebook(path):
     "A notebook with the one cell."
-    content = {"cells": [{"cell_type": "code", "id": "explore", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}], "nbformat": 4, "nbformat_minor": 5,
-               "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}}
+    content = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": "explore",
+                "metadata": {},
+                "source": cell,
+                "outputs": [],
+                "execution_count": None,
+            }
+        ],
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    }
     path.write_text(json.dumps(content))
 
 
@@ -474,31 +701,49 @@ def explorer(shots, tally, only=()):
         work.mkdir(), home.mkdir()
         write_notebook(work / "explore.ipynb")
         model = model_folder(home)
-        with jupyter_lab(work, home, SPOTR_MODEL=str(model)) as address, open_page(address) as (page, elsewhere, errors):
+        with (
+            jupyter_lab(work, home, SPOTR_MODEL=str(model)) as address,
+            open_page(address) as (page, elsewhere, errors),
+        ):
             page.goto(f"{address}/lab/tree/explore.ipynb?token={token}&reset")
             page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=90_000)
             page.evaluate(run_all)
             app = App(page, shots, work)
-            for check in [check for check in checks if check is opens or not only or check.__name__ in only]: tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: app.check(check))
+            for check in [check for check in checks if check is opens or not only or check.__name__ in only]:
+                tally.check(f"explorer: {check.__doc__.splitlines()[0]}", lambda check=check: app.check(check))
             tally.check("explorer: no request to another host", lambda: expect_none(elsewhere))
             tally.check("explorer: no error on the page", lambda: expect_none(errors))
             tally.check("explorer: no cell failed", lambda: expect_none(page.evaluate(has_error)))
-        if not only: tally.check("the report opens from a disk, with all its figures", lambda: report(model, Path(folder) / "report.html", shots))
+        if not only:
+            tally.check(
+                "the report opens from a disk, with all its figures",
+                lambda: report(model, Path(folder) / "report.html", shots),
+            )
 
 
 def report(model, path, shots):
     "Write a report and open it without a server."
-    program = ("import sys\nfrom spotr_nb.explorer.session import Session\nfrom spotr_nb.explorer.report import recording_report\n"
-               "session = Session(sys.argv[1], 'eeg_cvep', 3.); session.open('eeg_cvep'); recording_report(session, sys.argv[2])\n")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(model), str(path)], cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}, check=True)
+    program = (
+        "import sys\nfrom spotr_nb.explorer.session import Session\nfrom spotr_nb.explorer.report import recording_report\n"
+        "session = Session(sys.argv[1], 'eeg_cvep', 3.); session.open('eeg_cvep'); recording_report(session, sys.argv[2])\n"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(model), str(path)],
+        cwd=root,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+        check=True,
+    )
     assert path.stat().st_size < 3_000_000, path.stat().st_size
     with open_page(f"file://{path}") as (page, elsewhere, errors):
         page.goto(f"file://{path}")
         page.wait_for_selector("body[data-drawn]", timeout=90_000)
-        figures = page.evaluate("() => [...document.querySelectorAll('figure')].map(f => f._fullData ? f._fullData.length : 0)")
+        figures = page.evaluate(
+            "() => [...document.querySelectorAll('figure')].map(f => f._fullData ? f._fullData.length : 0)"
+        )
         assert len(figures) == 9 and all(figures), figures
         assert not elsewhere and not errors, (elsewhere, errors)
-        if shots: page.screenshot(path=shots / "13-report.png", full_page=True)
+        if shots:
+            page.screenshot(path=shots / "13-report.png", full_page=True)
 
 
 def expect_none(found):
@@ -509,10 +754,18 @@ def expect_none(found):
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--shots", type=Path, help="a folder for screenshots")
-    args.add_argument("--only", nargs="+", default=[], choices=[check.__name__ for check in checks], help="these checks of the explorer, nothing else")
+    args.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        choices=[check.__name__ for check in checks],
+        help="these checks of the explorer, nothing else",
+    )
     args, tally = args.parse_args(), Tally()
-    if args.shots: args.shots.mkdir(parents=True, exist_ok=True)
-    if not args.only: tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
+    if args.shots:
+        args.shots.mkdir(parents=True, exist_ok=True)
+    if not args.only:
+        tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
     tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))

@@ -17,7 +17,6 @@ from collections import Counter
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import cache, lru_cache, partial
-from html import escape
 from importlib import import_module
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -31,6 +30,7 @@ from ..files import progress_bar
 from ..signals.preprocessing import Windows, prepare
 from ..signals.samples import Labelled, SampleTable
 from ..signals.signal import MODALITIES, Signal
+from ..text import html
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #96e92d9f
 class DatasetError(ValueError):
@@ -180,7 +180,7 @@ def __repr__(self: Dataset):
 def _repr_html_(self: Dataset):
     heading_style, text_style = "text-align:left;vertical-align:top", "text-align:left"
     lines = [
-        f"<tr><th style='{heading_style}'>{escape(heading)}</th><td style='{text_style}'>{escape(text)}</td></tr>"
+        f"<tr><th style='{heading_style}'>{html(heading)}</th><td style='{text_style}'>{html(text)}</td></tr>"
         for heading, text in _facts(self).items()
     ]
     return f"<table>{''.join(lines)}</table>"
@@ -528,14 +528,14 @@ class LabelledSet(Labelled):
         )
 
     def _repr_html_(self):
-        title = f"<b>{escape(self.name)}</b>: {len(self)} windows of {self.windows.seconds:g} s"
+        title = f"<b>{html(self.name)}</b>: {len(self)} windows of {self.windows.seconds:g} s"
         counts = self.counts()
-        header = "".join(f"<th>{escape(str(name))}</th>" for name in next(iter(counts.values())))
+        header = "".join(f"<th>{html(str(name))}</th>" for name in next(iter(counts.values())))
         table = f"<tr><th></th>{header}</tr>"
         for part, numbers in counts.items():
             cells = "".join(f"<td>{n}</td>" for n in numbers.values())
             table += f"<tr><th style='text-align:left'>{part}</th>{cells}</tr>"
-        return f"{title}<table>{table}</table><p>{escape(self.note)}</p>"
+        return f"{title}<table>{table}</table><p>{html(self.note)}</p>"
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #f122e19a
 @patch

@@ -7,7 +7,6 @@ __all__ = ['EMBEDDERS', 'STYLE', 'TRAINING', 'PAGE', 'NEXT_STEPS', 'collect_resu
            'notebook_figures', 'write_report', 'write_still', 'demo', 'write_results']
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-03
-import html
 import json
 import os
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from .execution import run_notebook
 from ..files import write_json, writing
+from ..text import html
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-06
 EMBEDDERS = {"random initialisation": "random_initialisation", "handcrafted features": "handcrafted_features"}
@@ -100,7 +100,7 @@ def _html_row(tag, cells):
 def _html_cell(value):
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else html.escape(str(value))
+    return f"{value:.3f}" if isinstance(value, float) else html(value)
 
 # %% ../../nbs/experiments/04_demo.ipynb #demo-13
 def notebook_figures(

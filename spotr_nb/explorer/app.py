@@ -7,7 +7,6 @@ __all__ = ['Explorer', 'explore']
 
 # %% ../../nbs/explorer/16_app.ipynb #eb2e644d
 import os
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from .token_map_panel import TokenMapPanel
 from .traversal_panel import TraversalPanel
 from .window_panels import AnomaliesPanel, ErrorsPanel, NeighboursPanel, SpectrumPanel
 from ..files import writing
+from ..text import html
 
 # %% ../../nbs/explorer/16_app.ipynb #c46b4472
 class Explorer:
@@ -206,7 +206,7 @@ def _run(self: Explorer, work):
 def _show_message(self: Explorer, text):
     "A warning above the figure; '': none."
     style = "border-left:4px solid #D55E00;padding:2px 8px;line-height:1.4"
-    self.message.value = text and f'<div role="alert" style="{style}">{escape(text)}</div>'
+    self.message.value = text and f'<div role="alert" style="{style}">{html(text)}</div>'
 
 
 @patch
@@ -308,7 +308,7 @@ def _status(session):
     n, dim = session.embedding.token.shape
     mean = np.nanmean(error) if np.isfinite(error).any() else np.nan
     parts = [
-        escape(recording.modality.upper()),
+        html(recording.modality.upper()),
         f"{recording.n_channels} channel{'s' * (recording.n_channels > 1)}",
         _clock(recording.duration),
         f"{n:,} windows of {session.x.size:,} samples → one token of {dim} numbers each",
@@ -387,8 +387,8 @@ def _on_window(self: Explorer):
 @patch
 def _on_progress(self: Explorer, what, share):
     "From the thread."
-    if abs(share - self.progress.value) > 0.01 or share >= 1 or self.activity.value != escape(what):
-        self.progress.value, self.activity.value = share, escape(what)
+    if abs(share - self.progress.value) > 0.01 or share >= 1 or self.activity.value != html(what):
+        self.progress.value, self.activity.value = share, html(what)
 
 
 @patch
@@ -439,7 +439,7 @@ def _build_save_page(self: Explorer, w):
     self.saved = w.HTML()
     hint = "explore(…, folder=…) keeps tokens and selections for the next kernel"
     if self.session.folder:
-        hint = f"tokens and selections are kept in {escape(str(self.session.folder))}"
+        hint = f"tokens and selections are kept in {html(str(self.session.folder))}"
     remark = w.HTML(muted(f"{hint}; the camera in a figure’s corner saves what is on the screen"))
     figure_row = w.HBox([self.figure_of, self.kind, self.save_figure_button])
     return w.VBox([figure_row, self.save_table_button, self.saved, remark])
@@ -465,7 +465,7 @@ def _save_table(self: Explorer):
 
 @patch
 def _show_saved(self: Explorer, path):
-    self.saved.value = f"wrote <code>{escape(str(path))}</code>"
+    self.saved.value = f"wrote <code>{html(str(path))}</code>"
 
 # %% ../../nbs/explorer/16_app.ipynb #ee26f1da
 @patch

@@ -10,7 +10,6 @@ import base64
 import gzip
 import json
 import os
-from html import escape
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from .recording_view import plot_recording, thin_windows
 from .traversal import PRINCIPAL
 from ..figures import plot_traversal
 from ..files import writing
+from ..text import html
 
 # %% ../../nbs/explorer/17_report.ipynb #92d25a9a
 def report_figures(
@@ -180,9 +180,9 @@ def recording_report(
     figures = json.dumps([_compact(figure.to_dict()) for *_, figure in parts])
     packed = dict(plotly=_pack(get_plotlyjs()), figures=_pack(figures))
     page = PAGE.format(
-        name=escape(session.recording.name),
+        name=html(session.recording.name),
         style=STYLE,
-        facts="".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(session).items()),
+        facts="".join(f"<dt>{name}</dt><dd>{html(text)}</dd>" for name, text in _facts(session).items()),
         sections="".join(_section(*part) for part in parts),
         scripts="".join(f'<script id="{name}" type="text/plain">{text}</script>' for name, text in packed.items()),
         script=SCRIPT,
@@ -195,7 +195,7 @@ def recording_report(
 def _section(heading, text, figure):
     "A heading, a sentence, and the place of a figure."
     place = f'<figure style="min-height:{figure.layout.height or 400}px"></figure>'
-    return f"<section><h2>{escape(heading)}</h2><p>{escape(text)}</p>{place}</section>"
+    return f"<section><h2>{html(heading)}</h2><p>{html(text)}</p>{place}</section>"
 
 
 def _pack(text):

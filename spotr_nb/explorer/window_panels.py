@@ -6,13 +6,12 @@
 __all__ = ['ListPanel', 'NeighboursPanel', 'AnomaliesPanel', 'ErrorsPanel', 'SpectrumPanel']
 
 # %% ../../nbs/explorer/15_window_panels.ipynb #7e64e51e
-from html import escape
-
 import numpy as np
 from fastcore.basics import patch
 
 from .embedding_views import plot_error_map, plot_spectra, plot_windows, window_spectra
 from .panel import Panel, channel_names, muted
+from ..text import html
 
 # %% ../../nbs/explorer/15_window_panels.ipynb #ff204b8d
 class ListPanel(Panel):
@@ -67,7 +66,7 @@ def take(self: ListPanel, window):
     if source == self.session.name:
         self.session.look_at(t0)
     else:
-        self.note.value = f"in {escape(source)}, which is not open"
+        self.note.value = f"in {html(source)}, which is not open"
 
 
 @patch

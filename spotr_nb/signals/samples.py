@@ -7,7 +7,6 @@ __all__ = ['EYES_NOTE', 'TASKS', 'SampleError', 'samples_folder', 'Sample', 'Sam
            'load_labelled']
 
 # %% ../../nbs/signals/19_samples.ipynb #772d0d31
-import html
 import json
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -21,6 +20,7 @@ from ..files import sha256
 from .preprocessing import Windows, prepare
 from .readers import read_signal
 from .signal import html_table, text_table
+from ..text import html
 
 # %% ../../nbs/signals/19_samples.ipynb #908d12d4
 class SampleError(ValueError):
@@ -175,7 +175,7 @@ def _repr_html_(self: Labelled):
     rows = [[part, *counts.values()] for part, counts in self.counts().items()]
     table = html_table(rows, ["", *self.label_names], heading_column=True)
     length = f"{len(self)} windows of {self.windows.seconds:g} s"
-    return f"<b>{html.escape(self.name)}</b>: {length}{table}<p>{html.escape(self.note)}</p>"
+    return f"<b>{html(self.name)}</b>: {length}{table}<p>{html(self.note)}</p>"
 
 
 @patch

@@ -7,13 +7,14 @@ __all__ = ['UNITS', 'MODALITIES', 'LIMIT', 'SLOWEST', 'FASTEST', 'PLAUSIBLE', 'V
            'Signal', 'typical_amplitude', 'derived', 'html_table', 'text_table']
 
 # %% ../../nbs/signals/00_signal.ipynb #5ed0e365
-import html
 import warnings
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from fastcore.basics import patch
+
+from ..text import html
 
 # %% ../../nbs/signals/00_signal.ipynb #5b9b37b3
 UNITS = {"eeg": "uV", "ieeg": "uV", "ecg": "mV", "ppg": "au"}
@@ -328,7 +329,7 @@ def html_table(
 
     def line(cells, n_headings):
         tags = ["th"] * n_headings + ["td"] * (len(cells) - n_headings)
-        written = [f"<{tag} style='text-align:left'>{html.escape(str(cell))}</{tag}>" for tag, cell in zip(tags, cells)]
+        written = [f"<{tag} style='text-align:left'>{html(cell)}</{tag}>" for tag, cell in zip(tags, cells)]
         return "<tr>" + "".join(written) + "</tr>"
 
     lines = [line(header, len(header))] if len(header) else []
