@@ -214,7 +214,7 @@ def check_overwrite(
     "Raise `FileExistsError` unless there is nothing at `out`, or a model that may be replaced."
     check_replaceable(out, CONVERTED)
     if out.exists() and any(out.iterdir()) and not overwrite:
-        raise FileExistsError(f"{out} holds a model; choose another folder, or have it replaced (overwrite=True)")
+        raise FileExistsError(f"{out} contains a model; choose another folder, or have it replaced (overwrite=True)")
 
 # %% ../nbs/08_conversion.ipynb #a00cee52
 README = """---

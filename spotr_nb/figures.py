@@ -60,11 +60,11 @@ def thinned(
     y: np.ndarray,  # samples `[T]`; NaN where there are none
     max_points: int = 2000,  # return no more than this
 ) -> tuple[np.ndarray, float]:  # float32 `[≤ max_points]`, and the distance between two points in samples of `y`
-    "At most `max_points` samples that look like `y`: the extremes of each stretch, four digits each."
+    "At most `max_points` samples that look like `y`: the extremes of each block, four digits each."
     y = np.asarray(y, np.float64)
-    stretch = 1 if len(y) <= max_points else -(-2 * len(y) // (max_points - 1))
-    if stretch > 1:
-        rows = np.pad(y, (0, -len(y) % stretch), constant_values=np.nan).reshape(-1, stretch)
+    length = 1 if len(y) <= max_points else -(-2 * len(y) // (max_points - 1))
+    if length > 1:
+        rows = np.pad(y, (0, -len(y) % length), constant_values=np.nan).reshape(-1, length)
         lowest = np.fmin.reduce(rows, 1)
         highest = np.fmax.reduce(rows, 1)
         lowest_at = np.argmin(np.where(np.isnan(rows), np.inf, rows), 1)
@@ -73,7 +73,7 @@ def thinned(
         y = np.stack([np.where(rising, lowest, highest), np.where(rising, highest, lowest)], 1).ravel()
     largest = np.abs(y[np.isfinite(y)]).max(initial=0)
     digits = 3 - int(np.floor(np.log10(largest))) if largest else 0
-    return np.round(y, digits).astype(np.float32), max(stretch / 2, 1.0)
+    return np.round(y, digits).astype(np.float32), max(length / 2, 1.0)
 
 # %% ../nbs/10_figures.ipynb #figures-13
 def row_height(n):

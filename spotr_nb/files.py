@@ -80,7 +80,7 @@ def check_replaceable(
         raise FileExistsError(f"{path} is a file; choose another name for the folder")
     foreign = sorted({file.name for file in path.iterdir() if file.name not in names or file.is_dir()})
     if foreign:
-        raise FileExistsError(f"{path} holds {foreign[0]}, which was not written here; choose another folder")
+        raise FileExistsError(f"{path} contains {foreign[0]}, which was not written here; choose another folder")
 
 # %% ../nbs/00_files.ipynb #9d3d59f9
 def _move_folder(new, path, names):

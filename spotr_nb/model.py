@@ -585,7 +585,7 @@ def _check_shapes(expected, found, path):
     if wrong:
         names = ", ".join(wrong[:4]) + (" …" if len(wrong) > 4 else "")
         raise ValueError(
-            f"{path.parent} holds another architecture than its config.json says: "
+            f"{path.parent} contains another architecture than its config.json says: "
             f"{names} missing, unexpected or of another shape"
         )
 
@@ -637,7 +637,7 @@ def model_folder(
 @patch(cls_method=True)
 def from_pretrained(
     cls: SPOTR,
-    folder: str | os.PathLike,  # holds `model.safetensors` and `config.json`; or a name, see `model_folder`
+    folder: str | os.PathLike,  # contains `model.safetensors` and `config.json`; or a name, see `model_folder`
     device: str | torch.device = "cpu",  # where the model goes
 ) -> SPOTR:
     "Read a model from a folder."

@@ -146,7 +146,7 @@ def read_state(
         content = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise ValueError(
-            f"{path} holds more than tensors{_wanted(error)}, and loading it could run code, so it is refused: "
+            f"{path} contains more than tensors{_wanted(error)}, and loading it could run code, so it is refused: "
             "where you trust it, load it with the code it came from and keep model.state_dict() with torch.save"
         ) from error
     except Exception as error:
@@ -154,7 +154,7 @@ def read_state(
         raise ValueError(f"{path} is damaged ({type(error).__name__}: {cause}): fetch or write it again") from error
     state = dict(_tensors(content))
     if not state:
-        raise ValueError(f"{path} holds no tensors by name: keep model.state_dict(), found {type(content).__name__}")
+        raise ValueError(f"{path} contains no tensors by name: keep model.state_dict(), found {type(content).__name__}")
     return state
 
 # %% ../nbs/06_published.ipynb #83837087
@@ -228,7 +228,7 @@ def _as_float(name, value):
     if not value.is_floating_point():
         raise ValueError(f"{name} is {value.dtype}, not floating-point: quantised weights have to be restored first")
     if not value.isfinite().all():
-        raise ValueError(f"{name} holds NaN or infinity: the file is damaged, or training diverged")
+        raise ValueError(f"{name} contains NaN or infinity: the file is damaged, or training diverged")
     return value.float()
 
 # %% ../nbs/06_published.ipynb #c5838f52

@@ -24,7 +24,7 @@ def data_of(notebook):
 
 
 def run(notebook, out, parameters, keep):
-    "Execute one notebook in its own folder, so that relative paths mean what they say; its files land in `out`."
+    "Execute one notebook in its own folder, so that relative paths are right; its files go to `out`."
     given = [part for key, value in parameters for part in ("-p", key, value)]
     executed = out / notebook.name
     succeed(
@@ -84,7 +84,7 @@ def main():
         def benchmark(name=name):
             absent = [path for path in data_of(notebooks[name]) if not (source / path).exists()]
             if absent:
-                raise Skip(f"there is no {absent[0]}; another place: -p, see the notebook's parameters")
+                raise Skip(f"there is no {absent[0]}; another folder: -p, see the notebook's parameters")
             run(notebooks[name], args.out.resolve(), args.p, args.keep)
 
         tally.check(name, benchmark)

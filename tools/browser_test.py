@@ -87,8 +87,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def answers(address):
-    "Whether something answers there."
+def responds(address):
+    "Whether a server responds there."
     try:
         return bool(urllib.request.urlopen(address, timeout=2))
     except OSError:
@@ -112,7 +112,7 @@ def jupyter_lab(folder, home, **variables):
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
-    places = {
+    folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "share",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -122,7 +122,7 @@ def jupyter_lab(folder, home, **variables):
     }
     environment = (
         os.environ
-        | {name: str(home / place) for name, place in places.items()}
+        | {name: str(home / folder) for name, folder in folders.items()}
         | {"JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"}
         | variables
     )
@@ -151,13 +151,13 @@ def jupyter_lab(folder, home, **variables):
         )
     try:
         wait_for(
-            lambda: answers(f"{address}/api/status?token={token}") or server.poll() is not None,
+            lambda: responds(f"{address}/api/status?token={token}") or server.poll() is not None,
             120,
-            "JupyterLab does not answer",
+            "JupyterLab does not respond",
         )
         yield address
     except Exception as error:
-        raise AssertionError(f"{error}\nJupyterLab said:\n{(home / 'lab.log').read_text()[-3000:]}") from error
+        raise AssertionError(f"{error}\nlog of JupyterLab:\n{(home / 'lab.log').read_text()[-3000:]}") from error
     finally:
         server.terminate()
         server.wait(30)
@@ -284,7 +284,7 @@ class App:
         )
 
     def drag(self, box, path):
-        "Drag the mouse along a path, in shares of a box."
+        "Drag the mouse along a path, in fractions of a box."
         x, y, width, height = box
         points = [(x + width * across, y + height * down) for across, down in path]
         self.page.mouse.move(*points[0])

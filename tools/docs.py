@@ -31,7 +31,7 @@ sections = {
     "datasets": ("Reference: datasets", "public recordings and their labels"),
     "corpus": ("Reference: corpus", "windows on disk, for pretraining"),
     "training": ("Reference: training", "pretraining, checkpoints, devices"),
-    "probing": ("Reference: probing", "what a token tells about labels"),
+    "probing": ("Reference: probing", "labels predicted from tokens"),
     "systems": ("Reference: systems", "other encoders behind the same interface"),
     "benchmark": ("Reference: benchmark", "every system on the same recordings"),
     "experiments": ("Reference: experiments", "run notebooks, sweeps, clusters"),
@@ -145,7 +145,7 @@ def relative_links(text, page):
 
 
 def plotly_html(figure, script):
-    "A stored plotly figure, drawn by the site's own copy of plotly."
+    "A stored plotly figure, rendered by the site's own copy of plotly."
     import plotly.graph_objects as go
     import plotly.io
 
@@ -170,7 +170,7 @@ class Page:
         self.notebook, self.path = nbformat.read(path, 4), page_path(within)
         self.plotly = "../" * (len(within.parts) - 1) + "_static/plotly.min.js"
 
-    def draw(self, output):
+    def convert_output(self, output):
         "Replace a plotly output by HTML; the first of a page brings the script."
         figure = output.get("data", {}).get("application/vnd.plotly.v1+json")
         if figure:
@@ -187,7 +187,7 @@ class Page:
         ]
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         cell.source = directive.sub("", cell.source)
-        cell.outputs = [self.draw(output) for output in cell.outputs if not is_widget(output)]
+        cell.outputs = [self.convert_output(output) for output in cell.outputs if not is_widget(output)]
         return cell
 
     def cells(self):
@@ -358,7 +358,7 @@ def complaints(site):
     yield from (f"{page}: a table is shown as text" for page in unmade_tables(site))
     yield from (f"{page}: link {link}: {cause}" for page, link, cause in broken_links(site, get_config().git_url))
     yield from (
-        f"spelling: {line} (tools/spelling.txt holds words that are meant)" for line in misspellings(documents())
+        f"spelling: {line} (tools/spelling.txt contains the accepted words)" for line in misspellings(documents())
     )
 
 

@@ -1,4 +1,4 @@
-"""Create or refresh the virtual environment that the Makefile's commands run in, and say how far it is.
+"""Create or refresh the virtual environment that the Makefile's commands run in, and report the progress.
 
 Runs on the system's Python before anything is installed: standard library only, and old enough syntax to tell
 an old Python what is wrong. Nothing happens while the environment matches settings.ini and the constraints.
@@ -54,12 +54,12 @@ class Progress:
 
     def __init__(self, site_packages, expected):
         self.site_packages, self.expected = site_packages, expected
-        self.start, self.said = time.time(), 0.0
+        self.start, self.printed = time.time(), 0.0
         self.resolved, self.installing = set(), False
 
-    def say(self, text):
-        self.said = time.time()
-        print("[%4.0f s] %s" % (self.said - self.start, text), flush=True)
+    def report(self, text):
+        self.printed = time.time()
+        print("[%4.0f s] %s" % (self.printed - self.start, text), flush=True)
 
     def of(self):
         return " of %d" % self.expected if self.expected else ""
@@ -71,21 +71,21 @@ class Progress:
         if collecting:
             self.resolved.add(collecting[1])
         if download and (download[2].endswith("GB") or float(download[2].split()[0]) > 20):
-            self.say("downloading %s, %s" % (download[1].split("/")[-1], download[2]))
+            self.report("downloading %s, %s" % (download[1].split("/")[-1], download[2]))
         if line.startswith("Installing collected packages"):
             self.installing = True
             self.expected = line.count(",") + 1
-            self.say("installing %d packages" % self.expected)
+            self.report("installing %d packages" % self.expected)
 
     def beat(self, every=5.0):
-        "Say something when nothing was said for a while."
-        if time.time() - self.said < every:
+        "Print something when nothing was printed for a while."
+        if time.time() - self.printed < every:
             return
         if self.installing:
             done = sum(name.endswith(".dist-info") for name in os.listdir(self.site_packages))
-            self.say("installing: %d%s packages" % (min(done, self.expected or done), self.of()))
+            self.report("installing: %d%s packages" % (min(done, self.expected or done), self.of()))
         else:
-            self.say("fetching: %d%s packages" % (len(self.resolved), self.of()))
+            self.report("fetching: %d%s packages" % (len(self.resolved), self.of()))
 
 
 def run_pip(command, log, progress):
@@ -107,13 +107,13 @@ def run_pip(command, log, progress):
         with open(log, encoding="utf-8") as file:
             sys.stderr.write("".join(file.readlines()[-25:]))
         sys.exit(
-            "Installing failed; everything pip said is in %s. Other versions: make CONSTRAINTS=FILE ..., none pinned: make CONSTRAINTS= ..."
+            "Installing failed; the output of pip is in %s. Other versions: make CONSTRAINTS=FILE ..., none pinned: make CONSTRAINTS= ..."
             % log
         )
 
 
 def same_python(folder):
-    "Whether `folder` holds a working environment of this very Python."
+    "Whether `folder` contains a working environment of this very Python."
     try:
         found = subprocess.check_output(
             [os.path.join(folder, "bin", "python"), "-c", "import sys; print(sys.version)"],
@@ -153,7 +153,7 @@ def install(folder, constraints, extras):
         ".[%s]" % extras,
     ]
     progress = Progress(site, pinned(constraints) if constraints else None)
-    progress.say("asking the package index")
+    progress.report("asking the package index")
     run_pip(command + (["-c", constraints] if constraints else []), os.path.join(folder, "pip.log"), progress)
     print("[%4.0f s] environment ready" % (time.time() - started), flush=True)
 

@@ -19,7 +19,7 @@ def visible(cell):
 
 
 def plain(cell):
-    "The cell without directives, and with such outputs as a text file can hold."
+    "The cell without directives, and with the outputs that a text file can contain."
     cell.source = directive.sub("", cell.source)
     for output in cell.get("outputs", []):
         if "data" in output:
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     if not args.check:
         written.write_text(readme(), encoding="utf-8")
     elif not written.exists() or written.read_text(encoding="utf-8") != readme():
-        sys.exit("README.md is not what nbs/index.ipynb says: make readme")
+        sys.exit("README.md does not match nbs/index.ipynb: make readme")

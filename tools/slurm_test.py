@@ -252,19 +252,19 @@ class Checks:
         gate, out = self.folder / "gate-a", self.folder / "again"
         process, folder = self.begin(out, gate)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[0]
+        printed = process.communicate(timeout=60)[0]
         job = json.loads((folder / "job.json").read_text())["job"]
-        assert f"scancel {job}" in said and "the same call resumes" in said, said
+        assert f"scancel {job}" in printed and "the same call resumes" in printed, printed
         assert read_run(folder)["state"] == "running", "the job did not go on"
         process, _ = self.begin(out, gate)
         gate.touch()
-        said = process.communicate(timeout=120)[0]
+        printed = process.communicate(timeout=120)[0]
         run = read_run(folder)
         assert (
-            "['finished']" in said
+            "['finished']" in printed
             and run["attempts"] == 1
             and json.loads((folder / "job.json").read_text())["job"] == job
-        ), f"{said}\n{run}"
+        ), f"{printed}\n{run}"
 
     def cancelled(self):
         "a cancelled job stops its run after the step; the same call resumes it in another job"
@@ -274,8 +274,8 @@ class Checks:
         process, folder = self.begin(out, gate)
         job = json.loads((folder / "job.json").read_text())["job"]
         self.slurm.ask("scancel", job)
-        said = process.communicate(timeout=120)[0]
-        assert "['interrupted']" in said and read_run(folder)["state"] == "interrupted", f"{said}\n{read_run(folder)}"
+        printed = process.communicate(timeout=120)[0]
+        assert "['interrupted']" in printed and read_run(folder)["state"] == "interrupted", f"{printed}\n{read_run(folder)}"
         gate.touch()
         table = self.sweep(self.toy, parameters={"gate": str(gate)}, out=out)
         assert (table.state[0], table.attempts[0], table["result.began_at"][0]) == ("finished", 2, 1), table.T
@@ -296,13 +296,13 @@ class Checks:
         )
         self.slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would wait two minutes
         gate.touch()
-        said = process.communicate(timeout=400)[0]
+        printed = process.communicate(timeout=400)[0]
         run = read_run(folder)
         assert (
-            "['finished']" in said
+            "['finished']" in printed
             and run["attempts"] == 2
             and json.loads((folder / "toy.json").read_text())["began_at"] == 1
-        ), f"{said}\n{run}"
+        ), f"{printed}\n{run}"
         assert json.loads((folder / "job.json").read_text())["job"] == job, "another job was submitted"
 
     def pretrains(self):

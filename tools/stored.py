@@ -1,4 +1,4 @@
-"Check what is stored in the notebooks: outputs that are small, and that tell nothing of the machine they were made on."
+"Check what is stored in the notebooks: outputs that are small, and that contain nothing about the machine they were made on."
 
 import re
 import sys
@@ -12,7 +12,7 @@ machine_path = re.compile(r"(?<![\w./])/(?:home|root|Users|tmp|opt|work|workspac
 
 
 def texts(notebook):
-    "Every text that a notebook's outputs hold."
+    "Every text that a notebook's outputs contain."
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             parts = [

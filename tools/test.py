@@ -80,7 +80,7 @@ def stage_lint(tally, args):
 
 
 def stage_readme(tally, args):
-    "README.md is what nbs/index.ipynb says"
+    "README.md matches nbs/index.ipynb"
     tally.check("README.md is nbs/index.ipynb", lambda: succeed([sys.executable, "tools/readme.py", "--check"]))
 
 
@@ -222,7 +222,7 @@ def stage_runs(tally, args):
 
 
 def stage_wheel(tally, args):
-    "the wheel holds what it should, and works outside of the checkout"
+    "the wheel contains what it should, and works outside of the checkout"
     import wheel
 
     with tempfile.TemporaryDirectory() as folder:

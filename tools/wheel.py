@@ -30,7 +30,7 @@ def run(command, folder):
 
 
 def expected_files():
-    "The files of the checkout that a wheel must hold, under the names they have in it."
+    "The files of the checkout that a wheel must contain, under the names they have in it."
     package = {
         path.relative_to(root).as_posix()
         for path in (root / "spotr_nb").rglob("*.py")

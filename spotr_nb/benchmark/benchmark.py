@@ -165,7 +165,7 @@ def pretraining_subjects(
     corpus: Corpus,
     dataset: str,  # name in the catalogue
 ) -> list[str]:  # subjects, or names of recordings without a subject
-    "The people of a dataset who are in a corpus."
+    "The subjects of a dataset that are in a corpus."
     of_dataset = [entry for entry in corpus.recordings if entry["dataset"] == dataset]
     return sorted({str(entry["subject"] or entry["recording"]) for entry in of_dataset})
 

@@ -149,7 +149,7 @@ class Dataset:
     n_recordings: int = None
     hours: float = None
     line_freq: float = None  # mains frequency, Hz
-    subject_rule: str = "not published"  # how a recording tells its subject
+    subject_rule: str = "not published"  # how the subject of a recording is identified
     split: str = None  # the official or customary split, in words
     tasks: tuple = ()
     caveats: str = ""
@@ -668,7 +668,7 @@ def _load_or_warn(recording):
     "The signal, or None and a warning."
     try:
         return recording.load()
-    except Exception as error:  # as in building a corpus: a reader may raise anything on somebody's file
+    except Exception as error:  # as in building a corpus: a reader may raise any error on an unknown file
         reason = error if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {error}"
         warnings.warn(f"{recording.dataset}: {recording.name} is left out: {reason}", stacklevel=4)
         return None
@@ -707,15 +707,15 @@ def _join(d, task, parts, has_split, skipped):
 def _note(d, task, parts, has_split, split, skipped):
     "What a result on these windows means: groups, split, caveats, what was left out."
     if not has_split:
-        division = "none, folds by group"
+        how = "none, folds by group"
     elif split is None:
-        division = "only one side is here, folds by group"
+        how = "only one side is here, folds by group"
     else:
-        division = d.split
+        how = d.split
     left_out = "; left out: " + ", ".join(f"{n} recordings {why}" for why, n in skipped.items()) if skipped else ""
     n_groups = len({recording.group for recording, _, _ in parts})
     size = f"{len(parts)} recordings of {n_groups} groups{left_out}."
-    texts = (f"{d.title}.", task.note, f"Groups: {d.subject_rule}.", f"Split: {division}.", d.caveats, size)
+    texts = (f"{d.title}.", task.note, f"Groups: {d.subject_rule}.", f"Split: {how}.", d.caveats, size)
     return " ".join(text for text in texts if text)
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #0d6e15b3

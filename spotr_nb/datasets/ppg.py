@@ -339,7 +339,7 @@ PPG_BP = Dataset(
     subject_rule="number before the underscore",
     tasks=(pressure, _regression("systolic pressure", "sbp", 2.0), _regression("diastolic pressure", "dbp", 2.0)),
     caveats=(
-        "2.1 s a segment. The npz holds one hand-picked segment of 217 people, baseline removed and "
+        "2.1 s a segment. The npz contains one hand-picked segment of 217 subjects, baseline removed and "
         "scaled to 0..1 by its makers."
     ),
     layouts=(

@@ -207,13 +207,13 @@ def worst_part(
     valid,  # `[C, L]` bool
     share: float = 0.2,  # of the window's length
 ):  # index of the channel, first sample, last + 1
-    "The stretch of one channel with the largest squared error, relative to the channel's variance."
+    "The part of one channel with the largest squared error, relative to the channel's variance."
     mean, scale = mean_and_scale(x, valid)
     error = np.where(valid, ((reconstruction - x) / np.where(scale > 0, scale, 1)) ** 2, 0) * (scale > 0)
     length = max(1, round(share * x.shape[1]))
     total = np.cumsum(np.pad(error, ((0, 0), (1, 0))), 1)
-    stretches = total[:, length:] - total[:, :-length]
-    channel, first = np.unravel_index(stretches.argmax(), stretches.shape)
+    sums = total[:, length:] - total[:, :-length]
+    channel, first = np.unravel_index(sums.argmax(), sums.shape)
     return int(channel), int(first), int(first + length)
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #308acd64

@@ -34,7 +34,7 @@ def figure_widget(
 
 
 def redraw(widget):
-    "Let plotly draw again, at the width of the page: any change of the layout does."
+    "Make plotly redraw at the width of the page: any change of the layout does."
     widget.layout.meta = (widget.layout.meta or 0) + 1
 
 # %% ../../nbs/explorer/11_panel.ipynb #531c502d
@@ -90,7 +90,7 @@ class CallbackGuard(local):
 
 # %% ../../nbs/explorer/11_panel.ipynb #6bea324f
 class Panel:
-    "One view: its controls, its figure, and when to draw it again."
+    "One view: its controls, its figure, and when to redraw it."
 
     title = ""
 
@@ -128,7 +128,7 @@ class Panel:
 # %% ../../nbs/explorer/11_panel.ipynb #ed71bbea
 @patch
 def show(self: Panel):
-    "Draw, if something changed since the panel was last shown."
+    "Redraw, if something changed since the panel was last shown."
     if self.stale and self.session.embedding is not None:
         figure = self.make_figure()
         with self.guard:
@@ -145,7 +145,7 @@ def show(self: Panel):
 
 @patch
 def update(self: Panel):
-    "Draw again."
+    "Redraw the figure."
     self.stale = True
     self.show()
 

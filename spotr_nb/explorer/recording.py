@@ -129,7 +129,7 @@ def samples(
     last: int,  # after the last sample
     channels=None,  # indices; None: all
 ) -> np.ndarray:  # `[C, last - first]` float32; NaN where nothing was measured
-    "A stretch of the filtered recording."
+    "A part of the filtered recording."
     chosen = slice(None) if channels is None else list(channels)
     return np.asarray(self.x[chosen, first:last], np.float32) * self.scale[chosen, None]
 

@@ -405,7 +405,7 @@ def _agreement(beats):
 
 
 def _resampled(curve, n_steps=24):
-    "Averages over equal stretches, at any sampling rate."
+    "Averages over equal segments, at any sampling rate."
     total = np.concatenate([[0], np.cumsum(curve)])
     edges = np.linspace(0, len(curve), n_steps + 1)
     return np.diff(np.interp(edges, np.arange(len(curve) + 1), total)) * n_steps / len(curve)

@@ -52,7 +52,7 @@ def _load_npz(path, options):
             arrays = {key: file[key] for key in file.files}
         except ValueError as error:
             raise ReadError(
-                f"{path.name}: holds Python objects, which could run code when loaded: store plain arrays ({error})"
+                f"{path.name}: contains Python objects, which could run code when loaded: store plain arrays ({error})"
             ) from error
     absent = [key for key in ("x", "sfreq") if key not in arrays and not (key == "sfreq" and options.sfreq)]
     if absent:
@@ -182,14 +182,14 @@ def _mat_arrays(path):
 
 # %% ../../nbs/signals/08_arrays.ipynb #b727ef3d
 def _mat_samples(path, arrays):
-    "The array that holds the samples."
+    "The array that contains the samples."
     numeric = {
         name: a for name, a in arrays.items() if isinstance(a, np.ndarray) and a.dtype.kind in "fiu" and a.ndim == 2
     }
     large = sorted((a.size, name) for name, a in numeric.items() if a.size > 16)
     if not large or len(large) > 1 and large[-2][0] * 2 > large[-1][0]:
         raise ReadError(
-            f"{path.name}: which of its arrays holds the samples is not clear ({listed(arrays)}): load it with "
+            f"{path.name}: which of its arrays contains the samples is not clear ({listed(arrays)}): load it with "
             "scipy.io.loadmat and make a Signal(x, sfreq, ch_names, modality)"
         )
     return numeric[large[-1][1]]

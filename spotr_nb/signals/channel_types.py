@@ -103,7 +103,7 @@ def _ambiguous(path, names, found, modalities):
         what = " and ".join(f"{len(found[m])} {m}" for m in modalities) + " channels"
     else:
         what = f"channels of no known type ({listed(names, 6)})"
-    error = ReadError(f"{path.name}: holds {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
+    error = ReadError(f"{path.name}: contains {what}: say which with modality='eeg', 'ieeg', 'ecg' or 'ppg'")
     error.modalities = list(modalities)
     return error
 

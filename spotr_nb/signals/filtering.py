@@ -195,8 +195,8 @@ def _segments_at(signal, sfreq):
     return segments
 
 # %% ../../nbs/signals/17_filtering.ipynb #8db19d52
-class _StretchFilter:
-    "Filters and resamples any stretch of one recording."
+class _RangeFilter:
+    "Filters and resamples any part of one recording."
 
     def __init__(self, signal, sfreq, band, line_freq):
         if not isinstance(signal, Signal):
@@ -218,7 +218,7 @@ class _StretchFilter:
 
 # %% ../../nbs/signals/17_filtering.ipynb #5c7f1a90
 @patch
-def stretch(self: _StretchFilter, first, last):
+def filtered(self: _RangeFilter, first, last):
     "Output samples `first` to before `last`, [C, last - first]; NaN where nothing was measured."
     y = np.full((self.signal.n_channels, last - first), np.nan, np.float32)
     for segment, (start, stop) in zip(self.segments, self.segments_at):
@@ -229,7 +229,7 @@ def stretch(self: _StretchFilter, first, last):
 
 
 @patch
-def _of_segment(self: _StretchFilter, start, stop, first, last):
+def _of_segment(self: _RangeFilter, start, stop, first, last):
     "Output samples `first` to before `last` of the segment of input samples `start` to `stop`, counted from its start."
     up, down = self.ratio
     before = max(first * down // up - self.reach, 0) // down * down
@@ -252,6 +252,6 @@ def filter_and_resample(
     line_freq: float = None,  # mains frequency to remove, Hz; the signal's own if None; 0 for no notch
 ) -> Signal:  # at `sfreq`, with NaN where nothing was measured
     "The whole recording, filtered and resampled."
-    filtering = _StretchFilter(signal, sfreq, band, line_freq)
+    filtering = _RangeFilter(signal, sfreq, band, line_freq)
     n_samples = _length(signal.n_samples, signal.sfreq, sfreq)
-    return derived(signal, x=filtering.stretch(0, n_samples), sfreq=sfreq)
+    return derived(signal, x=filtering.filtered(0, n_samples), sfreq=sfreq)

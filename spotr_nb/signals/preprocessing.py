@@ -15,7 +15,7 @@ from spotr_nb.signals.filtering import (
     BANDS,  # noqa: F401 (offered from here too)
     PreparationError,
     _positive,
-    _StretchFilter,
+    _RangeFilter,
     filter_and_resample,
 )
 from .signal import Signal, html_table
@@ -118,7 +118,7 @@ def seconds(self: Windows):
 # %% ../../nbs/signals/18_preprocessing.ipynb #4c42801b
 @patch(as_prop=True)
 def channel_positions(self: Windows):  # lazily: names are looked up in MNE's montages
-    "Where each channel looks from, [C, 3]; NaN where its name does not tell. See `channel_positions`."
+    "Position of each channel, [C, 3]; NaN where its name does not give one. See `channel_positions`."
     from spotr_nb.signals.montages import channel_positions
 
     return channel_positions(self.ch_names, self.modality)
@@ -238,7 +238,7 @@ class _WindowCutter:
     def __init__(self, signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, starts):
         self.length, stride = _window_samples(window_seconds, stride_seconds, sfreq)
         self.max_invalid = _share("max_invalid", max_invalid)
-        self.filtering = _StretchFilter(signal, sfreq, band, line_freq)
+        self.filtering = _RangeFilter(signal, sfreq, band, line_freq)
         self.signal = signal
         segments = self.filtering.segments_at
         if starts is None:
@@ -257,7 +257,7 @@ def windows(self: _WindowCutter, which):
     "Some windows, a slice of all; those with too little in them are left out."
     begin, borders = self.begin[which], self.borders[which]
     first, last = (begin.min(), begin.max() + self.length) if len(begin) else (0, 1)
-    x, valid = _cut(self.filtering.stretch(first, last), begin - first, borders - first, self.length)
+    x, valid = _cut(self.filtering.filtered(first, last), begin - first, borders - first, self.length)
     flat, clipped, missing = self._raw_quality(begin, borders)
     windows = Windows(
         x,

@@ -102,7 +102,7 @@ def _read(path, options, scale, known):
             found["x"] = found["x"] * scale
         found = {key: value for key, value in (found | _given(known)).items() if value is not None}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is remarkable about the samples is said below, with the file's name
+            warnings.simplefilter("ignore")  # what is remarkable about the samples is reported below, with its name
             signal = Signal(**{"recording": path.stem, **found})
     except ReadError:
         raise

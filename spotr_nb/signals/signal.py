@@ -239,10 +239,10 @@ def _warn_of_amplitude(signal):
     if amplitude is None or not np.isfinite(factor) or low <= amplitude * factor <= high:
         return
     unit = _fitting_unit(amplitude, signal.modality) if target in VOLTS else None
-    reading = f": are these {unit}? Signal(…, unit={unit!r}) says so" if unit else "; check scale and unit"
+    hint = f": are these {unit}? Signal(…, unit={unit!r}) says so" if unit else "; check scale and unit"
     warnings.warn(
         f"{f'{signal.recording}: ' if signal.recording else ''}{signal.modality} with a typical amplitude of "
-        f"{amplitude:.2g} {signal.unit} is not plausible ({low:g} to {high:g} {target} is){reading}",
+        f"{amplitude:.2g} {signal.unit} is not plausible ({low:g} to {high:g} {target} is){hint}",
         stacklevel=4,
     )
 

@@ -285,7 +285,7 @@ def read_columns(
         x *= factors[:, None].astype(np.float32)
     raw, unit = (None, None) if timed is None else _time_of(path, columns, timed, data, options)
     if unit is None:
-        sfreq = _told_rate(path, layout, options)
+        sfreq = _given_rate(path, layout, options)
     else:
         x, sfreq = on_grid(path, columns.headings[timed], raw, unit, x, options, layout.sfreq)
     return dict(x=x, sfreq=sfreq, ch_names=names, modality=modality)
@@ -303,7 +303,7 @@ def _stacked(path, channels, names):
     return x
 
 
-def _told_rate(path, layout, options):
+def _given_rate(path, layout, options):
     "The sampling rate where there is no time column."
     if options.sfreq and layout.sfreq and abs(options.sfreq / layout.sfreq - 1) > 1e-3:
         raise ReadError(

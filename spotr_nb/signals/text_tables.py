@@ -334,7 +334,7 @@ def _text_column(layout, position, name, cells, numbers):
     "A column of text as float64: times, or numbers with words for missing; anything else is an error."
     for cell, number in zip(cells, numbers):
         if isinstance(cell, str) and not _is_number(cell, layout.decimal) and not _is_missing(cell):
-            raise ReadError(f"{layout.path.name}: column {name!r} holds text: {cell!r} in line {number}")
+            raise ReadError(f"{layout.path.name}: column {name!r} contains text: {cell!r} in line {number}")
     point = [str(cell).strip().strip("'\"").replace(layout.decimal, ".") for cell in cells]
     return np.array([np.nan if _is_missing(cell) else float(cell) for cell in point])
 

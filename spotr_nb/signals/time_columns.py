@@ -196,7 +196,7 @@ def time_unit(
         options.remark(f"column {name!r} counts rows: the rate is sfreq={sfreq:g}")
         return None
     if chosen is None:
-        raise ReadError(_readings(path, name, step, rates, counts, sfreq))
+        raise ReadError(_ambiguous_unit(path, name, step, rates, counts, sfreq))
     if chosen != "s":
         options.remark(
             f"time column {name!r} is taken for {chosen}, which gives {rates[chosen]:.4g} Hz: "
@@ -224,7 +224,7 @@ def _plausible(rates, counts):
     return common[0] if len(common) == 1 else long[0] if len(long) == 1 else None
 
 
-def _readings(path, name, step, rates, counts, sfreq):
+def _ambiguous_unit(path, name, step, rates, counts, sfreq):
     "The message on a time column that could be several units."
     likely = {u: rate for u, rate in rates.items() if 0.5 <= rate <= 1e5} or rates
     text = " or ".join(f"{rate:.5g} Hz in {u}" for u, rate in likely.items()) + (", or the number of the row" * counts)
@@ -243,7 +243,7 @@ def _snapped(rate, uncertainty):
 
 
 class Clock(NamedTuple):
-    "What a time column says."
+    "The sampling that a time column describes."
 
     kind: str  # even, packets or uneven
     rate: float  # Hz, between pauses
@@ -341,7 +341,7 @@ def read_clock(
     quantum: float = 0.0,  # s; resolution of the clock
     sfreq: float = None,  # Hz, if known
 ):
-    "What a time column says of the sampling, a `Clock`."
+    "The sampling that a time column describes, a `Clock`."
     steps = np.diff(time)
     rate = (len(time) - 1) / (time[-1] - time[0])
     if _is_even(time, 0, len(time), rate, quantum):

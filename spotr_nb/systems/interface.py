@@ -190,14 +190,14 @@ System.save_pretrained = SPOTR.save_pretrained
 @patch(cls_method=True)
 def from_pretrained(
     cls: System,
-    folder: str | os.PathLike,  # holds `model.safetensors` and `config.json`
+    folder: str | os.PathLike,  # contains `model.safetensors` and `config.json`
     device: str | torch.device = "cpu",  # where the model goes
 ) -> System:
     "Read a system from a folder."
     config, weights = model_files(model_folder(folder))
     kind, config = read_config(config, lambda name: cls if name == cls.__name__ else find_system(name))
     if not issubclass(kind, cls):
-        raise ValueError(f"{folder} holds a {kind.__name__}, not a {cls.__name__}")
+        raise ValueError(f"{folder} contains a {kind.__name__}, not a {cls.__name__}")
     return build_model(kind, config, weights).to(device)
 
 # %% ../../nbs/systems/00_interface.ipynb #bb8c501b

@@ -111,7 +111,7 @@ def hide_random(
 
 # %% ../../nbs/systems/02_masked.ipynb #b952dbdc
 def hide_run(seen, share):
-    "One stretch of time, in all channels."
+    "One run of time, in all channels."
     n = seen.shape[-1]
     length = min(n - 1, max(1, round(n * share)))
     start = (torch.rand(len(seen), 1, 1, device=seen.device) * (n - length + 1)).long()
@@ -212,7 +212,7 @@ class LSMConfig(MaskedConfig):
 
 
 class LSM(MaskedAutoencoder):
-    "A masked autoencoder whose masks are random patches, stretches of time, or channels."
+    "A masked autoencoder whose masks are random patches, runs of time, or channels."
 
     Config = LSMConfig
 

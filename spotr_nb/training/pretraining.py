@@ -133,18 +133,18 @@ def _rows(batch, rows):
 
 
 def _random_crop(batch, recipe, number):
-    "The same stretch of all windows of batch `number`, between `recipe.shortest` of their length and all of it."
+    "The same part of all windows of batch `number`, between `recipe.shortest` of their length and all of it."
     if recipe.shortest == 1:
         return batch
     rng = np.random.default_rng([recipe.seed, 4, number])
     n_samples = batch.x.shape[-1]
     length = max(1, round(n_samples * recipe.shortest ** rng.random()))
     start = rng.integers(n_samples - length + 1)
-    stretch = slice(start, start + length)
-    valid = np.ascontiguousarray(batch.valid[..., stretch])
+    part = slice(start, start + length)
+    valid = np.ascontiguousarray(batch.valid[..., part])
     if not valid.any((1, 2)).all():
         return batch
-    return batch._replace(x=np.ascontiguousarray(batch.x[..., stretch]), valid=valid)
+    return batch._replace(x=np.ascontiguousarray(batch.x[..., part]), valid=valid)
 
 # %% ../../nbs/training/04_pretraining.ipynb #7c1e5624
 def _model_settings(kind, config):
