@@ -87,7 +87,7 @@ def list_folder(
     for path in files:
         if path.name.startswith(".") or SIDE_FILES.search(path.name):
             continue
-        if path.suffix.lower() in endings:
+        if path.name.lower().endswith(tuple(endings)):
             sources.append(path)
         elif path.parent / path.name.split(".")[0] not in stems:
             known = ", ".join(sorted(endings))
