@@ -86,7 +86,7 @@ def copy_notebooks(source, destination):
     for path in destination.rglob("*.ipynb"):
         notebook = nbformat.read(path, 4)
         notebook.cells = split_title(notebook.cells)
-        notebook.cells.append(nbformat.v4.new_markdown_cell())  # nbdev looks at the cell after an exported one
+        notebook.cells.append(nbformat.v4.new_markdown_cell("<!-- end -->"))  # nbdev looks at the cell after an exported one
         for cell in notebook.cells:
             show_source(cell)
         nbformat.write(notebook, path)
