@@ -19,7 +19,7 @@ from torch import nn
 from ..compaction import to_patches
 from .augmentation import augment
 from .interface import Output, System
-from .masked import EncoderConfig, PatchEncoder, gather_tokens, hide_random, pooled
+from .masked import EncoderConfig, PatchEncoder, gather_tokens, hide_random, pooled, visible_index
 
 # %% ../../nbs/systems/03_contrastive.ipynb #59ab6b45
 def contrast(
@@ -185,8 +185,7 @@ def encode_share(
     "The embedding of a random part of each window's patches."
     patches, seen = to_patches(z, valid, encoder.patch)
     visible = (seen & ~hide_random(seen, hidden)).flatten(1)
-    index = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept = visible.gather(1, index)
+    index, kept = visible_index(visible)
     tokens = gather_tokens(encoder.tokens(patches, channel_positions, valid), index)
     return pooled(encoder.transform(tokens, kept), kept)
 

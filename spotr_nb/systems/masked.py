@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EncoderConfig', 'pooled', 'PatchEncoder', 'hide_random', 'hide_run', 'hide_channels', 'MaskedConfig',
-           'MaskedAutoencoder', 'gather_tokens', 'masked_error', 'LSMConfig', 'LSM']
+           'MaskedAutoencoder', 'visible_index', 'gather_tokens', 'masked_error', 'LSMConfig', 'LSM']
 
 # %% ../../nbs/systems/02_masked.ipynb #7b0b85a3
 from dataclasses import dataclass
@@ -157,6 +157,12 @@ class MaskedAutoencoder(System):
         return self.encoder(z, valid, channel_positions)
 
 # %% ../../nbs/systems/02_masked.ipynb #aff45a3b
+def visible_index(visible):
+    "Which of `[B, n]` are visible, those first: their index `[B, K]`, and which of it are no padding `[B, K]`."
+    index = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
+    return index, visible.gather(1, index)
+
+
 def gather_tokens(tokens, index):
     "`[B, n, D]`, `[B, K]` → `[B, K, D]`."
     return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
@@ -165,9 +171,7 @@ def gather_tokens(tokens, index):
 @patch
 def encode_visible(self: MaskedAutoencoder, patches, visible, channel_positions, valid=None):
     "→ encoded visible tokens `[B, K, D]`, their index `[B, K]`, and which of them are no padding `[B, K]`."
-    # visible ones first; windows with fewer are padded
-    index = visible.int().argsort(dim=1, descending=True, stable=True)[:, : visible.sum(1).max()]
-    kept = visible.gather(1, index)
+    index, kept = visible_index(visible)
     tokens = gather_tokens(self.encoder.tokens(patches, channel_positions, valid), index)
     return self.encoder.transform(tokens, kept), index, kept
 
