@@ -10,6 +10,7 @@ __all__ = ['SHARD_NAME', 'RECORDING', 'SHARD', 'KEY', 'PART', 'LOGGED_SHARD', 'p
 import json
 import math
 import re
+from tokenize import TokenError
 
 import numpy as np
 
@@ -212,7 +213,7 @@ def open_column(
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         damaged = array.shape != shape or array.dtype != np.dtype(COLUMNS.get(column, "<i4"))
-    except (ValueError, EOFError):  # no header
+    except (ValueError, EOFError, SyntaxError, TokenError):  # no header, or one that NumPy cannot parse
         damaged = True
     limits = dict(recording=(0, len(shard["recordings"])), label=(-1, len(shard["events"])))
     if not damaged and column in limits and len(array):

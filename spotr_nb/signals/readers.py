@@ -101,9 +101,12 @@ def _read(path, options, scale, known):
         if scale is not None:
             found["x"] = found["x"] * scale
         found = {key: value for key, value in (found | _given(known)).items() if value is not None}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is remarkable about the samples is reported below, with its name
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             signal = Signal(**{"recording": path.stem, **found})
+        for warning in caught:
+            if "typical amplitude" not in str(warning.message):  # reported below, with what the file says of its unit
+                options.remark(f"{path.name}: {warning.message}")
     except ReadError:
         raise
     except Exception as error:

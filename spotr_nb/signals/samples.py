@@ -8,6 +8,7 @@ __all__ = ['EYES_NOTE', 'TASKS', 'SampleError', 'samples_folder', 'Sample', 'Sam
 
 # %% ../../nbs/signals/19_samples.ipynb #772d0d31
 import json
+import warnings
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
@@ -19,6 +20,7 @@ from fastcore.basics import patch
 from ..files import sha256
 from .preprocessing import Windows, prepare
 from .readers import read_signal
+from .reading import ReadWarning
 from .signal import html_table, text_table
 from ..text import html
 
@@ -118,7 +120,10 @@ def load_sample(name: str):  # as in `samples()`
     "One of the shipped recordings as a `Signal`."
     sample, folder = _sample(name)
     _check_files(sample, folder)
-    return replace(read_signal(folder / sample.file, **_arguments(sample)), recording=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadWarning)  # what these files leave open is written beside them
+        signal = read_signal(folder / sample.file, **_arguments(sample))
+    return replace(signal, recording=name)
 
 
 def _arguments(sample):
