@@ -27,7 +27,14 @@ from .compaction import Compaction, Positions, PositionTable, check_window, to_p
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 from .published import load_published
-from .statistics import StatisticsEmbedding, StatisticsHead, statistics_loss, window_statistics
+from spotr_nb.statistics import (
+    N_BEAT_STATISTICS,
+    N_STATISTICS,
+    StatisticsEmbedding,
+    StatisticsHead,
+    statistics_loss,
+    window_statistics,
+)
 
 # %% ../nbs/07_model.ipynb #3c42e927
 def check_positive(
@@ -49,6 +56,8 @@ def _check_config(config):
         raise ValueError(
             "SpotrConfig.published and statistics exclude one another: the authors' encoder is given patches only"
         )
+    if config.beats and not (config.statistics or config.statistics_weight):
+        raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
     for name in "dim", "render_dim":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
@@ -72,6 +81,7 @@ class SpotrConfig:
     amplitude: bool = False  # encode each channel's scale before z-scoring; then the unit of the windows matters
     statistics: bool = False  # start the class token from each channel's statistics, see `window_statistics`
     statistics_weight: float = 0.0  # weight of the statistics in the loss; 0: the paper's objective
+    beats: bool = False  # statistics include those of beats, see `beat_statistics`
     published: bool = False  # the authors' position table, attention decoder and padding
     table: tuple[int, int] = (128, 128)  # channels and patches in the published table of positions
 
@@ -122,7 +132,7 @@ class SPOTR(nn.Module):
         super().__init__()
         self.config = config = SIZES[_check_size(config)] if isinstance(config, str) else config
         self.compaction = _make_compaction(config)
-        self.statistics_embedding = StatisticsEmbedding(config.dim) if config.statistics else None
+        self.statistics_embedding = _make_statistics_embedding(config) if config.statistics else None
         norm = not config.published
         self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm)
         self.decoder = _make_decoder(config)
@@ -179,8 +189,18 @@ def _make_decoder(config):
     )
 
 
+def _n_statistics(config):
+    return N_STATISTICS + config.beats * N_BEAT_STATISTICS
+
+
+def _make_statistics_embedding(config):
+    return StatisticsEmbedding(config.dim, _n_statistics(config))
+
+
 def _make_statistics_head(config):
-    return StatisticsHead(config.dim, config.render_dim, config.ratio, config.channel_positions)
+    return StatisticsHead(
+        config.dim, config.render_dim, config.ratio, config.channel_positions, _n_statistics(config)
+    )
 
 # %% ../nbs/07_model.ipynb #7db4ecb0
 @patch
@@ -203,7 +223,7 @@ def encode(
     if self.statistics_embedding is None:
         return self.bottleneck(tokens, token_valid, every)
     if statistics is None:
-        statistics = window_statistics(z, self.config.sfreq, valid)
+        statistics = window_statistics(z, self.config.sfreq, valid, self.config.beats)
     channels = self.compaction.positions.channels(z.shape[1], channel_positions)
     channel_valid = None if token_valid is None else token_valid[:, : z.shape[1]]
     start = self.statistics_embedding(statistics, channels, channel_valid)
@@ -245,7 +265,9 @@ def forward(
     x, valid = check_window(x, valid)
     target, _, scale = self.zscore(x, valid)
     with_statistics = self.statistics_embedding is not None or self.statistics_head is not None
-    statistics = window_statistics(target, self.config.sfreq, valid) if with_statistics else None
+    statistics = None
+    if with_statistics:
+        statistics = window_statistics(target, self.config.sfreq, valid, self.config.beats)
     token = self.encode(target, valid, channel_positions, scale=scale, statistics=statistics)
     reconstruction = self.decode(token, *x.shape[1:], channel_positions)
     loss = ((reconstruction - target) * valid).square().sum() / valid.sum()

@@ -39,6 +39,7 @@ from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, poo
 FULL = dict(statistics_weight=1.0, statistics=True, amplitude=True)
 SPOTR_ROWS = {
     "SPOTR": FULL,
+    "SPOTR, with beats": FULL | dict(beats=True),
     "SPOTR, without the statistics input": FULL | dict(statistics=False),
     "SPOTR, reconstruction only": {},
 }
@@ -72,9 +73,17 @@ CONTROLS = {f"{PRETRAINED_METHODS[system]}, with statistics": system for system 
 # untrained networks, and the row of SPOTR whose configuration they have
 RANDOM = {
     "random initialisation": "SPOTR",
+    "random initialisation, with beats": "SPOTR, with beats",
     "random initialisation, without the statistics": "SPOTR, without the statistics input",
 }
-FEATURES = ("principal components", "window statistics", "handcrafted features", "catch22", "HRV and morphology")
+FEATURES = (
+    "principal components",
+    "window statistics",
+    "window and beat statistics",
+    "handcrafted features",
+    "catch22",
+    "HRV and morphology",
+)
 BASELINES = (*RANDOM, *FEATURES)
 # trained on labels, fold by fold
 SUPERVISED = ("SPOTR, supervised", "residual network, supervised", "SPOTR, fine-tuned")
@@ -209,8 +218,8 @@ def baseline(
         return _random_weights(name, windows.n_channels, seed)
     if name == "handcrafted features":
         return Handcrafted(modality, windows.sfreq)
-    if name == "window statistics":
-        return WindowStatistics(windows.sfreq)
+    if name in ("window statistics", "window and beat statistics"):
+        return WindowStatistics(windows.sfreq, beats="beat" in name)
     if name == "catch22":
         return Catch22()
     if name == "HRV and morphology":

@@ -241,11 +241,12 @@ class WindowStatistics:
     def __init__(
         self,
         sfreq: float = 200.0,  # of the windows, Hz
+        beats: bool = False,  # with `beat_statistics`
     ):
-        self.sfreq = sfreq
+        self.sfreq, self.beats = sfreq, beats
 
     def embed(self, x, valid=None):
-        "Windows `[n, C, L]` to features `[n, C·187]`."
+        "Windows `[n, C, L]` to features `[n, C·187]`, or `[n, C·312]` with beats."
         import torch
 
         from spotr_nb.compaction import check_window, zscore
@@ -257,7 +258,8 @@ class WindowStatistics:
                 torch.from_numpy(x[rows : rows + 64]),
                 None if valid is None else torch.from_numpy(valid[rows : rows + 64]),
             )
-            found.append(window_statistics(zscore(part, seen)[0].float(), self.sfreq, seen).flatten(1))
+            z = zscore(part, seen)[0].float()
+            found.append(window_statistics(z, self.sfreq, seen, self.beats).flatten(1))
         return torch.cat(found).numpy()
 
 # %% ../../nbs/probing/01_features.ipynb #6cf3c5af
