@@ -86,6 +86,8 @@ class Windows:
     flat: np.ndarray  # [n, C] bool: mostly constant as recorded
     clipped: np.ndarray  # [n, C] share of samples at the converter's limit
     missing: np.ndarray  # [n, C] share without a sample
+    labels: np.ndarray = None  # [n] str, or None for a window without a label; None if nothing is labelled
+    positions: np.ndarray = None  # [C, 3] in head radii, where the recording knows its electrodes' positions
 
     def __len__(self):
         return len(self.x)
@@ -94,7 +96,8 @@ class Windows:
         "The selected windows; a single number gives one window, still as `Windows`."
         if isinstance(which, (int, np.integer)):
             which = [range(len(self))[which]]
-        selected = {name: value[which] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        per_window = {name: value for name, value in vars(self).items() if name != "positions"}
+        selected = {name: value[which] for name, value in per_window.items() if isinstance(value, np.ndarray)}
         return replace(self, **selected)
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #b9c0741c
