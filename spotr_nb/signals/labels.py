@@ -43,13 +43,17 @@ def read_rows(
             what = f"has two columns {repeated[0]!r}" if repeated else "has no heading"
             raise LabelError(f"{path.name}: {what}: its first line must name its columns")
         reader.fieldnames = columns
-        return [_row(path, row, reader.line_num) for row in reader if any((row.get(name) or "").strip() for name in columns)]
+        return [
+            _row(path, row, reader.line_num) for row in reader if any((row.get(name) or "").strip() for name in columns)
+        ]
 
 # %% ../../nbs/signals/21_labels.ipynb #f40497d2
 def _row(path, row, line):
     "A row with stripped cells and its line; an error if it has more cells than there are columns."
     if None in row:
-        raise LabelError(f"{path.name}, line {line}: has more cells than the heading has columns: quote cells with commas")
+        raise LabelError(
+            f"{path.name}, line {line}: has more cells than the heading has columns: quote cells with commas"
+        )
     return {name: (text or "").strip() for name, text in row.items() if name} | dict(line=line)
 
 
@@ -169,7 +173,9 @@ def _frame_events(frame):
     "Events of a data frame with the columns of a table of labels."
     rows = []
     for line, row in enumerate(frame.to_dict("records")):
-        texts = {str(name).strip().lower(): "" if cell != cell or cell is None else str(cell) for name, cell in row.items()}
+        texts = {
+            str(name).strip().lower(): "" if cell != cell or cell is None else str(cell) for name, cell in row.items()
+        }
         rows.append(texts | dict(line=line))
     if rows and "onset" not in rows[0]:
         raise LabelError(f"the data frame has no column 'onset', in s: it has {', '.join(map(str, frame.columns))}")
@@ -376,7 +382,9 @@ def find_peaks(
     if not measured.any():
         return ()
     x = np.interp(np.arange(len(x)), np.flatnonzero(measured), x[measured])
-    clean, peaks = (neurokit2.ecg_clean, neurokit2.ecg_findpeaks) if is_ecg else (neurokit2.ppg_clean, neurokit2.ppg_findpeaks)
+    clean, peaks = (
+        (neurokit2.ecg_clean, neurokit2.ecg_findpeaks) if is_ecg else (neurokit2.ppg_clean, neurokit2.ppg_findpeaks)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = peaks(clean(x, sampling_rate=signal.sfreq), sampling_rate=signal.sfreq)
