@@ -25,6 +25,7 @@ from spotr_nb.signals.labels import (
     read_labels,
     read_rows,
     row_event,
+    windows_around,
 )
 from .preprocessing import prepare_in_blocks
 from .readers import READERS, ReadError, file_ending, read_signal
@@ -116,12 +117,17 @@ LABELLING = ("rule", "margin", "classes", "otherwise")  # arguments of `label_wi
 def windows(
     self: RecordingItem,
     window_seconds: float = 3.0,  # length of a window, s
+    around: tuple = None,  # (tmin, tmax) in s: a window around each event instead, labelled by it
+    signal=None,  # the recording, if it has been read
     **options,  # of `prepare_in_blocks` (stride_seconds, sfreq, …) and of `label_windows` (rule, margin, classes, …)
 ):  # yields `Windows` with `labels`, some minutes of the recording at a time
     "Read, prepare and label the recording."
-    signal = self.read()
+    signal = self.read() if signal is None else signal
     events = self.labels_for(signal)
     labelling = {name: options.pop(name) for name in LABELLING if name in options}
+    if around is not None:
+        yield windows_around(signal, *around, events, labelling.get("classes"), **options)
+        return
     for windows in prepare_in_blocks(signal, window_seconds, **options):
         yield windows.with_labels(events, duration=signal.duration, **labelling)
 
@@ -350,8 +356,10 @@ def _named_in(items, row, table):
         exact = [
             item for item in items if path in (item.name, item.path and item.path.as_posix()) or _inside(item) == path
         ]
-        return exact or [item for item in items if path in (_stem(item.path), item.path.name)]
+        return exact or [item for item in items if item.path and path in (_stem(item.path), item.path.name)]
     subject = next((row[name] for name in SUBJECT_COLUMNS if row.get(name)), None)
+    if subject is None and len(items) == 1:
+        return items
     if subject is None:
         raise RecordingsError(
             f"{table.name}, line {row['line']}: names no recording: a column {PATH_COLUMNS[0]!r} or {SUBJECT_COLUMNS[0]!r} is needed"
@@ -362,7 +370,7 @@ def _named_in(items, row, table):
 
 def _inside(item):
     "The path of an item below its folder."
-    return item.name + item.path.name[len(_stem(item.path)) :]
+    return item.path and item.name + item.path.name[len(_stem(item.path)) :]
 
 # %% ../../nbs/signals/22_recordings.ipynb #a207d49e
 def _add_label(whole, name, row, column, table):
@@ -513,20 +521,28 @@ def from_folder(
         raise RecordingsError(f"{folder}: {'is a file, not a folder' if folder.exists() else 'no such folder'}")
     if table and pattern:
         raise RecordingsError("table and pattern both say whose recordings these are: give one of them")
-    items = _find_items(folder, table, pattern, label if labels is None else None, reading)
-    if labels in ("events", "peaks"):
-        items = [replace(item, labels_from=labels) for item in items]
-    elif labels is not None:
-        items = _with_labels(items, _table_path(folder, labels), label)
-    return cls(items, folder)
+    found = cls(_find_items(folder, table, pattern, label if labels is None else None, reading), folder)
+    return found if labels is None else found.with_labels(labels, label)
+
+
+@patch
+def with_labels(
+    self: Recordings,
+    labels,  # a table of labels for all; 'events': the recordings' own; 'peaks': heart beats
+    label: str = None,  # column with the labels, if it is not called so
+) -> Recordings:
+    "The same recordings with other labels."
+    if str(labels) in ("events", "peaks"):
+        return Recordings([replace(item, labels_from=str(labels)) for item in self.items], self.folder)
+    return Recordings(_with_labels(self.items, _table_path(self.folder, labels), label), self.folder)
 
 # %% ../../nbs/signals/22_recordings.ipynb #26d1f42c
 def _table_path(folder, table):
     "A table by its path, or by its name in the folder."
-    for path in (Path(table), folder / table):
+    for path in (Path(table), *([folder / table] if folder else [])):
         if path.is_file():
             return path
-    raise RecordingsError(f"{table}: no such table, nor is there one in {folder}")
+    raise RecordingsError(f"{table}: no such table{f', nor is there one in {folder}' if folder else ''}")
 
 
 def _find_items(folder, table, pattern, label, reading):
