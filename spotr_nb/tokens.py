@@ -170,7 +170,8 @@ def _embed_part(folder, key, item, model, identity, settings):
             KeyError,
         ) as error:
             return dict(cause=cause_of(error), recording=item.name)
-    found["remarks"] = list(dict.fromkeys([*(str(w.message) for w in caught), *found["remarks"]]))
+    said = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    found["remarks"] = list(dict.fromkeys([*said, *found["remarks"]]))
     write_json(folder / f"{key}.json", found)
     return found
 

@@ -260,8 +260,7 @@ def _winners(scores, ordered):
     if ordered:
         return np.where(claimed.any(1), claimed.argmax(1), -1)
     rank = scores[..., 0] + 1e-9 * scores[..., 1]
-    rank = np.where(claimed, rank, -np.inf)
-    best = rank.max(1, keepdims=True)
+    best = np.where(claimed, rank, -1).max(1, keepdims=True)
     level = (np.abs(rank - best) <= 1e-12) & claimed
     return np.where(level.sum(1) == 1, level.argmax(1), np.where(level.sum(1) > 1, -2, -1))
 
