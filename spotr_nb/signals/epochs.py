@@ -11,7 +11,6 @@ from fastcore.basics import patch
 
 from .objects import object_kind, trials_of
 from .preprocessing import PreparationError, Windows, prepare
-from .readers import read_signal
 from .signal import MNE_TYPES, UNITS, VOLTS
 
 # %% ../../nbs/signals/23_epochs.ipynb #73ac15f3
