@@ -7,6 +7,7 @@ __all__ = ['LABELLING', 'NO_RECORDING', 'NOT_RAW', 'TABLES', 'ENTITY', 'PATH_COL
            'RecordingsError', 'RecordingItem', 'entities', 'row_path', 'Recordings', 'cause_of', 'as_recordings']
 
 # %% ../../nbs/signals/22_recordings.ipynb #3f02e4d2
+import json
 import os
 import re
 import warnings
@@ -191,8 +192,24 @@ def _bids_items(folder, files, reading):
             continue  # MNE reads the later parts of a split recording with the first
         subject, session = found.pop("sub"), found.pop("ses", None)
         facts = participants.get(subject, {}) | found
-        items.append(_item(folder, path, subject=subject, session=session, facts=facts, reading=reading))
+        known = _sidecar(path) | reading
+        items.append(_item(folder, path, subject=subject, session=session, facts=facts, reading=known))
     return items
+
+
+def _sidecar(path):
+    "The mains frequency as the JSON beside a recording states it, as an argument of `read_signal`."
+    beside = path.with_name(_stem(path) + ".json")
+    if not beside.is_file():
+        return {}
+    try:
+        mains = json.loads(beside.read_text(encoding="utf-8-sig"))["PowerLineFrequency"]
+    except (KeyError, TypeError):
+        return {}
+    except ValueError:
+        warnings.warn(f"{beside.name}: is no JSON, and is not used", stacklevel=5)
+        return {}
+    return dict(line_freq=mains) if isinstance(mains, (int, float)) and 16 <= mains <= 400 else {}
 
 # %% ../../nbs/signals/22_recordings.ipynb #189bfd43
 def _item(folder, path, **known):
