@@ -13,9 +13,8 @@ from .arrays import read_mat, read_npz, write_npz
 from .edf import read_edf
 from .mne_formats import MNE_READERS, read_mne
 from .reading import ReadError, ReadOptions, ReadWarning
-from .signal import Signal, SignalError
+from .signal import AmplitudeWarning, Signal, SignalError
 from .tables import read_excel, read_parquet, read_text
-from .units import implausible
 from .wfdb_records import read_wfdb, wfdb_header
 
 _all_ = ["ReadError", "ReadWarning", "write_npz"]
@@ -105,17 +104,21 @@ def _read(path, options, scale, known):
             warnings.simplefilter("always")
             signal = Signal(**{"recording": path.stem, **found})
         for warning in caught:
-            if "typical amplitude" not in str(warning.message):  # reported below, with what the file says of its unit
-                options.remark(f"{path.name}: {warning.message}")
+            options.remark(_in_terms_of_reading(warning.message, options))
     except ReadError:
         raise
     except Exception as error:
         raise ReadError(f"{path.name}: {_cause(error, path)}") from error
-    assumed = any("samples are taken for" in remark for remark in options.remarks)
-    sentence = implausible(signal.x, signal.sfreq, signal.modality, stated=not assumed)
-    if sentence:
-        options.remark(sentence)
     return signal
+
+
+def _in_terms_of_reading(warning, options):
+    "A warning of a signal, with the arguments of `read_signal` as its remedy."
+    if not isinstance(warning, AmplitudeWarning) or warning.factor is None:
+        return getattr(warning, "found", str(warning))
+    assumed = any("samples are taken for" in remark for remark in options.remarks)
+    remedies = [f"unit={warning.unit!r}"] * bool(warning.unit and assumed) + [f"scale={warning.factor:g}"]
+    return f"{warning.found}; {' or '.join(remedies)} corrects it"
 
 # %% ../../nbs/signals/13_readers.ipynb #91106237
 def _given(known):
