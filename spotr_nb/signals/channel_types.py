@@ -113,7 +113,7 @@ def _majority(found, options):
     modalities = [m for m in MODALITIES if found[m]]
     modality = max(modalities, key=lambda m: len(found[m]))  # the first of several
     others = [m for m in modalities if m != modality]
-    if others:
+    if others and not options.every_kind:
         rest = " and ".join(f"{len(found[m])} {m}" for m in others)
         n = len(found[modality])
         options.remark(
