@@ -48,7 +48,7 @@ class FrameLayout:
         if column.dtype.kind == "m":
             return column.to_numpy("timedelta64[ns]").astype(np.int64) / 1e9
         if column.dtype.kind in "fiub":
-            return column.to_numpy(np.float64 if is_time else np.float32, na_value=np.nan)
+            return column.to_numpy(np.float64 if is_time else np.float32, na_value=np.nan, copy=is_time)
         cells = ["" if cell is None or cell != cell else str(cell) for cell in column]
         text = io.StringIO("\n".join(f'"{cell}"' for cell in ["x", *cells]))
         layout = TextLayout(self.path, lambda: text, ",", ".", 1, 2, [name], None)

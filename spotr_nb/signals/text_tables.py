@@ -374,6 +374,24 @@ def _checked(layout, block, partial):
         )
     return block
 
+# %% ../../nbs/signals/06_text_tables.ipynb #563ecd8c
+class _Column:
+    "An array that grows at its end: with one array for a column, a day of samples does not scatter over memory."
+
+    def __init__(self, dtype):
+        self.values, self.length = np.empty(0, dtype), 0
+
+    def add(self, part):
+        end = self.length + len(part)
+        if end > len(self.values):
+            self.values.resize(max(end, len(self.values) + 10 * LINES), refcheck=False)
+        self.values[self.length : end] = part
+        self.length = end
+
+    def array(self):
+        self.values.resize(self.length, refcheck=False)
+        return self.values
+
 # %% ../../nbs/signals/06_text_tables.ipynb #bac74c70
 @patch
 def read(
@@ -386,7 +404,7 @@ def read(
     import pandas
 
     order = sorted(positions)
-    pieces = {k: [] for k in order}
+    columns = {k: _Column(np.float64 if k in times else np.float32) for k in order}
     spellings = {m for word in MISSING for m in (word, word.upper(), word.capitalize(), "NaN", "N/A", "NULL")}
     how = dict(header=None, names=range(self.n_columns), usecols=order, decimal=self.decimal, index_col=False)
     how |= dict(sep=r"\s+") if self.delimiter == " " else dict(sep=self.delimiter, skipinitialspace=True)
@@ -399,8 +417,8 @@ def read(
             column = table[k]
             if column.dtype.kind not in "fiub":
                 column = self._text(k, positions[k], column, block, k in times)
-            pieces[k].append(np.asarray(column, np.float64 if k in times else np.float32))
-    return {k: np.concatenate(piece) for k, piece in pieces.items()}
+            columns[k].add(np.asarray(column))
+    return {k: columns[k].array() for k in order}
 
 # %% ../../nbs/signals/06_text_tables.ipynb #e402c11b
 @patch

@@ -156,6 +156,7 @@ _COMMON = np.array(
 
 def _row_step(time):
     "Typical time from row to row in the unit of the column, whether stamps repeat or not."
+    time = time[:1_000_000]
     steps = np.diff(time)
     positive = steps[steps > 0]
     if not len(positive):
@@ -251,12 +252,18 @@ class Clock(NamedTuple):
     packet: float = 1.0  # rows that share a stamp
 
 
+def _typical(steps):
+    "Median of the steps that are not zero; a few hours of them are enough."
+    head = steps[: 2 * _PIECE]
+    positive = head[head > 0]
+    return np.median(positive if len(positive) else steps[steps > 0])
+
+
 def _packet_starts(steps):
     "First rows of packets but the first, if rows come in packets; None otherwise."
-    positive = steps[steps > 0]
     if (steps == 0).mean() > 0.3:
         return (steps > 0).nonzero()[0] + 1
-    large = (steps > 3 * np.median(positive)).nonzero()[0] + 1
+    large = (steps > 3 * _typical(steps)).nonzero()[0] + 1
     sizes = np.diff(large)
     if len(large) < 5 or np.median(sizes) < 2:
         return None
@@ -293,14 +300,18 @@ def _packets(time, starts):
 # %% ../../nbs/signals/05_time_columns.ipynb #844beed5
 def _pauses(time, steps):
     "Rows after which a pause begins: a long step after which rows stay late."
-    typical = np.median(steps[steps > 0])
+    typical = _typical(steps)
     long = steps > 20 * typical
     step = (time[-1] - time[0] - steps[long].sum()) / max(len(steps) - long.sum(), 1)
     candidates = (steps > 3 * max(step, typical)).nonzero()[0]
-    late, pauses = time - step * np.arange(len(time)), []
+    pauses = []
+
+    def lateness(first, last):
+        return np.median(time[first:last] - step * np.arange(first, min(last, len(time))))
+
     for k in candidates:
-        before = np.median(late[max(k - 20, pauses[-1] + 1 if pauses else 0) : k + 1])
-        after = np.median(late[k + 1 : k + 21])
+        before = lateness(max(k - 20, pauses[-1] + 1 if pauses else 0), k + 1)
+        after = lateness(k + 1, k + 21)
         if after - before > 1.5 * step:
             pauses.append(int(k))
     return pauses
@@ -316,17 +327,23 @@ def _spread_equal(time):
     return np.interp(np.arange(len(time)), rows, stamps)
 
 # %% ../../nbs/signals/05_time_columns.ipynb #2358fdf8
+_PIECE = 1_000_000  # rows that are compared at a time: a day at 250 Hz has 21.6 million
+
+
 def _is_even(time, first, last, rate, quantum):
     "Whether rows stand where an even clock puts them, within 2 % of a step or the last digit that is written."
-    even = np.arange(last - first) / rate
-    late = time[first:last] - time[first] - even
-    return late.max() - late.min() <= max(0.04 / rate, 2 * min(quantum, 2 / rate))
+    latest, earliest = -np.inf, np.inf
+    for a in range(first, last, _PIECE):
+        b = min(a + _PIECE, last)
+        late = time[a:b] - time[first] - np.arange(a - first, b - first) / rate
+        latest, earliest = max(latest, late.max()), min(earliest, late.min())
+    return latest - earliest <= max(0.04 / rate, 2 * min(quantum, 2 / rate))
 
 
 def _quantum(raw):
     "The last digit that is written, in the unit of the column; 0 if there are many."
     # the largest numbers, written with the fewest decimals
-    late = raw[-(len(raw) // 4 + 1) :]
+    late = raw[-min(len(raw) // 4 + 1, _PIECE) :]
     accuracy = max(1e-9, 4 * np.spacing(np.abs(late).max()))
     for digits in range(9):
         if 10.0**-digits < 4 * accuracy:
@@ -342,14 +359,14 @@ def read_clock(
     sfreq: float = None,  # Hz, if known
 ):
     "The sampling that a time column describes, a `Clock`."
-    steps = np.diff(time)
     rate = (len(time) - 1) / (time[-1] - time[0])
     if _is_even(time, 0, len(time), rate, quantum):
         return Clock("even", _snapped(rate, quantum / time[-1]), [(0, len(time), 0.0)])
+    steps = np.diff(time)
     starts = _packet_starts(steps)
     if starts is not None:
         packets = _packets(time, starts)
-        inner = np.median(steps)  # 0 if stamps are shared
+        inner = np.median(steps[: 2 * _PIECE])  # 0 if stamps are shared
         if inner == 0 or not _is_pause_between_trials(packets, inner, sfreq):
             return packets
     borders = np.r_[0, np.array(_pauses(time, steps), int) + 1, len(time)]
@@ -405,7 +422,7 @@ def _report_clock(name, clock, rate, sfreq, options):
 def on_grid(
     path,  # of the file, for messages
     name: str,  # of the time column
-    raw,  # [T] its values, as stored
+    raw,  # [T] its values, as stored; becomes s from the first, in place
     unit: float,  # s
     x,  # [C, T] samples
     options,  # `ReadOptions`: sfreq; takes remarks
@@ -414,13 +431,15 @@ def on_grid(
     "Samples at a regular rate, and that rate."
     if len(raw) < 2 or not np.isfinite(raw).all():
         raise ReadError(f"{path.name}: time column {name!r} has fewer than two values, or gaps")
-    time = (raw - raw[0]) * unit
+    quantum = _quantum(raw) * unit
+    time = raw
+    time -= raw[0]
+    time *= unit
     backwards = np.diff(time) < 0
     if backwards.any():
         raise ReadError(f"{path.name}: time column {name!r} runs backwards after row {backwards.argmax() + 1}")
     if not time[-1] > 0:
         raise ReadError(f"{path.name}: time column {name!r} stands still")
-    quantum = _quantum(raw) * unit
     time, x = _without_repeats(name, time, x, quantum, options)
     clock = read_clock(time, quantum, options.sfreq or stated)
     rate = _check_rate(path, name, clock, options.sfreq, time, quantum)
@@ -472,7 +491,12 @@ def _interpolated(time, x, clock, rate):
     for first, last, _ in clock.runs:
         begin = int(np.ceil(time[first] * rate - 1e-6))
         end = min(int(np.floor(time[last - 1] * rate + 1e-6)) + 1, n_samples)
-        grid = np.arange(begin, end) / rate
-        for row, channel in zip(y, x):
-            row[begin:end] = np.interp(grid, time[first:last], channel[first:last])
+        for a in range(begin, end, _PIECE):
+            b = min(a + _PIECE, end)
+            grid = np.arange(a, b) / rate
+            # rows on both sides of this piece
+            low = max(first, np.searchsorted(time[first:last], grid[0], "right") + first - 1)
+            high = min(last, np.searchsorted(time[first:last], grid[-1], "left") + first + 1)
+            for row, channel in zip(y, x):
+                row[a:b] = np.interp(grid, time[low:high], channel[low:high])
     return y
