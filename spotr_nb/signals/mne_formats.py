@@ -108,7 +108,8 @@ def _open(path, options):
     import mne
 
     read = getattr(mne.io, MNE_READERS[_ending(path)])
-    if _ending(path) == ".vhdr" and "utf-16" in (text_encoding(path.read_bytes()[:4096]) or ""):
+    rewritten = _ending(path) == ".vhdr" and _plain_units(_text(path)) != _text(path)
+    if rewritten or _ending(path) == ".vhdr" and "utf-16" in (text_encoding(path.read_bytes()[:4096]) or ""):
         return _open_transcoded(path, read)
     try:
         return read(path)
@@ -147,10 +148,20 @@ def _open_transcoded(path, read):
         if markers:
             header = re.sub(r"^MarkerFile=.+$", "MarkerFile=markers.vmrk", header, flags=re.M)
             (folder / "markers.vmrk").write_text(_as_utf8(_text(markers)), encoding="utf-8")
-        (folder / "header.vhdr").write_text(_as_utf8(header), encoding="utf-8")
+        (folder / "header.vhdr").write_text(_as_utf8(_plain_units(header)), encoding="utf-8")
         return read(folder / "header.vhdr")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain_units(header):
+    "A BrainVision header whose units are spelled as MNE knows them: it takes all others for volts."
+
+    def plain(line):
+        unit = known_unit(line[2])
+        return line[1] + unit if unit and line[2] not in ("V", "mV", "µV", "uV", "nV") else line[0]
+
+    return re.sub(r"^(Ch\d+=[^,\n]*,[^,\n]*,[^,\n]*,)([^,\r\n]+)", plain, header, flags=re.M)
 
 
 def _as_utf8(text):

@@ -142,6 +142,8 @@ def _cause(error, path):
         return "has text in an encoding that its reader does not know" if path.suffix == ".set" else "is not text"
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"the file {Path(error.filename).name} that belongs to it is missing"
+    if isinstance(error, NotImplementedError) or "not supported" in str(error):
+        return f"is of a kind that its reader does not support ({str(error).strip().splitlines()[0][:200]})"
     if isinstance(error, (MemoryError, PermissionError, ModuleNotFoundError)):
         return f"could not be read ({type(error).__name__}: {error})"
     if file_ending(path) in (".hea", ""):

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'MODALITIES', 'LIMIT', 'SLOWEST', 'FASTEST', 'PLAUSIBLE', 'TYPICAL', 'VOLTS', 'MNE_TYPES', 'SignalError',
-           'Event', 'Signal', 'typical_amplitude', 'AmplitudeWarning', 'amplitude_warning', 'derived', 'html_table',
-           'text_table']
+           'known_unit', 'Event', 'Signal', 'typical_amplitude', 'AmplitudeWarning', 'amplitude_warning', 'derived',
+           'html_table', 'text_table']
 
 # %% ../../nbs/signals/00_signal.ipynb #5ed0e365
+import re
 import warnings
 from dataclasses import dataclass, fields
 from typing import NamedTuple
@@ -24,6 +25,29 @@ MODALITIES = tuple(UNITS)
 
 class SignalError(ValueError):
     "A signal that contradicts itself: the message says how."
+
+# %% ../../nbs/signals/00_signal.ipynb #dc3284a8
+_PREFIXES = {"": "V", "k": "kV", "m": "mV", "milli": "mV", "u": "uV", "micro": "uV", "n": "nV", "nano": "nV"}
+_NO_UNIT = {
+    *("", "-", "n/a", "na", "nan", "none", "null", "unknown", "?", "1", "au", "a.u.", "arb", "arbitrary"),
+    *("adu", "digit", "digits", "count", "counts", "lsb", "bit", "bits", "nu", "no units", "raw", "adc", "units"),
+}
+
+
+def known_unit(
+    text,  # as written in a file
+):
+    "V, mV, uV or nV; '' where no physical unit is stated; None for a unit that is no voltage or is not understood."
+    text = "" if text is None else str(text)
+    plain = text.strip().strip("'\"[](){}<> ").replace("Âµ", "u").replace("Î¼", "u").replace("Â", "")
+    plain = re.sub("[µμ�]", "u", plain)
+    if plain.lower() in _NO_UNIT:
+        return ""
+    spelled = re.fullmatch(r"(k|m|u|n|milli|micro|nano|)[ -]?v(olts?)?s?(\s?(pp|peak|rms))?\.?", plain, re.I)
+    if not spelled:
+        return None
+    # MV: nobody records megavolts
+    return _PREFIXES[spelled[1].lower()] if spelled[1].lower() != "k" else None
 
 # %% ../../nbs/signals/00_signal.ipynb #2fb8527e
 class Event(NamedTuple):
@@ -168,6 +192,7 @@ class Signal:
         _check_orientation(given, self.x, None if self.ch_names == _names(None, len(self.x)) else self.ch_names)
         _warn_of_amplitude(self)
         _warn_of_events(self)
+        _warn_of_rate(self)
 
 # %% ../../nbs/signals/00_signal.ipynb #6b467669
 def _events(events):
@@ -188,7 +213,7 @@ def _checked(signal):
         x=x,
         sfreq=_rate(signal.sfreq),
         ch_names=_names(signal.ch_names, len(x)),
-        unit=signal.unit or UNITS[signal.modality],
+        unit=known_unit(signal.unit) or signal.unit or UNITS[signal.modality],
         events=_events(signal.events),
         line_freq=_mains(signal.line_freq),
         ch_types=_types(signal.ch_types, len(x)),
@@ -214,7 +239,7 @@ def _blocks(channel, length):
             block[gaps] = np.interp(gaps.nonzero()[0], (~gaps).nonzero()[0], block[~gaps])
     return blocks
 
-# %% ../../nbs/signals/00_signal.ipynb #234cffb8
+# %% ../../nbs/signals/00_signal.ipynb #b0d7e2a6
 def typical_amplitude(
     x: np.ndarray,  # samples [C, T]; NaN where missing
     sfreq: float,  # Hz
@@ -295,12 +320,22 @@ def _leaps(signal, amplitude):
             )
     return None
 
-# %% ../../nbs/signals/00_signal.ipynb #d3dcb0d5
+# %% ../../nbs/signals/00_signal.ipynb #231ef105
 def _warn_of_amplitude(signal):
     "Warn if the typical amplitude is one that the modality does not have."
     warning = amplitude_warning(signal)
     if warning is not None:
         warnings.warn(warning, stacklevel=4)
+
+
+def _warn_of_rate(signal):
+    "Warn of a sampling rate at which no waveform can be seen."
+    if signal.sfreq < 4 and signal.x.shape[1] > 16:
+        warnings.warn(
+            f"at {signal.sfreq:g} Hz no {signal.modality} can be seen: is the sampling rate in kHz "
+            f"({1000 * signal.sfreq:g} Hz), or a step in seconds ({1 / signal.sfreq:g} Hz)?",
+            stacklevel=4,
+        )
 
 
 def _warn_of_events(signal):
@@ -504,6 +539,8 @@ def to_mne(self: Signal):
     info = mne.create_info(list(self.ch_names), self.sfreq, [MNE_TYPES.get(kind, kind) for kind in kinds])
     with info._unlock():
         info["line_freq"] = self.line_freq
+    if self.modality != "ppg" and self.unit not in VOLTS:
+        raise SignalError(f"the unit is {self.unit!r}, MNE needs a voltage: Signal(…, unit='uV'), 'mV', 'V' or 'nV'")
     volts = self.x.astype(float) * VOLTS.get(self.unit, 1.0)
     raw = mne.io.RawArray(volts, info, verbose="ERROR")
     return raw.set_annotations(mne.Annotations(*zip(*self.events)) if self.events else None)

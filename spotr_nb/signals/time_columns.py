@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TIME_UNITS', 'is_time_name', 'named_unit', 'looks_like_time', 'parse_times', 'unwrapped', 'time_unit', 'Clock',
-           'read_clock', 'on_grid']
+           'read_clock', 'by_counter', 'on_grid']
 
 # %% ../../nbs/signals/05_time_columns.ipynb #bc123375
 import re
@@ -72,7 +72,7 @@ def named_unit(
     return TIME_UNITS.get(words[-1]) if words and words != ["t"] else None
 
 # %% ../../nbs/signals/05_time_columns.ipynb #9ba4ff63
-_clock = re.compile(r"^\d{1,4}:\d{2}(:\d{2})?([.,]\d+)?$")
+_clock = re.compile(r"^\d{1,4}:\d{2}(:\d{2})?([.,]\d+)?(\s?[ap]\.?m\.?)?$", re.I)
 _colon_fraction = r"(\d{1,2}:\d{2}:\d{2}):(\d{1,6})$"
 _time_then_date = r"^\[?(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?) (\d{2})/(\d{2})/(\d{4})\]?$"
 
@@ -100,7 +100,11 @@ def parse_times(
     cells = cells.str.replace(_colon_fraction, r"\1.\2", regex=True)
     cells = cells.str.replace(r"(\d:\d{2}),(\d+)", r"\1.\2", regex=True)
     if _clock.match(cells.iloc[0]):
+        half = cells.str.extract(r"([APap])\.?[Mm]\.?$")[0].str.lower()  # of the day
+        cells = cells.str.replace(r"\s?[APap]\.?[Mm]\.?$", "", regex=True)
         parts = cells.str.replace(",", ".").str.split(":", expand=True).astype(float)
+        if half.notna().all():
+            parts[0] = parts[0] % 12 + 12 * (half == "p")
         weights = (3600, 60, 1) if parts.shape[1] == 3 else (60, 1)
         return parts.to_numpy() @ np.array(weights, float)
     cells = cells.str.replace(_time_then_date, r"\4-\3-\2 \1", regex=True)
@@ -418,6 +422,42 @@ def _report_clock(name, clock, rate, sfreq, options):
         pauses = "a pause" if len(clock.runs) == 2 else f"{len(clock.runs) - 1} pauses"
         options.remark(f"time column {name!r} has {pauses}: samples are missing there (NaN)")
 
+# %% ../../nbs/signals/05_time_columns.ipynb #900e0c46
+def by_counter(
+    path,  # of the file, for messages
+    name: str,  # of the column
+    numbers,  # [T] its values
+    x,  # [C, T] samples
+    options,  # `ReadOptions`; takes remarks
+):  # [C, T]
+    "Samples with NaN for rows that a column that counts rows skips."
+    steps = np.diff(numbers)
+    if len(steps) < 3 or (steps == 1).all() or not (steps == 1).mean() > 0.8 or (steps != np.round(steps)).any():
+        return x
+    period = numbers.max() - numbers.min() + 1 if (steps < 0).any() else np.inf
+    if np.isfinite(period) and not _is_period(period):
+        options.remark(f"column {name!r} starts counting again: rows before and after are taken for neighbours")
+        return x
+    skipped = (steps % period if np.isfinite(period) else steps) - 1
+    if (skipped < 0).any() or not skipped.any():
+        return x
+    if skipped.sum() > 100 * len(numbers):
+        raise ReadError(f"{path.name}: column {name!r} skips {skipped.sum():g} numbers in {len(numbers)} rows: cut it there")
+    places = int((skipped > 0).sum())
+    more = f" (or {period:g} more, after which it starts again)" if np.isfinite(period) else ""
+    options.remark(
+        f"column {name!r} skips {skipped.sum():g} numbers at {places} place{'s' * (places > 1)}{more}: samples are missing there (NaN)"
+    )
+    place = np.r_[0, np.cumsum(skipped + 1)].astype(int)
+    y = np.full((len(x), place[-1] + 1), np.nan, np.float32)
+    y[:, place] = x
+    return y
+
+
+def _is_period(period):
+    "Whether counters of devices start again after so many rows: powers of two or of ten, OpenBCI's 101 and 201."
+    return period in (101, 201) or np.log2(period) % 1 == 0 or abs(np.log10(period) % 1) < 1e-9
+
 # %% ../../nbs/signals/05_time_columns.ipynb #6411e861
 def on_grid(
     path,  # of the file, for messages
@@ -461,12 +501,16 @@ def _without_repeats(name, time, x, quantum, options):
     repeats = np.r_[False, np.diff(time) == 0]
     if not 0 < repeats.mean() < 0.3:
         return time, x
-    repeats[1:] &= ((x[:, 1:] == x[:, :-1]) | np.isnan(x[:, 1:]) & np.isnan(x[:, :-1])).all(axis=0)
+    # rows without samples, before or after one of the same time, are marks between the others
+    empty = np.isnan(x).all(axis=0)
+    marks = empty & (repeats | np.r_[repeats[1:], False])
+    repeats[1:] &= ((x[:, 1:] == x[:, :-1]) | np.isnan(x[:, 1:])).all(axis=0)
+    repeats |= marks
     kept = time[~repeats]
     even = [_is_even(t, 0, len(t), (len(t) - 1) / t[-1], quantum) for t in (time, kept)]
     if not repeats.any() or even != [False, True]:
         return time, x
-    options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before and are left out")
+    options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before, or have none: left out")
     return time[~repeats], x[:, ~repeats]
 
 
