@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .bids_tables import channel_table, event_table
-from .channel_types import channel_kind, choose_channels, kinds_by_unit
+from .channel_types import channel_kind, choose_channels, kinds_by_unit, without_other_units
 from .reading import ReadError, file_below
 from .text_tables import text_encoding
 from .timeline import Run, Timeline
@@ -123,6 +123,10 @@ def _open(path, options):
         if "Split raw file" in str(error):
             raise ReadError(
                 f"{path.name}: is the first part of a split recording, whose next part is missing ({error})"
+            ) from error
+        if "Could not find measurement data" in str(error):
+            raise ReadError(
+                f"{path.name}: contains no recording; MNE stores events, projections and covariances in such files too"
             ) from error
         if _contains_epochs(path, error):
             raise ReadError(
@@ -236,10 +240,10 @@ def read_mne(path, options):
         stated, bad = channel_table(path)
         kinds = [channel_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]
         names = list(labels)
+        written = [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels]
         if _ending(path) == ".gdf":
-            kinds = kinds_by_unit(
-                labels, kinds, [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels]
-            )
+            kinds = kinds_by_unit(labels, kinds, written)
+        kinds = without_other_units(names, kinds, written, options)
         index, modality = choose_channels(path, names, kinds, options, bad=[*raw.info["bads"], *bad])
         chosen = [names[i] for i in index]
         annotations = _annotations(raw)
