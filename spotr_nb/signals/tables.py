@@ -16,7 +16,15 @@ from fastcore.basics import patch
 from .channel_types import KINDS, channel_kind, choose_channels
 from .reading import ReadError, listed
 from .text_tables import TextLayout, text_layout
-from .time_columns import by_counter, is_time_name, looks_like_time, named_unit, on_grid, time_unit, unwrapped
+from spotr_nb.signals.time_columns import (
+    by_counter,
+    is_time_name,
+    looks_like_time,
+    named_unit,
+    on_grid,
+    time_unit,
+    unwrapped,
+)
 from .units import mark_missing, report_missing, split_unit, unit_factors
 
 # %% ../../nbs/signals/07_tables.ipynb #826452c2
