@@ -52,6 +52,7 @@ def reference_mne(path):
         found = {}
         for name in raw.ch_names:
             alone = read(path, include=[name]) if single else raw
+            alone = alone if name in alone.ch_names else raw  # labels that occur twice are numbered by MNE
             if name in alone.ch_names:
                 found[name] = alone.get_data(picks=[name])[0], alone.info["sfreq"], "V"
         onsets = (raw.annotations.onset - raw.first_time).tolist()
@@ -134,6 +135,16 @@ def _read(path):
     return [], refused
 
 
+def _by_rate(path, signal, found):
+    "The signal, or where the reference has other rates its channels read rate by rate, as nothing is resampled then."
+    rates = {}
+    for name in signal.ch_names:
+        rates.setdefault(found[0][name][1] if name in found[0] else signal.sfreq, []).append(name)
+    if len(rates) < 2:
+        return [signal]
+    return [read_signal(path, modality=signal.modality, channels=names) for names in rates.values()]
+
+
 def compare(path):
     "Lines on a file: (whether it agrees, text)."
     with warnings.catch_warnings(record=True) as caught:
@@ -151,7 +162,7 @@ def compare(path):
                 continue
             if found is None:
                 continue
-            lines = [f"{signal.modality} {line}" for signal in signals for line in differences(signal, found)]
+            lines = [f"{s.modality} {line}" for signal in signals for s in _by_rate(path, signal, found) for line in differences(s, found)]
             for line in lines:
                 yield False, f"{reader}: {line}" + (f" [{'; '.join(remarks)[:160]}]" if remarks else "")
             if not lines:

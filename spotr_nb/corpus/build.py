@@ -231,6 +231,14 @@ def _is_done(self: _BuildState, line):
 
 
 @patch
+def lines_of(self: _BuildState, key):
+    "{key: line} of every kind of channel in a source that is done; empty if something is missing."
+    line = self.lines.get(key)
+    lines = {key: line} | {other: self.lines.get(other) for other in (line or {}).get("more", ())}
+    return {} if None in lines.values() else lines
+
+
+@patch
 def runs(self: _BuildState, line):
     "{split: runs} of a recording that was used; None if some of its windows are gone."
     path = self.out / "building" / "prepared" / line["key"]
@@ -254,8 +262,9 @@ def _prepare_new(jobs, number, state, work, cut, reading, n_workers, progress):
             key, source = identify(identity, dataset, name, source, must_pickle=n_workers > 1)
             if key in lines:
                 continue  # listed twice
-            lines[key] = source if isinstance(source, dict) else state.lines.get(key)
-            if lines[key] is None:
+            found = {key: source} if isinstance(source, dict) else state.lines_of(key)
+            lines.update(found or {key: None})
+            if not found:
                 yield key, dataset, name, source, cut, work() / "prepared", reading
 
     for line in prepare_all(to_prepare(), n_workers):
@@ -379,7 +388,7 @@ def _sources(used, lines, fingerprint):
     position = {_distinct(line["facts"]): k for k, line in enumerate(used)}
     sources = []
     for line in lines:
-        kept = ("key", "dataset", "source", "remark", "cause", "final")
+        kept = ("key", "more", "dataset", "source", "remark", "cause", "final")
         entry = {key: line[key] for key in kept if key in line}
         if "facts" in line:
             entry["recording"] = position[_distinct(line["facts"])]
@@ -419,7 +428,7 @@ def _has_text(path, text):
 def build_corpus(
     sources,  # recordings (`Signal`s, paths or functions that return a `Signal`), or {dataset: recordings}
     out: str | os.PathLike,  # the folder to make, or to add to
-    modality: str | None = None,  # of the files, where they do not say or contain several; see `read_signal`
+    modality: str | None = None,  # of the files, where they do not say; of files with several, only this one
     line_freq: float | None = None,  # mains frequency of the files, Hz, where they do not say; unknown: no notch
     n_workers: int = 1,  # processes that prepare at the same time, with one recording in memory each
     overwrite: bool = False,  # replace what is there; without, a corpus is only ever added to

@@ -229,13 +229,17 @@ PART = dict(split=_is_split, n_windows=_is_count, n_channels=_is_count, n_sample
 LOGGED_SHARD = {name: SHARD[name] for name in ("name", "n_windows", "events", "sha256", "bytes", "split")}
 
 
+def _is_keys(value):
+    return _is_texts(value) and all(map(KEY.fullmatch, value))
+
+
 def is_source_line(line) -> bool:
     "Whether a line is what a build writes about a source."
     if problem_of(line, dict(key=_is_text, dataset=_is_text, source=_is_text)) or not KEY.fullmatch(line["key"]):
         return False
     if "cause" in line:
-        return isinstance(line["cause"], str) and isinstance(line.get("final"), bool)
-    if problem_of(line.get("facts"), RECORDING):
+        return isinstance(line["cause"], str) and isinstance(line.get("final"), bool) and _is_keys(line.get("more", []))
+    if not _is_keys(line.get("more", [])) or problem_of(line.get("facts"), RECORDING):
         return False
     if "parts" not in line:
         return True

@@ -68,19 +68,28 @@ def _single(arrays, key, kind=str):
 
 # %% ../../nbs/signals/08_arrays.ipynb #b065950c
 def _mask(path, arrays, x):
-    "Samples with NaN where an array `valid` is false."
-    if "valid" not in arrays:
-        return x
-    if arrays["valid"].shape != arrays["x"].shape:
-        raise ReadError(f"{path.name}: 'valid' has shape {arrays['valid'].shape}, x has {arrays['x'].shape}")
-    return np.where(arrays["valid"].astype(bool), x, np.nan)
+    "Samples with NaN where an array `valid` is false, or a NumPy `mask` is true."
+    for name in ("valid", "mask"):
+        if name not in arrays:
+            continue
+        if arrays[name].shape != arrays["x"].shape:
+            raise ReadError(f"{path.name}: {name!r} has shape {arrays[name].shape}, x has {arrays['x'].shape}")
+        x = np.where(arrays[name].astype(bool) == (name == "valid"), x, np.nan)
+    return x
 
 # %% ../../nbs/signals/08_arrays.ipynb #6092f10b
+_KNOWN = {"x", "sfreq", "ch_names", "modality", "unit", "scale", "valid", "mask", "labels", "subject", "recording", "line_freq"}
+_KNOWN |= {"event_onset", "event_duration", "event_label"}
+
+
 def read_npz(path, options):
     "Arguments of `Signal` from an `.npz`."
     arrays = _load_npz(path, options)
+    unknown = [name for name in arrays if name not in _KNOWN]
+    if unknown:
+        options.remark(f"leaves out the arrays {listed(unknown)}: x is read")
     stated = _single(arrays, "modality")
-    sfreq = _single(arrays, "sfreq", float) or options.sfreq
+    sfreq = _single(arrays, "sfreq", float) if "sfreq" in arrays else options.sfreq
     if options.channels is None and stated and options.modality not in (None, stated):
         if (stated, options.modality) != ("eeg", "ieeg"):
             raise ReadError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bids_tables import channel_table, event_table
-from .channel_types import channel_kind, choose_channels, kinds_by_unit
+from .channel_types import channel_kind, choose_channels, kinds_by_unit, without_other_units
 from .reading import ReadError
 from .timeline import Run, Timeline, at_highest_rate
 from .units import mark_missing, report_missing, unit_factors
@@ -240,6 +240,7 @@ def _choose(path, header, signals, options):
     units = [header.units[k] for k in signals]
     stated, bad = channel_table(path)
     kinds = kinds_by_unit(labels, [channel_kind(label, stated.get(label, "eeg")) for label in labels], units)
+    kinds = without_other_units(names, kinds, units, options)
     by_label = dict(zip(labels, names))
     asked = options.channels
     if asked is not None and not isinstance(asked, (int, np.integer)):

@@ -123,7 +123,9 @@ def read(
             warnings.warn(text, stacklevel=2)
         if "error" in reply:
             raise _error_of(reply, path)
-        return read_signal(out)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the child has said it all
+            return read_signal(out)
 
 # %% ../../nbs/signals/15_guard.ipynb #0459ba50
 def _error_of(reply, path):

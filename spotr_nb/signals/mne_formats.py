@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .bids_tables import channel_table, event_table
-from .channel_types import channel_kind, choose_channels, kinds_by_unit
+from .channel_types import channel_kind, choose_channels, kinds_by_unit, without_other_units
 from .reading import ReadError, file_below
 from .text_tables import text_encoding
 from .timeline import Run, Timeline
@@ -108,7 +108,8 @@ def _open(path, options):
     import mne
 
     read = getattr(mne.io, MNE_READERS[_ending(path)])
-    if _ending(path) == ".vhdr" and "utf-16" in (text_encoding(path.read_bytes()[:4096]) or ""):
+    rewritten = _ending(path) == ".vhdr" and _plain_units(_text(path)) != _text(path)
+    if rewritten or _ending(path) == ".vhdr" and "utf-16" in (text_encoding(path.read_bytes()[:4096]) or ""):
         return _open_transcoded(path, read)
     try:
         return read(path)
@@ -122,6 +123,10 @@ def _open(path, options):
         if "Split raw file" in str(error):
             raise ReadError(
                 f"{path.name}: is the first part of a split recording, whose next part is missing ({error})"
+            ) from error
+        if "Could not find measurement data" in str(error):
+            raise ReadError(
+                f"{path.name}: contains no recording; MNE stores events, projections and covariances in such files too"
             ) from error
         if _contains_epochs(path, error):
             raise ReadError(
@@ -147,10 +152,20 @@ def _open_transcoded(path, read):
         if markers:
             header = re.sub(r"^MarkerFile=.+$", "MarkerFile=markers.vmrk", header, flags=re.M)
             (folder / "markers.vmrk").write_text(_as_utf8(_text(markers)), encoding="utf-8")
-        (folder / "header.vhdr").write_text(_as_utf8(header), encoding="utf-8")
+        (folder / "header.vhdr").write_text(_as_utf8(_plain_units(header)), encoding="utf-8")
         return read(folder / "header.vhdr")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain_units(header):
+    "A BrainVision header whose units are spelled as MNE knows them: it takes all others for volts."
+
+    def plain(line):
+        unit = known_unit(line[2])
+        return line[1] + unit if unit and line[2] not in ("V", "mV", "µV", "uV", "nV") else line[0]
+
+    return re.sub(r"^(Ch\d+=[^,\n]*,[^,\n]*,[^,\n]*,)([^,\r\n]+)", plain, header, flags=re.M)
 
 
 def _as_utf8(text):
@@ -225,10 +240,10 @@ def read_mne(path, options):
         stated, bad = channel_table(path)
         kinds = [channel_kind(label, stated.get(label, kind)) for label, kind in zip(labels, raw.get_channel_types())]
         names = list(labels)
+        written = [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels]
         if _ending(path) == ".gdf":
-            kinds = kinds_by_unit(
-                labels, kinds, [(getattr(raw, "_orig_units", None) or {}).get(label, "V") for label in labels]
-            )
+            kinds = kinds_by_unit(labels, kinds, written)
+        kinds = without_other_units(names, kinds, written, options)
         index, modality = choose_channels(path, names, kinds, options, bad=[*raw.info["bads"], *bad])
         chosen = [names[i] for i in index]
         annotations = _annotations(raw)

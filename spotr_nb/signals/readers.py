@@ -9,6 +9,7 @@ __all__ = ['READERS', 'file_ending', 'read_signal', 'read_signals', 'ReadError',
 import functools
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from .arrays import read_mat, read_npz, write_npz
@@ -16,9 +17,8 @@ from .edf import read_edf
 from .mne_formats import MNE_READERS, read_mne
 from .objects import object_path, read_object
 from .reading import ReadError, ReadOptions, ReadWarning
-from .signal import Signal, SignalError
+from .signal import AmplitudeWarning, Signal, SignalError
 from .tables import read_excel, read_parquet, read_text
-from .units import implausible
 from .wfdb_records import read_wfdb, wfdb_header
 
 _all_ = ["ReadError", "ReadWarning", "write_npz"]
@@ -109,17 +109,21 @@ def _read(path, options, scale, known, reader=None):
             warnings.simplefilter("always")
             signal = Signal(**{"recording": path.stem, **found})
         for warning in caught:
-            if "typical amplitude" not in str(warning.message):  # reported below, with what the file says of its unit
-                options.remark(f"{path.name}: {warning.message}")
+            options.remark(_in_terms_of_reading(warning.message, options))
     except ReadError:
         raise
     except Exception as error:
         raise ReadError(f"{path.name}: {_cause(error, path)}") from error
-    assumed = any("samples are taken for" in remark for remark in options.remarks)
-    sentence = implausible(signal.x, signal.sfreq, signal.modality, stated=not assumed)
-    if sentence:
-        options.remark(sentence)
     return signal
+
+
+def _in_terms_of_reading(warning, options):
+    "A warning of a signal, with the arguments of `read_signal` as its remedy."
+    if not isinstance(warning, AmplitudeWarning) or warning.factor is None:
+        return getattr(warning, "found", str(warning))
+    assumed = any("samples are taken for" in remark for remark in options.remarks)
+    remedies = [f"unit={warning.unit!r}"] * bool(warning.unit and assumed) + [f"scale={warning.factor:g}"]
+    return f"{warning.found}; {' or '.join(remedies)} corrects it"
 
 # %% ../../nbs/signals/13_readers.ipynb #91106237
 def _given(known):
@@ -142,6 +146,8 @@ def _cause(error, path):
         return "has text in an encoding that its reader does not know" if path.suffix == ".set" else "is not text"
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"the file {Path(error.filename).name} that belongs to it is missing"
+    if isinstance(error, NotImplementedError) or "not supported" in str(error):
+        return f"is of a kind that its reader does not support ({str(error).strip().splitlines()[0][:200]})"
     if isinstance(error, (MemoryError, PermissionError, ModuleNotFoundError)):
         return f"could not be read ({type(error).__name__}: {error})"
     if file_ending(path) in (".hea", ""):
@@ -154,29 +160,42 @@ def _cause(error, path):
 # %% ../../nbs/signals/13_readers.ipynb #4a3db1c1
 def read_signals(
     path,  # the file
-    **options,  # arguments of `read_signal`, without modality and channels
+    modality: str = None,  # only this kind; every kind in the file if None
+    channels=None,  # as for `read_signal`; with channels there is one signal
+    **options,  # other arguments of `read_signal`
 ) -> list:  # of `Signal`s; the kind with most channels first
     "Read every kind of channel in a recording, a signal for each modality."
-    kinds = _modalities(Path(path), options)
-    if len(kinds) < 2:
-        return [read_signal(path, **options)]
-    signals = []
+    path = Path(path)
+    if modality is not None or channels is not None:
+        return [read_signal(path, modality, channels, **options)]
+    signals, remarks, options = [], [], _options(**options)
+    first = replace(options[0], every_kind=True)
+    try:
+        signals.append(_read(path, first, *options[1:]))
+        remarks += first.remarks
+    except ReadError:
+        if len(first.modalities) < 2:
+            raise
+    kinds = [kind for kind in first.modalities if kind not in [signal.modality for signal in signals]]
     for kind in kinds:
-        try:
-            signals.append(read_signal(path, modality=kind, **options))
-        except ReadError as error:
-            warnings.warn(f"{Path(path).name}: its {kind} channels are left out ({error})", ReadWarning, stacklevel=2)
-    if not signals:
-        return [read_signal(path, **options)]
+        _add_kind(path, kind, options, signals, remarks)
+    if not signals:  # the cause, as if there was one kind
+        _read(path, options[0], *options[1:])
+    for remark in dict.fromkeys(remarks):
+        warnings.warn(f"{path.name}: {remark}", ReadWarning, stacklevel=2)
     return sorted(signals, key=lambda signal: -signal.n_channels)
 
 # %% ../../nbs/signals/13_readers.ipynb #608f47d0
-def _modalities(path, given):
-    "Kinds of channel in a file."
-    reader, path = _reader(path)
-    options = ReadOptions(sfreq=given.get("sfreq"), unit=given.get("unit"), partial=given.get("partial", False))
+def _options(sfreq=None, unit=None, subject=None, line_freq=None, scale=None, missing=None, partial=False):
+    "Arguments of `_read` from those of `read_signal`."
+    return ReadOptions(None, None, sfreq, unit, missing, partial), scale, dict(subject=subject, line_freq=line_freq)
+
+
+def _add_kind(path, kind, options, signals, remarks):
+    "Read one kind of channel; a kind that cannot be read is a remark."
+    asked = replace(options[0], modality=kind, remarks=[])
     try:
-        reader(path, options)
-    except Exception:  # read_signal says what is wrong
-        pass
-    return options.modalities
+        signals.append(_read(path, asked, *options[1:]))
+        remarks += asked.remarks
+    except ReadError as error:
+        remarks.append(f"its {kind} channels are left out ({str(error).removeprefix(f'{path.name}: ')})")

@@ -30,6 +30,7 @@ class ReadOptions:
     partial: bool = False  # read a truncated file as far as it goes
     remarks: list = field(default_factory=list)  # sentences that become warnings
     modalities: tuple = ()  # kinds of channel that the file contains, set by `choose_channels`
+    every_kind: bool = False  # the other kinds are read besides, so that none is left out
 
     def remark(self, sentence):
         "Report an assumption, once."

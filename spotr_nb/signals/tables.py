@@ -16,7 +16,15 @@ from fastcore.basics import patch
 from .channel_types import KINDS, channel_kind, choose_channels
 from .reading import ReadError, listed
 from .text_tables import TextLayout, text_layout
-from .time_columns import is_time_name, looks_like_time, named_unit, on_grid, time_unit, unwrapped
+from spotr_nb.signals.time_columns import (
+    by_counter,
+    is_time_name,
+    looks_like_time,
+    named_unit,
+    on_grid,
+    time_unit,
+    unwrapped,
+)
 from .units import mark_missing, report_missing, split_unit, unit_factors
 
 # %% ../../nbs/signals/07_tables.ipynb #826452c2
@@ -48,7 +56,7 @@ class FrameLayout:
         if column.dtype.kind == "m":
             return column.to_numpy("timedelta64[ns]").astype(np.int64) / 1e9
         if column.dtype.kind in "fiub":
-            return column.to_numpy(np.float64 if is_time else np.float32, na_value=np.nan)
+            return column.to_numpy(np.float64 if is_time else np.float32, na_value=np.nan, copy=is_time)
         cells = ["" if cell is None or cell != cell else str(cell) for cell in column]
         text = io.StringIO("\n".join(f'"{cell}"' for cell in ["x", *cells]))
         layout = TextLayout(self.path, lambda: text, ",", ".", 1, 2, [name], None)
@@ -62,11 +70,12 @@ def _with_index(frame):
     index = frame.index
     if isinstance(index, (pandas.RangeIndex, pandas.MultiIndex)) and index.name is None:
         return frame.reset_index(drop=True)
-    timed = index.dtype.kind in "mM" or is_time_name(str(index.name)) or index.dtype.kind == "f"
+    counts = index.dtype.kind in "iu" and len(index) > 3 and (np.diff(index.to_numpy(np.int64)) != 1).any()
+    timed = index.dtype.kind in "mM" or is_time_name(str(index.name)) or index.dtype.kind == "f" or counts
     if not timed:
         return frame.reset_index(drop=True)
     seconds = index.dtype.kind == "m" or index.name is None and index.dtype.kind == "f"
-    name = index.name or ("time_s" if seconds and index.dtype.kind == "f" else "time")
+    name = index.name or ("sample" if counts else "time_s" if seconds and index.dtype.kind == "f" else "time")
     frame = frame.reset_index(drop=True)
     frame.insert(0, name if name not in frame else f"index {name}", index)
     return frame
@@ -86,7 +95,7 @@ def is_index_name(
 
 
 def _counts(cells):
-    "Whether cells count: whole numbers, each one more than the last, with a jump back at most now and then."
+    "Whether cells count: whole numbers, each one more than the last, with a jump now and then."
     try:
         values = np.array([float(cell) for cell in cells])
     except ValueError:
@@ -94,7 +103,7 @@ def _counts(cells):
     if len(values) < 3 or not np.isfinite(values).all() or (values != np.round(values)).any():
         return False
     steps = np.diff(values)
-    return bool(((steps == 1) | (steps < -1)).all() and (steps == 1).mean() > 0.8)
+    return bool((steps != 0).all() and (steps == 1).mean() > 0.8)
 
 # %% ../../nbs/signals/07_tables.ipynb #75c28825
 def _is_ramp(cells):
@@ -170,6 +179,13 @@ def time_column(self: Columns):
         )
 
     return max(self.times, key=worth)
+
+
+@patch
+def counter(self: Columns):
+    "Position of a column that counts rows; None if there is none."
+    others = (k for k in range(len(self.names)) if k not in self.channels and k not in self.times)
+    return next((k for k in others if _counts(self.cells[k])), None)
 
 
 @patch
@@ -268,14 +284,14 @@ def read_columns(
         options.remark(layout.assumed)
     columns = Columns(layout)
     columns.check_shape()
-    timed = columns.time_column()
+    timed, counter = columns.time_column(), columns.counter()
     if timed is None and not (options.sfreq or layout.sfreq):
         raise ReadError(
             f"{path.name}: no sampling rate: pass sfreq=, or name the time column 'time' (columns: {', '.join(columns.headings)})"
         )
     chosen, modality = _choose(path, columns, options)
-    positions = {k: columns.headings[k] for k in [*chosen, *([timed] if timed is not None else [])]}
-    data = layout.read(positions, times=[] if timed is None else [timed], partial=options.partial)
+    times = [k for k in (timed, counter) if k is not None and k not in chosen]
+    data = layout.read({k: columns.headings[k] for k in [*chosen, *times]}, times=times, partial=options.partial)
     _report_left_out(columns, chosen, options)
     names = [columns.names[k] for k in chosen]
     x = _stacked(path, [data.pop(k) for k in chosen], names)
@@ -286,6 +302,8 @@ def read_columns(
     raw, unit = (None, None) if timed is None else _time_of(path, columns, timed, data, options)
     if unit is None:
         sfreq = _given_rate(path, layout, options)
+        if counter in data:
+            x = by_counter(path, columns.headings[counter], data[counter], x, options)
     else:
         x, sfreq = on_grid(path, columns.headings[timed], raw, unit, x, options, layout.sfreq)
     return dict(x=x, sfreq=sfreq, ch_names=names, modality=modality)

@@ -95,6 +95,19 @@ def _delimiter(lines):
             return sign
     return " "
 
+# %% ../../nbs/signals/06_text_tables.ipynb #ac90a18e
+_stated_hertz = re.compile(
+    r"^[^,;:=\t]{2,60}[,;:=\t]\s*\"?(\d+(?:[.,]\d+)?)\s*(k?hz|hert\w*|herci\w*|герц\w*|赫兹|赫茲|ヘルツ|헤르츠)\"?\s*$", re.I
+)
+_stated_volts = re.compile(r"^[^,;:=\t\d]{2,40}[,;:=\t]\s*\"?([^\s,;\"]+)\"?\s*$")
+_stated_lead = re.compile(r"^[^,;:=\t\d]{2,40}[,;:=\t]\s*\"?\w+\s+(I{1,3}|aV[RLF]|V[1-6])\"?\s*$")
+
+
+def _is_one_column(lines):
+    "Whether numbers with a decimal comma, one a line, follow a heading block that states the rate: a watch abroad."
+    numbers = all(re.fullmatch(r"[-−]?\d+,\d+", line.strip()) for line in lines[-30:])
+    return numbers and any(_stated_hertz.match(line.strip()) for line in lines)
+
 # %% ../../nbs/signals/06_text_tables.ipynb #bdf588dd
 @dataclass
 class TextLayout:
@@ -192,6 +205,8 @@ def text_layout(
     if not lines:
         raise ReadError(f"{path.name}: has comments and no values")
     delimiter = _delimiter([line for _, line in lines])
+    if delimiter == "," and _is_one_column([line for _, line in lines]):
+        delimiter = " "
     table = [split_line(line, delimiter) for _, line in lines]
     n_columns = Counter(len(cells) for cells in table[-max(30, len(table) // 2) :][len(table) > 2 :]).most_common(1)[0][
         0
@@ -220,8 +235,6 @@ def text_layout(
 # %% ../../nbs/signals/06_text_tables.ipynb #0af66251
 def _decimal(delimiter, table):
     "The decimal sign: a comma only where rows have numbers with a comma and none with a point."
-    if delimiter == ",":
-        return "."
     cells = [cell for row in table for cell in row]
     commas = sum(bool(re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell)) for cell in cells)
     points = sum(bool(re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", cell)) for cell in cells)
@@ -241,7 +254,7 @@ def _find_headings(layout, table, first, comments):
         if n > 1 and len(cells) == n and not all(_is_number(cell) for cell in cells):
             layout.headings = cells
         return
-    before = table[first - 1]
+    before = table[first - 1] if n > 1 or layout.delimiter != " " else [" ".join(table[first - 1])]
     if first > 1 and n > 1 and _is_unit_line(before) and _fits(before, n) and _fits(table[first - 2], n):
         layout.units, before = before, table[first - 2]
     if _fits(before, n) and not before[0].endswith("=") and not (n == 1 and re.search("[:=,;]", before[0])):
@@ -271,9 +284,24 @@ def _read_preamble(layout):
         layout.unit = found[1] if found and known_unit(found[1]) else layout.unit
         found = re.match(r"^[\s#%/]*(?:lead|channel)\s*[,;:=\t]\s*(.+?)\W*$", line, re.I)
         layout.name = found[1] if found else layout.name
+        if layout.n_columns == 1:
+            _read_any_language(layout, line.strip())
     _read_start_rows(layout)
     _name_openbci(layout)
     _name_from_preamble(layout)
+
+# %% ../../nbs/signals/06_text_tables.ipynb #a3ec0fa7
+def _read_any_language(layout, line):
+    "What a line of a heading block says by its value, whatever the language of its name."
+    found = _stated_hertz.match(line)
+    if found and layout.sfreq is None:
+        layout.sfreq = float(found[1].replace(",", ".")) * (1000 if found[2].lower() == "khz" else 1) or None
+    found = _stated_volts.match(line)
+    if found and layout.unit is None and known_unit(found[1]):
+        layout.unit = found[1]
+    found = _stated_lead.match(line)
+    if found and layout.name is None:
+        layout.name = f"Lead {found[1]}"
 
 # %% ../../nbs/signals/06_text_tables.ipynb #8743a17e
 def _read_start_rows(layout):
@@ -314,7 +342,8 @@ def _sensor_names(line, names):
         return names
     ports, sensors = ([name.strip().strip('"') for name in match[1].split(",")] for match in found)
     named = {port: sensor for port, sensor in zip(ports, sensors) if sensors.count(sensor) == 1}
-    return [named.get(name, name) for name in names]
+    # what has no sensor is a digital port: I1 and O1 are no electrodes
+    return [named.get(name, name if name in (*ports, "nSeq") else f"digital {name}") for name in names]
 
 # %% ../../nbs/signals/06_text_tables.ipynb #b5c42ddd
 def _name_openbci(layout):
@@ -374,6 +403,24 @@ def _checked(layout, block, partial):
         )
     return block
 
+# %% ../../nbs/signals/06_text_tables.ipynb #4a9320fc
+class _Column:
+    "An array that grows at its end: with one array for a column, a day of samples does not scatter over memory."
+
+    def __init__(self, dtype):
+        self.values, self.length = np.empty(0, dtype), 0
+
+    def add(self, part):
+        end = self.length + len(part)
+        if end > len(self.values):
+            self.values.resize(max(end, len(self.values) + 10 * LINES), refcheck=False)
+        self.values[self.length : end] = part
+        self.length = end
+
+    def array(self):
+        self.values.resize(self.length, refcheck=False)
+        return self.values
+
 # %% ../../nbs/signals/06_text_tables.ipynb #bac74c70
 @patch
 def read(
@@ -386,10 +433,12 @@ def read(
     import pandas
 
     order = sorted(positions)
-    pieces = {k: [] for k in order}
+    columns = {k: _Column(np.float64 if k in times else np.float32) for k in order}
     spellings = {m for word in MISSING for m in (word, word.upper(), word.capitalize(), "NaN", "N/A", "NULL")}
     how = dict(header=None, names=range(self.n_columns), usecols=order, decimal=self.decimal, index_col=False)
     how |= dict(sep=r"\s+") if self.delimiter == " " else dict(sep=self.delimiter, skipinitialspace=True)
+    if self.delimiter == self.decimal:
+        how["decimal"] = "."  # numbers in quotes, read as text
     how |= dict(na_values=sorted(spellings), keep_default_na=False, low_memory=False)
     for block in _blocks(self, partial):
         if not block:
@@ -399,8 +448,8 @@ def read(
             column = table[k]
             if column.dtype.kind not in "fiub":
                 column = self._text(k, positions[k], column, block, k in times)
-            pieces[k].append(np.asarray(column, np.float64 if k in times else np.float32))
-    return {k: np.concatenate(piece) for k, piece in pieces.items()}
+            columns[k].add(np.asarray(column))
+    return {k: columns[k].array() for k in order}
 
 # %% ../../nbs/signals/06_text_tables.ipynb #e402c11b
 @patch

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TIME_UNITS', 'is_time_name', 'named_unit', 'looks_like_time', 'parse_times', 'unwrapped', 'time_unit', 'Clock',
-           'read_clock', 'on_grid']
+           'read_clock', 'by_counter', 'on_grid']
 
 # %% ../../nbs/signals/05_time_columns.ipynb #bc123375
 import re
@@ -72,7 +72,7 @@ def named_unit(
     return TIME_UNITS.get(words[-1]) if words and words != ["t"] else None
 
 # %% ../../nbs/signals/05_time_columns.ipynb #9ba4ff63
-_clock = re.compile(r"^\d{1,4}:\d{2}(:\d{2})?([.,]\d+)?$")
+_clock = re.compile(r"^\d{1,4}:\d{2}(:\d{2})?([.,]\d+)?(\s?[ap]\.?m\.?)?$", re.I)
 _colon_fraction = r"(\d{1,2}:\d{2}:\d{2}):(\d{1,6})$"
 _time_then_date = r"^\[?(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?) (\d{2})/(\d{2})/(\d{4})\]?$"
 
@@ -100,7 +100,11 @@ def parse_times(
     cells = cells.str.replace(_colon_fraction, r"\1.\2", regex=True)
     cells = cells.str.replace(r"(\d:\d{2}),(\d+)", r"\1.\2", regex=True)
     if _clock.match(cells.iloc[0]):
+        half = cells.str.extract(r"([APap])\.?[Mm]\.?$")[0].str.lower()  # of the day
+        cells = cells.str.replace(r"\s?[APap]\.?[Mm]\.?$", "", regex=True)
         parts = cells.str.replace(",", ".").str.split(":", expand=True).astype(float)
+        if half.notna().all():
+            parts[0] = parts[0] % 12 + 12 * (half == "p")
         weights = (3600, 60, 1) if parts.shape[1] == 3 else (60, 1)
         return parts.to_numpy() @ np.array(weights, float)
     cells = cells.str.replace(_time_then_date, r"\4-\3-\2 \1", regex=True)
@@ -156,6 +160,7 @@ _COMMON = np.array(
 
 def _row_step(time):
     "Typical time from row to row in the unit of the column, whether stamps repeat or not."
+    time = time[:1_000_000]
     steps = np.diff(time)
     positive = steps[steps > 0]
     if not len(positive):
@@ -251,12 +256,18 @@ class Clock(NamedTuple):
     packet: float = 1.0  # rows that share a stamp
 
 
+def _typical(steps):
+    "Median of the steps that are not zero; a few hours of them are enough."
+    head = steps[: 2 * _PIECE]
+    positive = head[head > 0]
+    return np.median(positive if len(positive) else steps[steps > 0])
+
+
 def _packet_starts(steps):
     "First rows of packets but the first, if rows come in packets; None otherwise."
-    positive = steps[steps > 0]
     if (steps == 0).mean() > 0.3:
         return (steps > 0).nonzero()[0] + 1
-    large = (steps > 3 * np.median(positive)).nonzero()[0] + 1
+    large = (steps > 3 * _typical(steps)).nonzero()[0] + 1
     sizes = np.diff(large)
     if len(large) < 5 or np.median(sizes) < 2:
         return None
@@ -293,14 +304,18 @@ def _packets(time, starts):
 # %% ../../nbs/signals/05_time_columns.ipynb #844beed5
 def _pauses(time, steps):
     "Rows after which a pause begins: a long step after which rows stay late."
-    typical = np.median(steps[steps > 0])
+    typical = _typical(steps)
     long = steps > 20 * typical
     step = (time[-1] - time[0] - steps[long].sum()) / max(len(steps) - long.sum(), 1)
     candidates = (steps > 3 * max(step, typical)).nonzero()[0]
-    late, pauses = time - step * np.arange(len(time)), []
+    pauses = []
+
+    def lateness(first, last):
+        return np.median(time[first:last] - step * np.arange(first, min(last, len(time))))
+
     for k in candidates:
-        before = np.median(late[max(k - 20, pauses[-1] + 1 if pauses else 0) : k + 1])
-        after = np.median(late[k + 1 : k + 21])
+        before = lateness(max(k - 20, pauses[-1] + 1 if pauses else 0), k + 1)
+        after = lateness(k + 1, k + 21)
         if after - before > 1.5 * step:
             pauses.append(int(k))
     return pauses
@@ -316,17 +331,23 @@ def _spread_equal(time):
     return np.interp(np.arange(len(time)), rows, stamps)
 
 # %% ../../nbs/signals/05_time_columns.ipynb #2358fdf8
+_PIECE = 1_000_000  # rows that are compared at a time: a day at 250 Hz has 21.6 million
+
+
 def _is_even(time, first, last, rate, quantum):
     "Whether rows stand where an even clock puts them, within 2 % of a step or the last digit that is written."
-    even = np.arange(last - first) / rate
-    late = time[first:last] - time[first] - even
-    return late.max() - late.min() <= max(0.04 / rate, 2 * min(quantum, 2 / rate))
+    latest, earliest = -np.inf, np.inf
+    for a in range(first, last, _PIECE):
+        b = min(a + _PIECE, last)
+        late = time[a:b] - time[first] - np.arange(a - first, b - first) / rate
+        latest, earliest = max(latest, late.max()), min(earliest, late.min())
+    return latest - earliest <= max(0.04 / rate, 2 * min(quantum, 2 / rate))
 
 
 def _quantum(raw):
     "The last digit that is written, in the unit of the column; 0 if there are many."
     # the largest numbers, written with the fewest decimals
-    late = raw[-(len(raw) // 4 + 1) :]
+    late = raw[-min(len(raw) // 4 + 1, _PIECE) :]
     accuracy = max(1e-9, 4 * np.spacing(np.abs(late).max()))
     for digits in range(9):
         if 10.0**-digits < 4 * accuracy:
@@ -342,14 +363,14 @@ def read_clock(
     sfreq: float = None,  # Hz, if known
 ):
     "The sampling that a time column describes, a `Clock`."
-    steps = np.diff(time)
     rate = (len(time) - 1) / (time[-1] - time[0])
     if _is_even(time, 0, len(time), rate, quantum):
         return Clock("even", _snapped(rate, quantum / time[-1]), [(0, len(time), 0.0)])
+    steps = np.diff(time)
     starts = _packet_starts(steps)
     if starts is not None:
         packets = _packets(time, starts)
-        inner = np.median(steps)  # 0 if stamps are shared
+        inner = np.median(steps[: 2 * _PIECE])  # 0 if stamps are shared
         if inner == 0 or not _is_pause_between_trials(packets, inner, sfreq):
             return packets
     borders = np.r_[0, np.array(_pauses(time, steps), int) + 1, len(time)]
@@ -401,11 +422,47 @@ def _report_clock(name, clock, rate, sfreq, options):
         pauses = "a pause" if len(clock.runs) == 2 else f"{len(clock.runs) - 1} pauses"
         options.remark(f"time column {name!r} has {pauses}: samples are missing there (NaN)")
 
+# %% ../../nbs/signals/05_time_columns.ipynb #900e0c46
+def by_counter(
+    path,  # of the file, for messages
+    name: str,  # of the column
+    numbers,  # [T] its values
+    x,  # [C, T] samples
+    options,  # `ReadOptions`; takes remarks
+):  # [C, T]
+    "Samples with NaN for rows that a column that counts rows skips."
+    steps = np.diff(numbers)
+    if len(steps) < 3 or (steps == 1).all() or not (steps == 1).mean() > 0.8 or (steps != np.round(steps)).any():
+        return x
+    period = numbers.max() - numbers.min() + 1 if (steps < 0).any() else np.inf
+    if np.isfinite(period) and not _is_period(period):
+        options.remark(f"column {name!r} starts counting again: rows before and after are taken for neighbours")
+        return x
+    skipped = (steps % period if np.isfinite(period) else steps) - 1
+    if (skipped < 0).any() or not skipped.any():
+        return x
+    if skipped.sum() > 100 * len(numbers):
+        raise ReadError(f"{path.name}: column {name!r} skips {skipped.sum():g} numbers in {len(numbers)} rows: cut it there")
+    places = int((skipped > 0).sum())
+    more = f" (or {period:g} more, after which it starts again)" if np.isfinite(period) else ""
+    options.remark(
+        f"column {name!r} skips {skipped.sum():g} numbers at {places} place{'s' * (places > 1)}{more}: samples are missing there (NaN)"
+    )
+    place = np.r_[0, np.cumsum(skipped + 1)].astype(int)
+    y = np.full((len(x), place[-1] + 1), np.nan, np.float32)
+    y[:, place] = x
+    return y
+
+
+def _is_period(period):
+    "Whether counters of devices start again after so many rows: powers of two or of ten, OpenBCI's 101 and 201."
+    return period in (101, 201) or np.log2(period) % 1 == 0 or abs(np.log10(period) % 1) < 1e-9
+
 # %% ../../nbs/signals/05_time_columns.ipynb #6411e861
 def on_grid(
     path,  # of the file, for messages
     name: str,  # of the time column
-    raw,  # [T] its values, as stored
+    raw,  # [T] its values, as stored; becomes s from the first, in place
     unit: float,  # s
     x,  # [C, T] samples
     options,  # `ReadOptions`: sfreq; takes remarks
@@ -414,13 +471,15 @@ def on_grid(
     "Samples at a regular rate, and that rate."
     if len(raw) < 2 or not np.isfinite(raw).all():
         raise ReadError(f"{path.name}: time column {name!r} has fewer than two values, or gaps")
-    time = (raw - raw[0]) * unit
+    quantum = _quantum(raw) * unit
+    time = raw
+    time -= raw[0]
+    time *= unit
     backwards = np.diff(time) < 0
     if backwards.any():
         raise ReadError(f"{path.name}: time column {name!r} runs backwards after row {backwards.argmax() + 1}")
     if not time[-1] > 0:
         raise ReadError(f"{path.name}: time column {name!r} stands still")
-    quantum = _quantum(raw) * unit
     time, x = _without_repeats(name, time, x, quantum, options)
     clock = read_clock(time, quantum, options.sfreq or stated)
     rate = _check_rate(path, name, clock, options.sfreq, time, quantum)
@@ -442,12 +501,16 @@ def _without_repeats(name, time, x, quantum, options):
     repeats = np.r_[False, np.diff(time) == 0]
     if not 0 < repeats.mean() < 0.3:
         return time, x
-    repeats[1:] &= ((x[:, 1:] == x[:, :-1]) | np.isnan(x[:, 1:]) & np.isnan(x[:, :-1])).all(axis=0)
+    # rows without samples, before or after one of the same time, are marks between the others
+    empty = np.isnan(x).all(axis=0)
+    marks = empty & (repeats | np.r_[repeats[1:], False])
+    repeats[1:] &= ((x[:, 1:] == x[:, :-1]) | np.isnan(x[:, 1:])).all(axis=0)
+    repeats |= marks
     kept = time[~repeats]
     even = [_is_even(t, 0, len(t), (len(t) - 1) / t[-1], quantum) for t in (time, kept)]
     if not repeats.any() or even != [False, True]:
         return time, x
-    options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before and are left out")
+    options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before, or have none: left out")
     return time[~repeats], x[:, ~repeats]
 
 
@@ -472,7 +535,12 @@ def _interpolated(time, x, clock, rate):
     for first, last, _ in clock.runs:
         begin = int(np.ceil(time[first] * rate - 1e-6))
         end = min(int(np.floor(time[last - 1] * rate + 1e-6)) + 1, n_samples)
-        grid = np.arange(begin, end) / rate
-        for row, channel in zip(y, x):
-            row[begin:end] = np.interp(grid, time[first:last], channel[first:last])
+        for a in range(begin, end, _PIECE):
+            b = min(a + _PIECE, end)
+            grid = np.arange(a, b) / rate
+            # rows on both sides of this piece
+            low = max(first, np.searchsorted(time[first:last], grid[0], "right") + first - 1)
+            high = min(last, np.searchsorted(time[first:last], grid[-1], "left") + first + 1)
+            for row, channel in zip(y, x):
+                row[a:b] = np.interp(grid, time[low:high], channel[low:high])
     return y

@@ -84,6 +84,11 @@ class _Segment:
         n_sig = self.header.n_sig
         self.names = [name or f"ch{i}" for i, name in enumerate(self.header.sig_name or [None] * n_sig)]
         gains = _gains(path, n_sig)
+        for k, ((gain, _), understood) in enumerate(zip(gains, self.header.adc_gain or []), 1):
+            if gain and understood and abs(gain / understood - 1) > 1e-6:
+                raise ReadError(
+                    f"{path.name}: the WFDB library takes the gain {gain:g} of signal {k} for {understood:g}: write it plainly"
+                )
         # millivolts are WFDB's default
         self.units = [unit or "mV" for _, unit in gains]
         self.uncalibrated = {i for i, (gain, _) in enumerate(gains) if gain == 0}
@@ -238,10 +243,25 @@ def _check_notes(path, content):
         )
 
 # %% ../../nbs/signals/09_wfdb_records.ipynb #c033d00d
+def _assume_rate(path, parts, header, options):
+    "Set the rate of a header without one; it is 250 Hz by WFDB's definition."
+    text = path.read_bytes().decode("latin-1")
+    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    if len(first.split()) < 3:
+        header.fs = options.sfreq or header.fs
+        if len(parts) == 1:  # the record itself
+            parts[0][0].header.fs = header.fs
+        if not options.sfreq:
+            options.remark(
+                f"its header states no sampling rate: {header.fs:g} Hz, WFDB's default, is assumed; sfreq= says otherwise"
+            )
+
+
 def read_wfdb(path, options):
     "Arguments of `Signal` from a WFDB record."
     path = wfdb_header(path)
     parts, header = _segments(path)
+    _assume_rate(path, parts, header, options)
     per_frame = _frames(path, parts, header)
     names = list(per_frame)
     index, modality = choose_channels(path, names, [channel_kind(name) for name in names], options)
