@@ -91,6 +91,7 @@ def read_signal(
 def _read(path, options, scale, known):
     "A signal from a file, with what is known besides; remarks go to the options."
     reader, path = _reader(path)
+    options.file, options.stored = path.name, path.stat().st_size if path.is_file() else 0
     sfreq = options.sfreq
     try:
         if sfreq is not None and not sfreq > 0:
@@ -171,6 +172,7 @@ def _modalities(path, given):
     "Kinds of channel in a file."
     reader, path = _reader(path)
     options = ReadOptions(sfreq=given.get("sfreq"), unit=given.get("unit"), partial=given.get("partial", False))
+    options.file, options.stored = path.name, path.stat().st_size if path.is_file() else 0
     try:
         reader(path, options)
     except Exception:  # read_signal says what is wrong
