@@ -17,6 +17,7 @@ import tempfile
 import threading
 import warnings
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 from fastcore.basics import patch
@@ -189,7 +190,7 @@ def _error_of(reply, path):
     "The error of the child, raised again here."
     known = dict(FileNotFoundError=FileNotFoundError, ImportError=ImportError, PermissionError=PermissionError)
     if reply["kind"] == "MemoryError":
-        return ReadError(f"{path}: reading it takes {reply['error']}; raise the limit, or read fewer channels")
+        return ReadError(f"{Path(path).name}: reading it takes {reply['error']}; raise the limit, or read fewer channels")
     if reply["errno"] is not None and reply["kind"] not in known:
         return OSError(reply["errno"], reply["error"])
     error = known.get(reply["kind"], ReadError)(reply["error"])
@@ -222,9 +223,9 @@ def _request(self: GuardedReader, request, path, seconds):
     status = self.child.wait()
     self.close()
     if late.is_set():
-        raise ReadError(f"{path}: not read within {seconds:.0f} s; a larger limit may help, or the file is damaged")
+        raise ReadError(f"{Path(path).name}: not read within {seconds:.0f} s; a larger limit may help, or the file is damaged")
     end = f"signal {-status}" if status < 0 else f"status {status}"
-    raise ReadError(f"{path}: the reader crashed on it ({end}): the file is probably damaged")
+    raise ReadError(f"{Path(path).name}: the reader crashed on it ({end}): the file is probably damaged")
 
 
 @patch

@@ -196,18 +196,34 @@ def run_lock(
     "Keep other processes from training in `folder`, and delete the partial files of a killed one."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            import fcntl  # not on Windows
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(
-                f"another process is training in {folder}: wait for it, or choose another output folder"
-            ) from None
-        except (ImportError, OSError):
-            pass  # not supported on every network disk
+    _refuse_links(folder)
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        _lock(lock, folder)
         for pattern in "checkpoints/.step-*", ".metrics.csv.*", "model/.*.*":
             for partial in list(folder.glob(pattern)):
                 shutil.rmtree(partial, ignore_errors=True)
         yield
+    finally:
+        os.close(lock)
+
+
+def _refuse_links(folder):
+    "An error if what a run writes to, or deletes, is a link: it may lead to files of yours."
+    for path in (folder / name for name in (".lock", "checkpoints", "model")):
+        if path.is_symlink():
+            raise FileExistsError(f"{path} is a link, and no run makes links: remove it, or choose another folder")
+
+
+def _lock(lock, folder):
+    "Take a lock, or raise an error that says who has it."
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(
+            f"another process is training in {folder}: wait for it, or choose another output folder"
+        ) from None
+    except (ImportError, OSError):
+        pass  # not supported on every network disk
