@@ -42,8 +42,9 @@ def representations(signal, corpus):
     "HTML of everything that notebooks show."
     import numpy as np
 
-    from spotr_nb import Labelled, prepare
+    from spotr_nb import prepare
     from spotr_nb.datasets.catalogue import Dataset, LabelledSet
+    from spotr_nb.signals.samples import Labelled
 
     windows = prepare(signal, 2)
     labels, split = np.arange(len(windows)) % 2, np.array(["train", "test"] * len(windows))[: len(windows)]
@@ -63,7 +64,9 @@ def explorer_page(signal, model):
 
     app = explore({signal.recording: signal}, str(model), 3.0)
     app.wait()
-    app.session.emit("error", names[0])
+    app.channels.value = app.channels.value[:1]
+    app.path.value = names[0]  # no such file, says the status line
+    app.wait()
     shown_as_html = [
         widget.value for widget in _widgets(app.widget) if isinstance(widget, (ipywidgets.HTML, ipywidgets.HTMLMath))
     ]
@@ -105,7 +108,7 @@ def write_pages(folder, model):
     recording_report(session, folder / "report.html")
     write_figure(plot_signal(signal), folder / "signal.html")
     x = signal.x[:, :600]
-    write_figure(plot_reconstruction(x, x * 0.9, 200, signal.ch_names, "uV"), folder / "reconstruction.html")
+    write_figure(plot_reconstruction(x, x * 0.9, sfreq=200, ch_names=signal.ch_names, unit="uV"), folder / "reconstruction.html")
     for kind in "svg", "png":
         write_figure(plot_signal(signal), folder / f"signal.{kind}")
     assert np.isfinite(x).all()
