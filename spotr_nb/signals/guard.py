@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
-from .readers import READERS, ReadError, file_ending, read_signal, read_signals
+from .readers import ReadError, file_ending, read_signal, read_signals
 from .signal import Signal
 
 # %% ../../nbs/signals/15_guard.ipynb #17a4ba83
