@@ -223,7 +223,7 @@ def use_checkpoint(path):
     config = SpotrConfig(dim=16, n_heads=2, n_blocks=1, render_dim=16, n_render_blocks=1)
     corpus = Corpus(path.parent.parent / "corpus")
     run = pretrain(config, corpus, path, Recipe(steps=2, batch_size=4), device="cpu", progress=False)
-    return [] if 0 <= run.steps <= 2 else [f"a run of {run.steps} steps"]
+    return [] if 0 <= run.step <= 2 else [f"a run of {run.step} steps"]
 
 
 def true_checksums(file, rng):
