@@ -351,7 +351,18 @@ def embed(
         positions = None if channel_positions is None else channel_positions[rows]
         return self.encode(z, valid[rows], positions, scale=scale)
 
-    return back(_in_batches(embed_rows, len(x), self._batch_size(batch_size, *x.shape[1:])))
+    return back(_finite(_in_batches(embed_rows, len(x), self._batch_size(batch_size, *x.shape[1:]))))
+
+
+def _finite(token):
+    "The tokens, or an error if any is not finite."
+    wrong = ~token.isfinite().all(-1)
+    if wrong.any():
+        raise ValueError(
+            f"{int(wrong.sum())} of {len(token)} tokens are not finite: the weights are damaged or from a training that "
+            "diverged, or the windows are far larger than any recording"
+        )
+    return token
 
 # %% ../nbs/07_model.ipynb #d7c3903b
 def embed_object(

@@ -197,6 +197,37 @@ def site_pages(site):
             assert not errors, f"{path.relative_to(site)} has errors: {errors}"
 
 
+# ---- names that try to run as code
+
+
+def hostile_names(shots):
+    "Pages full of names that try to run: nothing runs, and the names can be read."
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+        made = subprocess.run(
+            [sys.executable, "tools/hostile.py", folder], cwd=root, env=environment, capture_output=True, text=True
+        )
+        assert not made.returncode, made.stderr[-2000:]
+        pages = made.stdout.split()
+        assert len(pages) == 7, pages
+        for name in pages:
+            with open_page(f"file://{folder}") as (page, elsewhere, errors):
+                page.on("dialog", lambda dialog: errors.append(f"a dialog: {dialog.message}"))
+                page.goto(f"file://{folder}/{name}")
+                if name == "report.html":
+                    page.wait_for_selector("body[data-drawn]", timeout=90_000)
+                page.wait_for_load_state("networkidle")
+                page.mouse.move(400, 300)
+                assert page.evaluate("() => window.hacked === undefined"), f"{name}: a name ran as code"
+                live = "img[src='x'], svg[onload], a[href^='javascript'], iframe, object, embed"
+                assert not page.evaluate(f"() => document.querySelectorAll(`{live}`).length"), f"{name}: a name is markup"
+                text = page.evaluate("() => document.body.textContent")
+                assert "window.hacked=1" in text, f"{name}: a name cannot be read"
+                assert not elsewhere and not errors, (name, elsewhere, errors)
+                if shots:
+                    page.screenshot(path=shots / f"hostile-{name}.png")
+
+
 # ---- the explorer
 
 cell = """import os
@@ -766,6 +797,8 @@ if __name__ == "__main__":
         args.shots.mkdir(parents=True, exist_ok=True)
     if not args.only:
         tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
+    if not args.only:
+        tally.check("names that try to run as code are text", lambda: hostile_names(args.shots))
     tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))

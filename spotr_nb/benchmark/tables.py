@@ -11,10 +11,11 @@ from pathlib import Path
 
 from .benchmark import wide_table
 from ..files import writing
+from ..text import latex, markdown, terminal
 
 # %% ../../nbs/benchmark/02_tables.ipynb #f6979e79
 def markdown_table(
-    frame,  # DataFrame; cells are written as they are
+    frame,  # DataFrame; names of rows and columns are escaped, cells are written as they are
     label: str = "",  # heading of the column of row names
 ) -> str:
     "A table in Markdown."
@@ -22,13 +23,13 @@ def markdown_table(
     def line(cells):
         return "|" + "".join(f" {cell} |" if str(cell) else " |" for cell in cells)
 
-    rows = [line([name, *row]) for name, row in zip(frame.index, frame.values)]
-    return "\n".join([line([label, *frame.columns]), "|---" * (frame.shape[1] + 1) + "|", *rows])
+    rows = [line([markdown(name), *row]) for name, row in zip(frame.index, frame.values)]
+    return "\n".join([line([label, *map(markdown, frame.columns)]), "|---" * (frame.shape[1] + 1) + "|", *rows])
 
 # %% ../../nbs/benchmark/02_tables.ipynb #7e802999
 def as_latex(cells):
     "A line of a LaTeX table."
-    line = re.sub(r"([&%$#_{}])", r"\\\1", "\0".join(cells)).replace("\0", " & ").replace("–", "--")
+    line = " & ".join(map(latex, cells)).replace("–", "--")
     return re.sub(r"\*\*(.*?)\*\*", r"\\textbf{\1}", line) + r" \\"
 
 
@@ -56,17 +57,17 @@ def write_tables(
 ):  # the Markdown
     "A benchmark's table in three formats."
     folder = Path(folder)
-    markdown = ["# Benchmark", INTRODUCTION]
-    latex = ["% needs booktabs"]
+    pages = ["# Benchmark", INTRODUCTION]
+    lines = ["% needs booktabs"]
     for title, scores in _score_tables(table):
-        markdown += [f"## {title}", markdown_table(scores, "system")]
-        latex += [f"\n% {title}", latex_table(scores, "system")]
-    for name, text in ("table.md", "\n\n".join(markdown)), ("table.tex", "\n".join(latex)):
+        pages += [f"## {markdown(title)}", markdown_table(scores, "system")]
+        lines += [f"\n% {terminal(title)}", latex_table(scores, "system")]
+    for name, text in ("table.md", "\n\n".join(pages)), ("table.tex", "\n".join(lines)):
         with writing(folder / name) as new:
             new.write_text(text + "\n", encoding="utf-8")
     with writing(folder / "table.parquet") as new:
         table.to_parquet(new, index=False)
-    return "\n\n".join(markdown)
+    return "\n\n".join(pages)
 
 # %% ../../nbs/benchmark/02_tables.ipynb #daa3a5c8
 def _score_tables(table):

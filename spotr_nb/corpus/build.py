@@ -35,7 +35,7 @@ from spotr_nb.corpus.shards import (
     write_shard,
 )
 from .sources import Identity, identify, list_sources, stat
-from .workers import FULL, BuildLog, prepare_all
+from .workers import FULL, BuildLog, in_child, prepare_all
 from ..files import progress_bar
 
 # %% ../../nbs/corpus/04_build.ipynb #64ecd55e
@@ -159,6 +159,8 @@ class _BuildState:
                 self.stored.setdefault((content, shard["split"]), []).append(run)
         lines = [*self.sources, *filter(is_source_line, self.log.lines)]
         self.lines = {line["key"]: line for line in lines if self._is_done(line)}
+        begun = {str(line["begun"]) for line in self.log.lines if isinstance(line, dict) and "begun" in line}
+        self.begun = begun - {line["key"] for line in lines}
 
 
 def _is_foreign(out, log):
@@ -265,7 +267,10 @@ def _prepare_new(jobs, number, state, work, cut, reading, n_workers, progress):
             found = {key: source} if isinstance(source, dict) else state.lines_of(key)
             lines.update(found or {key: None})
             if not found:
-                yield key, dataset, name, source, cut, work() / "prepared", reading
+                folder = work() / "prepared"
+                source = in_child(source, name) if key in state.begun else source
+                state.log.add(dict(begun=key, source=name))
+                yield key, dataset, name, source, cut, folder, reading
 
     for line in prepare_all(to_prepare(), n_workers):
         lines[line["key"]] = line

@@ -15,7 +15,7 @@ from tokenize import TokenError
 import numpy as np
 
 from .shards import COLUMNS, column_shape
-from ..signals.signal import MODALITIES
+from ..signals.signal import LIMIT, MODALITIES
 
 # %% ../../nbs/corpus/02_manifest.ipynb #ed58670b
 def _is_number(value):
@@ -215,10 +215,10 @@ def open_column(
         damaged = array.shape != shape or array.dtype != np.dtype(COLUMNS.get(column, "<i4"))
     except (ValueError, EOFError, SyntaxError, TokenError):  # no header, or one that NumPy cannot parse
         damaged = True
-    limits = dict(recording=(0, len(shard["recordings"])), label=(-1, len(shard["events"])))
-    if not damaged and column in limits and len(array):
+    limits = dict(recording=(0, len(shard["recordings"])), label=(-1, len(shard["events"])), scale=(0, LIMIT / 32766))
+    if not damaged and column in limits and array.size:
         low, high = limits[column]
-        damaged = array.min() < low or array.max() >= high
+        damaged = not (array.min() >= low and array.max() < high)  # NaN is damaged too
     if damaged:
         raise ValueError(f"{path} is damaged: build the corpus again with overwrite=True")
     return array

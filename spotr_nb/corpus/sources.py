@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIDE_FILES', 'HEADERS', 'OUR_FOLDERS', 'list_sources', 'refuse', 'list_folder', 'load_source', 'cause_of',
-           'signal_digest', 'NotInspectable', 'Identity', 'stat', 'identify']
+           'signal_digest', 'NotInspectable', 'Identity', 'stat', 'is_importable', 'identify']
 
 # %% ../../nbs/corpus/00_sources.ipynb #a58f930e
 import functools
@@ -225,6 +225,13 @@ def _is_picklable(source):
         return bool(pickle.dumps(source))
     except Exception:
         return False
+
+
+def is_importable(source):
+    "Whether a source can be sent to a process that does not have the main module of this one."
+    import pickle
+
+    return _is_picklable(source) and b"__main__" not in pickle.dumps(source)
 
 # %% ../../nbs/corpus/00_sources.ipynb #a738fea5
 def identify(

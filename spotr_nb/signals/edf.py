@@ -67,6 +67,14 @@ def _number(path, text, what, label):
     except ValueError:
         raise ReadError(f"{path.name}: its header is damaged: the {what} of {label} is {text!r}") from None
 
+
+def _count(path, text, label):
+    "Samples of a signal in a record, not more than the file has bytes."
+    count = _number(path, text, "number of samples", label)
+    if not 0 <= count <= path.stat().st_size:
+        raise ReadError(f"{path.name}: its header is damaged: the number of samples of {label} in a record is {text!r}")
+    return int(count)
+
 # %% ../../nbs/signals/11_edf.ipynb #5d70a8f4
 def edf_header(
     path,  # of an EDF or BDF
@@ -110,7 +118,7 @@ def _signals(path, raw, header, n):
     ]
     header.physical, header.digital = np.array(ranges[:2]).T.reshape(n, 2), np.array(ranges[2:]).T.reshape(n, 2)
     counts = _fields(raw, 256 + 216 * n, 8, n)
-    header.per_record = [int(_number(path, text, "number of samples", label)) for text, label in zip(counts, labels)]
+    header.per_record = [_count(path, text, label) for text, label in zip(counts, labels)]
     return header
 
 # %% ../../nbs/signals/11_edf.ipynb #c5996b6e
@@ -272,6 +280,8 @@ def read_edf(path, options):
     onsets, annotations = read_annotations(raw, header) if header.annotations else ([None] * n_records, [])
     rates = [header.per_record[k] / header.record_seconds for k in chosen]
     runs = _record_runs(header, onsets, max(rates), options)
+    timeline = _timeline(header, chosen[int(np.argmax(rates))], runs, max(rates), options)
+    options.check_samples(len(chosen), timeline.n_samples)
     factors = unit_factors(path, modality, [header.units[k] for k in chosen], names, options)
     samples, n_missing = [], 0
     for k, rate, factor in zip(chosen, rates, factors):
@@ -281,7 +291,6 @@ def read_edf(path, options):
         samples.append(_timeline(header, k, runs, rate, options).spread(x * np.float32(factor) if factor != 1 else x))
     report_missing(n_missing, options)
     x, sfreq = at_highest_rate(samples, rates, names, options)
-    timeline = _timeline(header, chosen[int(np.argmax(rates))], runs, max(rates), options)
     events = [(timeline.from_clock(onset), duration, text) for onset, duration, text in annotations]
     return dict(
         x=x, sfreq=sfreq, ch_names=names, modality=modality, events=event_table(path, options) or events, ch_types=kinds

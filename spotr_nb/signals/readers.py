@@ -95,6 +95,7 @@ def read_signal(
 def _read(path, options, scale, known, reader=None):
     "A signal from a file (or from memory, by a reader), with what is known besides; remarks go to the options."
     reader, path = _reader(path) if reader is None else (reader, path)
+    options.file, options.stored = path.name, path.stat().st_size if path.is_file() else 0
     sfreq = options.sfreq
     try:
         if sfreq is not None and not sfreq > 0:

@@ -7,14 +7,17 @@ __all__ = ['FrameLayout', 'is_index_name', 'Columns', 'read_columns', 'read_text
 
 # %% ../../nbs/signals/07_tables.ipynb #d0053b03
 import csv
+import gzip
 import io
 import re
+import zipfile
+from collections import Counter
 
 import numpy as np
 from fastcore.basics import patch
 
 from .channel_types import KINDS, channel_kind, choose_channels
-from .reading import ReadError, listed
+from .reading import UNPACKED, ReadError, listed, raised
 from .text_tables import TextLayout, text_layout
 from spotr_nb.signals.time_columns import (
     by_counter,
@@ -138,7 +141,8 @@ class Columns:
         named = [split_unit(heading) for heading in self.headings]
         names = [name for name, _ in named]
         # two leads that differ by their unit keep their headings
-        self.names = [h if names.count(name) > 1 else name for h, name in zip(self.headings, names)]
+        counts = Counter(names)
+        self.names = [h if counts[name] > 1 else name for h, name in zip(self.headings, names)]
         units = [unit for _, unit in named]
         if layout.units:
             units = [unit or stated for unit, stated in zip(units, [*layout.units, *[""] * n])]
@@ -237,10 +241,10 @@ def _choose(path, columns, options):
 # %% ../../nbs/signals/07_tables.ipynb #27ad06f9
 def _check_names(path, columns, chosen):
     "An error if two columns have the name of one that is read."
-    names = [columns.names[k] for k in columns.channels]
-    repeated = [columns.names[k] for k in chosen if names.count(columns.names[k]) > 1]
+    counts = Counter(columns.names[k] for k in columns.channels)
+    repeated = [columns.names[k] for k in chosen if counts[columns.names[k]] > 1]
     if repeated:
-        raise ReadError(f"{path.name}: {names.count(repeated[0])} columns are called {repeated[0]!r}: rename them")
+        raise ReadError(f"{path.name}: {counts[repeated[0]]} columns are called {repeated[0]!r}: rename them")
 
 # %% ../../nbs/signals/07_tables.ipynb #7b34a563
 def _report_left_out(columns, chosen, options):
@@ -333,14 +337,28 @@ def _given_rate(path, layout, options):
 # %% ../../nbs/signals/07_tables.ipynb #1f1fc9a8
 def read_text(path, options):
     "Arguments of `Signal` from a CSV, TSV or text file."
-    return read_columns(path, text_layout(path), options)
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path) as file:
+            options.check_unpacked(file)
+    return read_columns(path, text_layout(path, options=options), options)
 
 
 def read_parquet(path, options):
     "Arguments of `Signal` from a Parquet file."
     import pandas
+    from pyarrow.parquet import ParquetFile
 
+    with ParquetFile(path) as file:
+        _check_parquet(file.metadata, options)
     return read_columns(path, FrameLayout(path, pandas.read_parquet(path)), options)
+
+
+def _check_parquet(metadata, options):
+    "An error if a Parquet file promises more than its size allows."
+    options.check_channels(metadata.num_columns, "columns")
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    values = sum(group.column(k).num_values for group in groups for k in range(metadata.num_columns))
+    options.check_memory(4.0 * max(values, metadata.num_rows * metadata.num_columns), "its table")
 
 # %% ../../nbs/signals/07_tables.ipynb #16ce9314
 def read_excel(path, options):
@@ -349,16 +367,29 @@ def read_excel(path, options):
         import openpyxl
     except ImportError:
         raise ReadError(f"{path.name}: Excel files need openpyxl: pip install openpyxl, or save it as CSV") from None
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    options.check_memory(unpacked, "what it unpacks to", UNPACKED)
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     sheets = [sheet for sheet in book.worksheets if sheet.max_row is None or sheet.max_row > 1]
     if len(sheets) > 1:
         options.remark(f"reads sheet {sheets[0].title!r} of {len(sheets)}; save another as CSV to read it")
+    content = _sheet_text((sheets or book.worksheets)[0], unpacked, options)
+    book.close()
+    return read_columns(path, text_layout(path, lambda: io.StringIO(content), options), options)
+
+
+def _sheet_text(sheet, unpacked, options):
+    "A sheet as text separated by tabs."
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    for row in (sheets or book.worksheets)[0].iter_rows(values_only=True):
+    n_cells = 0
+    for row in sheet.iter_rows(values_only=True):
+        n_cells += len(row)
+        options.check_channels(len(row), "columns")
+        if n_cells > unpacked + raised(1e6):  # a cell that exists has more than one character
+            raise ReadError(f"{options.file}: its cells are few and far between: delete the rows and columns that are empty")
         writer.writerow(
             ["" if cell is None else cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in row]
         )
-    book.close()
-    content = text.getvalue()
-    return read_columns(path, text_layout(path, lambda: io.StringIO(content)), options)
+    return text.getvalue()

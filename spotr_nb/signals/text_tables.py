@@ -17,7 +17,7 @@ from itertools import islice
 import numpy as np
 from fastcore.basics import patch
 
-from .reading import ReadError
+from .reading import CHANNELS, ReadError, ReadOptions, raised
 from .time_columns import TIME_UNITS, looks_like_time, parse_times
 from .units import known_unit, split_unit
 
@@ -194,6 +194,7 @@ def _fits(cells, n_columns):
 def text_layout(
     path,  # of the file, for messages
     opened=None,  # function that opens its text
+    options=None,  # `ReadOptions`, says how many columns there may be
 ):
     "Find out how a text file is laid out, `TextLayout`."
     opened = opened or (lambda: open_text(path))
@@ -207,6 +208,7 @@ def text_layout(
     delimiter = _delimiter([line for _, line in lines])
     if delimiter == "," and _is_one_column([line for _, line in lines]):
         delimiter = " "
+    _check_width(path, [line for _, line in lines], delimiter, options or ReadOptions(file=path.name))
     table = [split_line(line, delimiter) for _, line in lines]
     n_columns = Counter(len(cells) for cells in table[-max(30, len(table) // 2) :][len(table) > 2 :]).most_common(1)[0][
         0
@@ -231,6 +233,17 @@ def text_layout(
         raise ReadError(f"{path.name}: has a heading ({', '.join(layout.headings)}) and no values")
     _read_preamble(layout)
     return layout
+
+# %% ../../nbs/signals/06_text_tables.ipynb #baf013a3
+def _check_width(path, lines, delimiter, options):
+    "An error if lines have more columns than any recording has channels; cells are counted before they are made."
+    most = int(raised(CHANNELS))
+    if delimiter == " ":
+        widest = max(len(line.split(None, most + 1)) if len(line) > most else 0 for line in lines)
+    else:
+        widest = max(line.count(delimiter) + 1 for line in lines)
+    what = "columns (if its rows are channels, transpose it)" if len(lines) < 200 else "columns"
+    options.check_channels(widest, what)
 
 # %% ../../nbs/signals/06_text_tables.ipynb #0af66251
 def _decimal(delimiter, table):

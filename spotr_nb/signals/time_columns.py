@@ -490,6 +490,7 @@ def on_grid(
                 "say which is right with sfreq="
             )
         rate = stated if clock.kind != "even" or abs(rate / stated - 1) < 1e-3 else rate
+    options.check_samples(len(x), time[-1] * rate)
     _report_clock(name, clock, rate, options.sfreq, options)
     if clock.kind == "uneven":
         return _interpolated(_spread_equal(time), x, clock, rate), rate

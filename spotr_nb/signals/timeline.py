@@ -6,6 +6,7 @@
 __all__ = ['UNKNOWN_GAP', 'LONGEST_GAP', 'Run', 'Timeline', 'at_rate', 'at_highest_rate']
 
 # %% ../../nbs/signals/04_timeline.ipynb #20597992
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class Timeline:
         sfreq: float,  # Hz
         options,  # `ReadOptions`, takes remarks
     ):
-        self.sfreq = sfreq
+        self.sfreq, self.options = sfreq, options
         self.runs = [run for run in runs if run.last > run.first]
         self.starts = []  # first sample of each run on the axis
         unknown, too_long = [], []
@@ -99,6 +100,7 @@ def spread(
     "Samples on the axis; NaN in the gaps."
     if self.continuous and self.n_samples == x.shape[-1]:
         return x
+    self.options.check_memory(4.0 * math.prod(x.shape[:-1]) * self.n_samples)
     y = np.full((*x.shape[:-1], self.n_samples), np.nan, np.float32)
     for start, run in zip(self.starts, self.runs):
         y[..., start : start + run.last - run.first] = x[..., run.first : run.last]
@@ -180,6 +182,7 @@ def at_highest_rate(
     highest = max(rates)
     n_samples = max(round(len(x) * highest / rate) for x, rate in zip(samples, rates))
     n_samples = min([n_samples] + [len(x) for x, rate in zip(samples, rates) if rate == highest])
+    options.check_samples(len(samples), n_samples)
     slower = [f"{name} ({rate:g} Hz)" for name, rate in zip(names, rates) if rate != highest]
     if slower:
         options.remark(

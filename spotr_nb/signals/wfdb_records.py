@@ -81,6 +81,7 @@ class _Segment:
         if isinstance(self.header, wfdb.MultiRecord):
             raise ReadError(f"{path.name}: is a record of segments within a record of segments")
         _check_files(path, self.header)
+        self.files = {path.parent / name for name in self.header.file_name or [] if name != "~"}
         n_sig = self.header.n_sig
         self.names = [name or f"ch{i}" for i, name in enumerate(self.header.sig_name or [None] * n_sig)]
         gains = _gains(path, n_sig)
@@ -119,6 +120,24 @@ class _Segment:
 def _distinct(names):
     "Names, numbered where they repeat."
     return [name if names.count(name) == 1 else f"{name} {i}" for i, name in enumerate(names)]
+
+
+def _check_numbers(path, options):
+    "An error for a header that promises more signals or segments than it has lines."
+    content = path.read_bytes()
+    lines = [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    found = re.match(rb"\S+?(?:/(\d+))?\s+(\d+)(?:\s|$)", lines[0].lstrip()) if lines else None
+    if found is None:
+        return  # wfdb says what is wrong
+    n_segments, n_signals = int(found[1] or 0), int(found[2])
+    options.check_channels(n_signals)
+    if max(n_segments, 0 if n_segments else n_signals) > len(lines) - 1:
+        what = f"{n_segments} segments" if n_segments else f"{n_signals} signals"
+        raise ReadError(f"{path.name}: is damaged: it promises {what} and describes {len(lines) - 1}")
+
+
+def _bytes_of(path):
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _segments(path):
@@ -168,6 +187,8 @@ def _frames(path, parts, header):
 def _assembled(path, parts, per_frame, chosen, modality, options):
     "Samples of each chosen signal at its own rate, in the unit of the modality; NaN where a segment has none."
     total = sum(length for _, length in parts)
+    options.check_channels(len(chosen))
+    options.check_memory(4.0 * total * sum(per_frame[name] for name in chosen))
     samples = [np.full(total * per_frame[name], np.nan, np.float32) for name in chosen]
     first, n_found = 0, 0
     for segment, length in parts:
@@ -260,8 +281,10 @@ def _assume_rate(path, parts, header, options):
 def read_wfdb(path, options):
     "Arguments of `Signal` from a WFDB record."
     path = wfdb_header(path)
+    _check_numbers(path, options)
     parts, header = _segments(path)
     _assume_rate(path, parts, header, options)
+    options.stored += sum(map(_bytes_of, {file for segment, _ in parts if segment for file in segment.files}))
     per_frame = _frames(path, parts, header)
     names = list(per_frame)
     index, modality = choose_channels(path, names, [channel_kind(name) for name in names], options)

@@ -24,6 +24,7 @@ from spotr_nb.model import (
     SpotrConfig,
     _as_tensor,
     _embed_listed,
+    _finite,
     _in_batches,
     build_model,
     bundled_models,
@@ -95,7 +96,7 @@ def embed(
         positions = _as_tensor(channel_positions, device, "channel_positions")[0].float()
         channel_positions = positions.expand(len(x), x.shape[1], 3)
     batch_size = self._batch_size(batch_size, *x.shape[1:])
-    return back(self._encode_batches(x, valid, channel_positions, batch_size))
+    return back(_finite(self._encode_batches(x, valid, channel_positions, batch_size)))
 
 # %% ../../nbs/systems/00_interface.ipynb #49d70f0e
 @patch

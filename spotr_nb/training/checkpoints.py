@@ -57,6 +57,7 @@ def restore_optimizers(
         for k, p in enumerate(p for group in optimizer.param_groups for p in group["params"]):
             name = names[p]
             if name in moments:
+                _check_moments(optimizer, name, moments[name])
                 state[k] = {moment: _moment_like(p, f"{name}/{moment}", v) for moment, v in moments[name].items()}
         optimizer.load_state_dict(dict(optimizer.state_dict(), state=state))
 
@@ -65,7 +66,7 @@ def _moment_like(p, name, value):
     "A moment checked against its parameter, and sharded as that is."
     from torch.distributed.tensor import DTensor, distribute_tensor
 
-    if value.ndim and value.shape != p.shape:
+    if value.shape != (() if name.endswith("/step") else p.shape):
         raise ValueError(
             f"{name} has shape {list(value.shape)}, its parameter {list(p.shape)}: "
             "the checkpoint is of another architecture"
@@ -73,6 +74,17 @@ def _moment_like(p, name, value):
     if isinstance(p, DTensor) and value.ndim:
         return distribute_tensor(value.to(p.device), p.device_mesh, p.placements)
     return value
+
+
+def _check_moments(optimizer, name, found):
+    "An error unless the state of a parameter has the parts that its optimizer keeps, all of them finite."
+    adam = isinstance(optimizer, torch.optim.AdamW)
+    expected = {"step", "exp_avg", "exp_avg_sq"} if adam else {"momentum_buffer"}
+    if {*found} != expected:
+        raise ValueError(f"{name} has {', '.join(sorted(found))}, its optimizer keeps {', '.join(sorted(expected))}")
+    for moment, value in found.items():
+        if not value.is_floating_point() or not torch.isfinite(value).all():
+            raise ValueError(f"{name}/{moment} is not finite, or not of floating point")
 
 # %% ../../nbs/training/01_checkpoints.ipynb #21810b65
 @contextmanager
@@ -96,12 +108,39 @@ def find_checkpoints(
         reverse=True,
     )
 
+# %% ../../nbs/training/01_checkpoints.ipynb #5aaea6cf
+def _checked_training(path):
+    "The training.json of a checkpoint; a ValueError if it contains what no run writes."
+    try:
+        training = json.loads((path / "training.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"checkpoint {path} is damaged: training.json cannot be read ({error})") from error
+    if not isinstance(training, dict) or not _is_number(training.get("step"), whole=True):
+        raise ValueError(f"checkpoint {path} is damaged: training.json does not say after which step it is")
+    possible = dict(
+        step=lambda value: f"step-{value:08}" == path.name,
+        score=lambda value: value is None or _is_number(value),
+        seconds=lambda value: _is_number(value) and value >= 0,
+        finished=lambda value: isinstance(value, bool),
+        recipe=lambda value: isinstance(value, dict),
+        corpus=lambda value: isinstance(value, str),
+    )
+    for name, is_possible in possible.items():
+        if name in training and not is_possible(training[name]):
+            raise ValueError(f"checkpoint {path} is damaged: training.json says {name}: {training[name]!r:.60}")
+    return training
+
+
+def _is_number(value, whole=False):
+    kinds = int if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < 1e15
+
 # %% ../../nbs/training/01_checkpoints.ipynb #0b2b0f4a
 def _description(path):
     "A checkpoint's training.json; {} if it cannot be read."
     try:
-        return json.loads((path / "training.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return _checked_training(path)
+    except ValueError:
         return {}
 
 # %% ../../nbs/training/01_checkpoints.ipynb #38128800
@@ -150,12 +189,14 @@ def read_checkpoint(
     path = Path(path)
     try:
         sums = json.loads((path / "sha256.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"checkpoint {path} is damaged: sha256.json cannot be read ({error})") from error
+    if not isinstance(sums, dict) or not {*CHECKPOINT} - {"sha256.json", "README.md"} <= {*sums} <= CHECKPOINT:
+        raise ValueError(f"checkpoint {path} is damaged: sha256.json does not name its files")
     wrong = [name for name, total in sums.items() if not (path / name).is_file() or sha256(path / name) != total]
     if wrong:
         raise ValueError(f"checkpoint {path} is damaged: {', '.join(wrong)}")
-    return json.loads((path / "training.json").read_text(encoding="utf-8"))
+    return _checked_training(path)
 
 # %% ../../nbs/training/01_checkpoints.ipynb #d20c9372
 def last_checkpoint(
@@ -196,18 +237,34 @@ def run_lock(
     "Keep other processes from training in `folder`, and delete the partial files of a killed one."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            import fcntl  # not on Windows
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(
-                f"another process is training in {folder}: wait for it, or choose another output folder"
-            ) from None
-        except (ImportError, OSError):
-            pass  # not supported on every network disk
+    _refuse_links(folder)
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        _lock(lock, folder)
         for pattern in "checkpoints/.step-*", ".metrics.csv.*", "model/.*.*":
             for partial in list(folder.glob(pattern)):
                 shutil.rmtree(partial, ignore_errors=True)
         yield
+    finally:
+        os.close(lock)
+
+
+def _refuse_links(folder):
+    "An error if what a run writes to, or deletes, is a link: it may lead to files of yours."
+    for path in (folder / name for name in (".lock", "checkpoints", "model")):
+        if path.is_symlink():
+            raise FileExistsError(f"{path} is a link, and no run makes links: remove it, or choose another folder")
+
+
+def _lock(lock, folder):
+    "Take a lock, or raise an error that says who has it."
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(
+            f"another process is training in {folder}: wait for it, or choose another output folder"
+        ) from None
+    except (ImportError, OSError):
+        pass  # not supported on every network disk

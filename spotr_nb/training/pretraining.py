@@ -155,8 +155,11 @@ def _differences(path, recipe, corpus, config):
     "Between the run that a checkpoint belongs to and this one."
     training = read_checkpoint(path)
     known = {field.name for field in fields(Recipe)}
-    stored = Recipe(**{name: value for name, value in training["recipe"].items() if name in known})
-    found = asdict(stored) | dict(corpus=training["corpus"])
+    try:
+        stored = Recipe(**{name: value for name, value in training["recipe"].items() if name in known})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"checkpoint {path} is damaged: training.json contains no recipe ({error})") from error
+    found = asdict(stored) | dict(corpus=training.get("corpus"))
     found |= _model_settings(*read_config(path / "config.json", find_system))
     wanted = asdict(recipe) | dict(corpus=corpus.manifest["fingerprint"]) | _model_settings(class_of(config), config)
     # two systems have different settings
@@ -283,14 +286,18 @@ def _set_up(self: TrainingState, model, resume):
 @patch
 def _restore(self: TrainingState, path, training):
     "Everything in a checkpoint but the weights."
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     self.step = self.saved_step = training["step"]
-    self.start = time.monotonic() - training["seconds"]
-    tensors = load_file(path / "training.safetensors")
-    self.monitor.load_state_dict(tensors, self.fabric.device)
-    moments = {name: value for name, value in tensors.items() if not name.startswith("monitor/")}
-    restore_optimizers(self.model.module, self.optimizers, moments)
+    self.start = time.monotonic() - training.get("seconds", 0.0)
+    try:
+        tensors = load_file(path / "training.safetensors")
+        self.monitor.load_state_dict(tensors, self.fabric.device)
+        moments = {name: value for name, value in tensors.items() if not name.startswith("monitor/")}
+        restore_optimizers(self.model.module, self.optimizers, moments)
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"checkpoint {path} is damaged: training.safetensors: {error}") from error
 
 # %% ../../nbs/training/04_pretraining.ipynb #4fc98f3f
 @patch
