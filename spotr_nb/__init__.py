@@ -10,8 +10,9 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus',
            'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22',
            'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult',
-           'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed', 'run_notebook', 'sweep', 'sweep_table',
-           'search', 'run_benchmark', 'benchmark_table', 'explore', 'recording_report', 'TokenIndex']
+           'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier',
+           'SpotrRegressor', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark',
+           'benchmark_table', 'explore', 'recording_report', 'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -99,6 +100,18 @@ _home |= dict.fromkeys(_all_, "probing.linear")
 # %% ../nbs/99_package.ipynb #b5bc005f
 _all_ = ["nearest", "few_shot", "fine_tune", "compare", "cached_embed"]
 _home |= dict.fromkeys(_all_, "probing.protocols")
+
+# %% ../nbs/99_package.ipynb #4760ed45
+_all_ = ["SpotrTransformer"]
+_home |= dict.fromkeys(_all_, "estimators.transformer")
+
+# %% ../nbs/99_package.ipynb #70d67b87
+_all_ = ["SpotrClassifier", "SpotrRegressor"]
+_home |= dict.fromkeys(_all_, "estimators.supervised")
+
+# %% ../nbs/99_package.ipynb #857ef8e7
+_all_ = ["finetune", "FineTuned"]
+_home |= dict.fromkeys(_all_, "estimators.finetuning")
 
 # %% ../nbs/99_package.ipynb #e0a16acd
 _all_ = ["run_notebook"]

@@ -101,9 +101,7 @@ def _fit_ridge(head, z, tokens, targets, groups, class_weight, seed):
     "The same of the one number."
     from sklearn.linear_model import Ridge
 
-    best = _choose(
-        STRENGTHS["alpha"], _Ridge, _negative_error, tokens, targets, groups, seed, regression=True
-    )
+    best = _choose(STRENGTHS["alpha"], _Ridge, _negative_error, tokens, targets, groups, seed, regression=True)
     mean, scale = targets.mean(), targets.std() or 1.0
     head.target_mean.fill_(float(mean))
     head.target_scale.fill_(float(scale))
@@ -176,8 +174,7 @@ def outputs(
 ) -> np.ndarray:  # `[n, n_outputs]`
     "The head's output for many windows."
     parts = [
-        self(*self._tensors(batch, slice(k, k + batch_size))).float().cpu()
-        for k in range(0, len(batch.x), batch_size)
+        self(*self._tensors(batch, slice(k, k + batch_size))).float().cpu() for k in range(0, len(batch.x), batch_size)
     ]
     return torch.cat(parts).numpy()
 
@@ -308,7 +305,7 @@ def _targets(labels, regression):
         return None, numbers
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"labels must have at least two classes, found only {classes.tolist()}")
+        raise ValueError(f"labels must have at least two classes, found one class: {classes.tolist()}")
     return classes, targets
 
 
@@ -377,9 +374,7 @@ def loss(self: _Training, outputs, rows):
 @patch
 def measure(self: _Training, rows):
     "The loss on many windows."
-    part = self.batch._replace(
-        x=self.batch.x[rows], valid=None if self.batch.valid is None else self.batch.valid[rows]
-    )
+    part = self.batch._replace(x=self.batch.x[rows], valid=None if self.batch.valid is None else self.batch.valid[rows])
     return self.loss(torch.as_tensor(self.tuned.outputs(part)).to(self.targets.device), rows).item()
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #0d47fb5b
@@ -438,7 +433,9 @@ def train(self: _Training, progress):
                 self._log(found)
                 self.save()
                 held_out = self.tuned.history[-1]["heldout_loss"]
-                bar.set_postfix_str(f"loss {found:.3f}" + (f", held out {held_out:.3f}" if held_out is not None else ""))
+                bar.set_postfix_str(
+                    f"loss {found:.3f}" + (f", held out {held_out:.3f}" if held_out is not None else "")
+                )
                 bar.update()
     self.tuned.finished = self.done
     with torch.no_grad():
