@@ -6,6 +6,7 @@
 __all__ = ['TOLERANCE', 'Windows', 'prepare', 'prepare_in_blocks', 'BANDS', 'PreparationError', 'filter_and_resample']
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #fb441a09
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,6 +87,9 @@ class Windows:
     flat: np.ndarray  # [n, C] bool: mostly constant as recorded
     clipped: np.ndarray  # [n, C] share of samples at the converter's limit
     missing: np.ndarray  # [n, C] share without a sample
+    labels: np.ndarray = None  # [n] str, or None for a window without a label; None if nothing is labelled
+    positions: np.ndarray = None  # [C, 3] in head radii, where the recording knows its electrodes' positions
+    metadata: object = None  # a data frame with a row for each window, as MNE's epochs have; or None
 
     def __len__(self):
         return len(self.x)
@@ -94,7 +98,10 @@ class Windows:
         "The selected windows; a single number gives one window, still as `Windows`."
         if isinstance(which, (int, np.integer)):
             which = [range(len(self))[which]]
-        selected = {name: value[which] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        per_window = {name: value for name, value in vars(self).items() if name != "positions"}
+        selected = {name: value[which] for name, value in per_window.items() if isinstance(value, np.ndarray)}
+        if self.metadata is not None:
+            selected["metadata"] = self.metadata.iloc[which]
         return replace(self, **selected)
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #b9c0741c
@@ -118,10 +125,11 @@ def seconds(self: Windows):
 # %% ../../nbs/signals/18_preprocessing.ipynb #4c42801b
 @patch(as_prop=True)
 def channel_positions(self: Windows):  # lazily: names are looked up in MNE's montages
-    "Position of each channel, [C, 3]; NaN where its name does not give one. See `channel_positions`."
+    "Position of each channel, [C, 3]: that of its name, else the measured one, else NaN. See `channel_positions`."
     from spotr_nb.signals.montages import channel_positions
 
-    return channel_positions(self.ch_names, self.modality)
+    named = channel_positions(self.ch_names, self.modality)
+    return named if self.positions is None else np.where(np.isnan(named), self.positions, named)
 
 
 @patch(as_prop=True)
@@ -271,6 +279,7 @@ def windows(self: _WindowCutter, which):
         flat,
         clipped,
         missing,
+        positions=self.signal.positions,
     )
     if self.max_invalid is None:
         return windows
@@ -293,8 +302,8 @@ def _raw_quality(self: _WindowCutter, begin, borders):
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #6fe6b00d
 def prepare(
-    signal: Signal,  # any recording
-    window_seconds: float = 10.0,  # length of a window, s
+    signal: Signal,  # any recording: a `Signal`, or what `read_signal` takes
+    window_seconds: float = None,  # length of a window, s; 10 if None, or that of an epoch
     stride_seconds: float = None,  # from one window to the next, s; the window's length if None
     sfreq: float = 200.0,  # sampling rate of the windows, Hz
     band: tuple = None,  # pass band (low, high), Hz; `BANDS` of the modality if None
@@ -303,11 +312,30 @@ def prepare(
     max_invalid: float = 0.5,  # drop windows with a larger share of invalid samples, over all channels
     starts=None,  # begin windows at these times, s, instead of one after another; none is dropped
 ) -> Windows:
-    "Filter, resample and cut a recording into windows."
+    "Filter, resample and cut a recording into windows; those of epochs are the epochs, with their labels."
+    signal, trials = (signal, None) if isinstance(signal, Signal) else _read_recording(signal)
+    trials = trials if starts is None and stride_seconds is None else None
+    if trials is not None:
+        starts = [event.onset for event in signal.events] if trials.starts is None else trials.starts
+        window_seconds = window_seconds or trials.seconds
+    window_seconds = 10.0 if window_seconds is None else window_seconds
     cutter = _WindowCutter(
         signal, window_seconds, stride_seconds, sfreq, band, line_freq, drop_last, max_invalid, starts
     )
-    return cutter.windows(slice(None))
+    windows = cutter.windows(slice(None))
+    if trials is None:
+        return windows
+    return replace(windows, labels=np.array(trials.labels, object), metadata=trials.metadata)
+
+
+def _read_recording(recording):
+    "The signal of a file or of a recording in memory, and the trials it consists of, or None."
+    from spotr_nb.signals.objects import trials_of
+    from spotr_nb.signals.readers import read_signal
+
+    if isinstance(recording, Windows):
+        raise PreparationError("these are windows already: prepare() takes a recording")
+    return read_signal(recording), None if isinstance(recording, (str, os.PathLike)) else trials_of(recording)
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #cd3f4edb
 def prepare_in_blocks(

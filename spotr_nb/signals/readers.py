@@ -6,12 +6,15 @@
 __all__ = ['READERS', 'file_ending', 'read_signal', 'read_signals', 'ReadError', 'ReadWarning', 'write_npz']
 
 # %% ../../nbs/signals/13_readers.ipynb #0e4e9a2b
+import functools
+import os
 import warnings
 from pathlib import Path
 
 from .arrays import read_mat, read_npz, write_npz
 from .edf import read_edf
 from .mne_formats import MNE_READERS, read_mne
+from .objects import object_path, read_object
 from .reading import ReadError, ReadOptions, ReadWarning
 from .signal import Signal, SignalError
 from .tables import read_excel, read_parquet, read_text
@@ -68,7 +71,7 @@ def _reader(path):
 
 # %% ../../nbs/signals/13_readers.ipynb #0ef75d9a
 def read_signal(
-    path,  # the file, or for WFDB the record's name
+    path,  # the file, or for WFDB the record's name; or a recording in memory: MNE's objects, an array, a data frame, …
     modality: str = None,  # eeg, ieeg, ecg or ppg; of a file with several kinds of channel the largest if None
     channels=None,  # names or numbers of the channels to read; those of the modality if None
     sfreq: float = None,  # Hz; needed for tables without time column, otherwise checked against the file
@@ -79,18 +82,19 @@ def read_signal(
     missing: float = None,  # a stored value that stands for a missing sample, before scaling
     partial: bool = False,  # read a truncated EDF or table as far as it goes
 ) -> Signal:
-    "Read a recording from a file; a `ReadWarning` says what had to be assumed, a `ReadError` why it cannot be read."
+    "Read a recording from a file, or one in memory; a `ReadWarning` says what had to be assumed, a `ReadError` why it cannot be read."
     options = ReadOptions(modality, channels, sfreq, unit, missing, partial)
-    path = Path(path)
-    signal = _read(path, options, scale, dict(subject=subject, line_freq=line_freq))
+    reader = None if isinstance(path, (str, os.PathLike)) else functools.partial(read_object, thing=path)
+    path = Path(path) if reader is None else object_path(path)
+    signal = _read(path, options, scale, dict(subject=subject, line_freq=line_freq), reader)
     for remark in options.remarks:
         warnings.warn(f"{path.name}: {remark}", ReadWarning, stacklevel=2)
     return signal
 
 # %% ../../nbs/signals/13_readers.ipynb #6ec878ba
-def _read(path, options, scale, known):
-    "A signal from a file, with what is known besides; remarks go to the options."
-    reader, path = _reader(path)
+def _read(path, options, scale, known, reader=None):
+    "A signal from a file (or from memory, by a reader), with what is known besides; remarks go to the options."
+    reader, path = _reader(path) if reader is None else (reader, path)
     sfreq = options.sfreq
     try:
         if sfreq is not None and not sfreq > 0:

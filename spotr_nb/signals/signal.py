@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'MODALITIES', 'LIMIT', 'SLOWEST', 'FASTEST', 'PLAUSIBLE', 'VOLTS', 'MNE_TYPES', 'SignalError', 'Event',
-           'Signal', 'typical_amplitude', 'derived', 'html_table', 'text_table']
+           'Signal', 'typical_amplitude', 'derived', 'html_table', 'text_table', 'join_trials']
 
 # %% ../../nbs/signals/00_signal.ipynb #5ed0e365
 import warnings
@@ -111,6 +111,16 @@ def _types(ch_types, n_channels):
         raise SignalError(f"{len(types)} channel types for {n_channels} channels")
     return types
 
+
+def _positions(positions, n_channels):
+    "Positions as float32 [C, 3]; None where there are none."
+    if positions is None:
+        return None
+    positions = np.asarray(positions, np.float32)
+    if positions.shape != (n_channels, 3):
+        raise SignalError(f"positions have shape {positions.shape}: ({n_channels}, 3) is needed for {n_channels} channels")
+    return positions
+
 # %% ../../nbs/signals/00_signal.ipynb #480428b8
 SLOWEST, FASTEST = 1e-3, 1e7  # sampling rates, Hz
 
@@ -159,6 +169,7 @@ class Signal:
     events: tuple = ()  # `Event`s, sorted by onset
     line_freq: float = None  # mains frequency in Hz, 50 or 60; None if unknown
     ch_types: tuple = None  # finer types where the file knows them: ecog, seeg, …
+    positions: np.ndarray = None  # of the electrodes [C, 3] in head radii, where they were measured; NaN if unknown
 
     def __post_init__(self):
         given = self.x
@@ -191,6 +202,7 @@ def _checked(signal):
         events=_events(signal.events),
         line_freq=_mains(signal.line_freq),
         ch_types=_types(signal.ch_types, len(x)),
+        positions=_positions(signal.positions, len(x)),
     )
 
 # %% ../../nbs/signals/00_signal.ipynb #a0c748fc
@@ -392,7 +404,9 @@ def pick(self: Signal, channels):
         unknown = channels[index.index(None)]
         raise SignalError(f"no channel {unknown!r} among the {self.n_channels} channels: {', '.join(self.ch_names)}")
     types = self.ch_types and tuple(self.ch_types[i] for i in index)
-    return derived(self, x=self.x[index], ch_names=[self.ch_names[i] for i in index], ch_types=types)
+    positions = None if self.positions is None else self.positions[index]
+    names = [self.ch_names[i] for i in index]
+    return derived(self, x=self.x[index], ch_names=names, ch_types=types, positions=positions)
 
 # %% ../../nbs/signals/00_signal.ipynb #3bdca48e
 @patch
@@ -420,8 +434,18 @@ def _crop_events(events, start, stop):
 @patch(cls_method=True)
 def from_trials(cls: Signal, x, sfreq, labels=None, gap_seconds=1.0, **kwargs):
     "Separate trials [K, C, T] as one recording with gaps; an event for each trial."
+    joined, events = join_trials(x, _rate(sfreq), labels, gap_seconds)
+    return cls(joined, sfreq, events=events, **kwargs)
+
+
+def join_trials(
+    x,  # trials [K, C, T]
+    sfreq: float,  # Hz
+    labels=None,  # K names; 'trial 0', … if None
+    gap_seconds: float = 1.0,  # of missing samples between trials
+):  # (samples [C, T'] float32, an event for each trial)
+    "Trials one after another, with gaps."
     x = _unmasked(x)
-    sfreq = _rate(sfreq)
     if x.ndim != 3 or not x.size:
         raise SignalError(f"trials have shape {x.shape}: [trials, channels, samples] is needed")
     n_trials, n_channels, length = x.shape
@@ -433,7 +457,7 @@ def from_trials(cls: Signal, x, sfreq, labels=None, gap_seconds=1.0, **kwargs):
     joined[..., :length] = x.transpose(1, 0, 2)
     joined = joined.reshape(n_channels, -1)[:, : n_trials * (length + gap) - gap]
     events = [(k * (length + gap) / sfreq, length / sfreq, label) for k, label in enumerate(labels)]
-    return cls(joined, sfreq, events=events, **kwargs)
+    return joined, events
 
 # %% ../../nbs/signals/00_signal.ipynb #a88538ff
 MNE_TYPES = {"ieeg": "seeg", "ppg": "misc"}  # where MNE has another word
@@ -448,6 +472,11 @@ def to_mne(self: Signal):
     info = mne.create_info(list(self.ch_names), self.sfreq, [MNE_TYPES.get(kind, kind) for kind in kinds])
     with info._unlock():
         info["line_freq"] = self.line_freq
+        info["subject_info"] = {"his_id": self.subject} if self.subject else None
     volts = self.x.astype(float) * VOLTS.get(self.unit, 1.0)
     raw = mne.io.RawArray(volts, info, verbose="ERROR")
+    if self.positions is not None:
+        metres = {name: place * 0.095 for name, place in zip(self.ch_names, self.positions.astype(float))}
+        measured = {name: place for name, place in metres.items() if np.isfinite(place).all()}
+        raw.set_montage(mne.channels.make_dig_montage(measured, coord_frame="head"), on_missing="ignore")
     return raw.set_annotations(mne.Annotations(*zip(*self.events)) if self.events else None)
