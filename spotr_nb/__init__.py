@@ -12,7 +12,8 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult',
            'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier',
            'SpotrRegressor', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark',
-           'benchmark_table', 'explore', 'recording_report', 'TokenIndex']
+           'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore', 'recording_report',
+           'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -128,6 +129,10 @@ _home |= dict.fromkeys(_all_, "experiments.tuning")
 # %% ../nbs/99_package.ipynb #cbb39968
 _all_ = ["run_benchmark", "benchmark_table"]
 _home |= dict.fromkeys(_all_, "benchmark.benchmark")
+
+# %% ../nbs/99_package.ipynb #cc8264c8
+_all_ = ["labelled_windows", "probe_recordings", "compare_models"]
+_home |= dict.fromkeys(_all_, "benchmark.own_recordings")
 
 # %% ../nbs/99_package.ipynb #860843da
 _all_ = ["explore"]

@@ -603,7 +603,7 @@ def finetune(
     _start_with_probe(tuned, batch, targets, groups, ~watched, weights, settings.seed)
     if method != "head":
         identity = _identity(source, batch, targets, groups, weights, settings)
-        _tune(tuned, batch, targets, watched, weights, settings, out, resume, progress, identity)
+        _tune(tuned, batch, targets, groups, watched, weights, settings, out, resume, progress, identity)
     if out is not None and tuned.finished:
         tuned.save_pretrained(Path(out) / "model")
     return tuned
@@ -627,7 +627,7 @@ def _start_with_probe(tuned, batch, targets, groups, rows, weights, seed):
     fit_head(tuned.head, tokens, targets[rows], kept, weights, tuned.classes is None, seed)
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #b1e25c17
-def _tune(tuned, batch, targets, watched, weights, settings, out, resume, progress, identity):
+def _tune(tuned, batch, targets, groups, watched, weights, settings, out, resume, progress, identity):
     "Train what the method says, from the checkpoint if there is one."
     from contextlib import nullcontext
 
@@ -647,3 +647,5 @@ def _tune(tuned, batch, targets, watched, weights, settings, out, resume, progre
         print(f"interrupted after epoch {training.epoch}; {again}", flush=True)
     merge(tuned.encoder)
     tuned.requires_grad_(False)
+    if tuned.finished and tuned.best_epoch == 0 and watched.any():
+        _start_with_probe(tuned, batch, targets, groups, np.ones(len(targets), bool), weights, settings.seed)
