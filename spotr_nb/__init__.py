@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
-           'PreparationError', 'Corpus', 'channel_positions', 'datasets', 'dataset', 'LabelledSet', 'DatasetError',
-           'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES',
-           'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system',
-           'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus',
-           'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22',
-           'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult',
-           'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier',
-           'SpotrRegressor', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark',
+           'PreparationError', 'label_windows', 'windows_around', 'find_peaks', 'LabelError', 'Recordings',
+           'RecordingsError', 'as_recordings', 'signal_quality', 'embed_recordings', 'TokenTable', 'model_id', 'Corpus',
+           'channel_positions', 'datasets', 'dataset', 'LabelledSet', 'DatasetError', 'samples', 'load_sample',
+           'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error',
+           'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system', 'paired_recordings',
+           'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus', 'last_checkpoint',
+           'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22', 'Handcrafted',
+           'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult', 'nearest',
+           'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
+           'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark',
            'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore', 'recording_report',
            'TokenIndex']
 
@@ -31,6 +33,22 @@ _all_ = ["prepare", "Windows", "BANDS", "PreparationError"]
 _home |= dict.fromkeys(_all_, "signals.preprocessing")
 
 # %% ../nbs/99_package.ipynb #b0a18a77
+_all_ = ["label_windows", "windows_around", "find_peaks", "LabelError"]
+_home |= dict.fromkeys(_all_, "signals.labels")
+
+# %% ../nbs/99_package.ipynb #af6910eb
+_all_ = ["Recordings", "RecordingsError", "as_recordings"]
+_home |= dict.fromkeys(_all_, "signals.recordings")
+
+# %% ../nbs/99_package.ipynb #a10634ca
+_all_ = ["signal_quality"]
+_home |= dict.fromkeys(_all_, "signals.quality")
+
+# %% ../nbs/99_package.ipynb #53f4e685
+_all_ = ["embed_recordings", "TokenTable", "model_id"]
+_home |= dict.fromkeys(_all_, "tokens")
+
+# %% ../nbs/99_package.ipynb #03f5c09a
 _all_ = ["Corpus"]
 _home |= dict.fromkeys(_all_, "corpus.corpus")
 

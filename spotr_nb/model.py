@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LARGEST_CONFIG', 'check_positive', 'SpotrConfig',
-           'normalised_error', 'SpotrOutput', 'SPOTR', 'as_published', 'current_name', 'read_config', 'model_files',
-           'read_weights', 'build_model', 'load_weights', 'bundled_models', 'model_folder']
+           'normalised_error', 'SpotrOutput', 'SPOTR', 'as_published', 'embed_object', 'current_name', 'read_config',
+           'model_files', 'read_weights', 'build_model', 'load_weights', 'bundled_models', 'model_folder']
 
 # %% ../nbs/07_model.ipynb #4d991ee1
 import json
@@ -311,12 +311,15 @@ def _checked(self: SPOTR, x, valid, channel_positions):
 @torch.no_grad()
 def embed(
     self: SPOTR,
-    x,  # windows `[n, C, L]` at `config.sfreq`; array or tensor. Or a list of windows `[C, L]` of different shapes
+    x,  # windows `[n, C, L]` at `config.sfreq`, a list of windows `[C, L]`, or `Windows` or a recording: see `embed_object`
     valid=None,  # which samples were measured, bool, shaped (or listed) as `x`; None: the finite ones
     channel_positions=None,  # `[C, 3]`, or one such table per window; used if `config.channel_positions`
     batch_size="auto",  # windows at a time; 'auto': as many as make some 32,768 patches (8 times that on a GPU)
+    window_seconds=None,  # of recordings: length of a window, s; 3 if None, or that of an epoch
 ):  # tokens `[n, D]`, of the kind of `x`
     "One token for each window."
+    if not isinstance(x, (list, tuple, np.ndarray, torch.Tensor)):
+        return embed_object(self, x, valid, channel_positions, batch_size, window_seconds)
     if isinstance(x, (list, tuple)):
         return _embed_listed(self, x, valid, channel_positions, batch_size)
     x, valid, channel_positions, back = self._checked(x, valid, channel_positions)
@@ -329,6 +332,46 @@ def embed(
     return back(_in_batches(embed_rows, len(x), self._batch_size(batch_size, *x.shape[1:])))
 
 # %% ../nbs/07_model.ipynb #d7c3903b
+def embed_object(
+    model,  # `SPOTR` or a `System`
+    x,  # `Windows`, a `Signal`, MNE's Raw, Epochs, Evoked, a data frame, a braindecode dataset, or a torch `DataLoader`
+    valid=None,  # None: what `x` knows
+    channel_positions=None,  # None: what `x` knows, if the model uses them
+    batch_size="auto",
+    window_seconds=None,  # of recordings: length of a window, s; 3 if None, or that of an epoch
+):  # tokens `[n, D]`
+    "Tokens of what knows its own rate, mask and positions; windows at another rate are refused."
+    from spotr_nb.signals.epochs import is_recording, windows_of
+
+    if not is_recording(x):
+        return _embed_parts(model, x, valid, channel_positions, batch_size, window_seconds)
+    if valid is not None:
+        raise TypeError(f"valid: {type(x).__name__} knows which of its samples were measured: leave valid out")
+    windows = windows_of(x, model.config.sfreq, window_seconds)
+    if not len(windows):
+        raise ValueError(
+            f"{windows.recording or type(x).__name__}: no window of {windows.seconds:g} s: try a smaller window_seconds"
+        )
+    if channel_positions is None and getattr(model.config, "channel_positions", False):
+        channel_positions = windows.channel_positions
+    return model.embed(windows.x, windows.valid, channel_positions, batch_size)
+
+# %% ../nbs/07_model.ipynb #a1c996b4
+def _embed_parts(model, x, valid, channel_positions, batch_size, window_seconds):
+    "Tokens of what comes in parts: the recordings of a dataset, or the batches of a loader, one after another."
+    options = dict(channel_positions=channel_positions, batch_size=batch_size)
+    if valid is None and hasattr(x, "datasets"):
+        parts = [model.embed(part, **options, window_seconds=window_seconds) for part in x.datasets]
+    elif valid is None and hasattr(x, "dataset") and hasattr(x, "__iter__"):
+        batches = (batch[0] if isinstance(batch, (list, tuple)) else batch for batch in x)
+        parts = [model.embed(batch, **options) for batch in batches]
+    else:
+        return _as_tensor(x, "cpu")  # which says what is wrong
+    if not parts:
+        raise ValueError(f"{type(x).__name__} is empty: there is no window to embed")
+    return torch.cat(parts) if isinstance(parts[0], torch.Tensor) else np.concatenate(parts)
+
+# %% ../nbs/07_model.ipynb #5fe43cfe
 def _embed_listed(model, x, valid, channel_positions, batch_size):
     "Tokens of windows of different shapes, in the order of the list."
     options = dict(valid=valid, channel_positions=channel_positions)

@@ -229,8 +229,10 @@ def _in_processes(folder, todo, model, identity, settings, jobs):
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
+    import torch
+
     model.save_pretrained(folder / "model")
-    n_threads = max(1, (os.cpu_count() or 1) // jobs)
+    n_threads = max(1, torch.get_num_threads() // jobs)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (n_threads,))
     try:
         futures = [pool.submit(_work, folder, key, item, identity, settings) for key, item in todo.items()]

@@ -6,7 +6,6 @@
 __all__ = ['TOLERANCE', 'Windows', 'prepare', 'prepare_in_blocks', 'BANDS', 'PreparationError', 'filter_and_resample']
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #fb441a09
-import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -302,7 +301,7 @@ def _raw_quality(self: _WindowCutter, begin, borders):
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #6fe6b00d
 def prepare(
-    signal: Signal,  # any recording: a `Signal`, or what `read_signal` takes
+    signal: Signal,  # any recording: a `Signal`, MNE's Raw, Epochs or Evoked, a data frame, a `wfdb.Record`, …
     window_seconds: float = None,  # length of a window, s; 10 if None, or that of an epoch
     stride_seconds: float = None,  # from one window to the next, s; the window's length if None
     sfreq: float = 200.0,  # sampling rate of the windows, Hz
@@ -329,13 +328,16 @@ def prepare(
 
 
 def _read_recording(recording):
-    "The signal of a file or of a recording in memory, and the trials it consists of, or None."
-    from spotr_nb.signals.objects import trials_of
+    "The signal of a recording in memory, and the trials it consists of, or None."
+    from spotr_nb.signals.objects import object_kind, trials_of
     from spotr_nb.signals.readers import read_signal
 
     if isinstance(recording, Windows):
         raise PreparationError("these are windows already: prepare() takes a recording")
-    return read_signal(recording), None if isinstance(recording, (str, os.PathLike)) else trials_of(recording)
+    trials = trials_of(recording)
+    if trials is None and object_kind(recording) in ("array", ""):
+        return recording, None  # which is refused: nothing says at what rate it is
+    return read_signal(recording), trials
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #cd3f4edb
 def prepare_in_blocks(

@@ -118,7 +118,9 @@ def _positions(positions, n_channels):
         return None
     positions = np.asarray(positions, np.float32)
     if positions.shape != (n_channels, 3):
-        raise SignalError(f"positions have shape {positions.shape}: ({n_channels}, 3) is needed for {n_channels} channels")
+        raise SignalError(
+            f"positions have shape {positions.shape}: ({n_channels}, 3) is needed for {n_channels} channels"
+        )
     return positions
 
 # %% ../../nbs/signals/00_signal.ipynb #480428b8

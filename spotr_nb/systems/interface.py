@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import nn
@@ -26,6 +27,7 @@ from spotr_nb.model import (
     _in_batches,
     build_model,
     bundled_models,
+    embed_object,
     model_files,
     model_folder,
     read_config,
@@ -79,8 +81,11 @@ def embed(
     valid=None,  # which samples are real, bool, shaped (or listed) as `x`; None: the finite ones
     channel_positions=None,  # `[C, 3]` of `channel_positions`, or one such table a window; for systems that use them
     batch_size="auto",  # windows at a time; 'auto': some 2 million samples
+    window_seconds=None,  # of recordings: length of a window, s; 3 if None, or that of an epoch
 ):  # `[n, D]`, of the kind of `x`
-    "One embedding for each window, in evaluation mode."
+    "One embedding for each window, in evaluation mode; of `Windows` and recordings too, see `embed_object`."
+    if not isinstance(x, (list, tuple, np.ndarray, torch.Tensor)):
+        return embed_object(self, x, valid, channel_positions, batch_size, window_seconds)
     if isinstance(x, (list, tuple)):
         return _embed_listed(self, x, valid, channel_positions, batch_size)
     device = next(self.parameters()).device
