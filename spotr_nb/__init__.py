@@ -13,9 +13,9 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22', 'Handcrafted',
            'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult', 'nearest',
            'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
-           'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark',
-           'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore', 'recording_report',
-           'TokenIndex']
+           'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search',
+           'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore',
+           'recording_report', 'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -127,6 +127,14 @@ _home |= dict.fromkeys(_all_, "estimators.transformer")
 # %% ../nbs/99_package.ipynb #70d67b87
 _all_ = ["SpotrClassifier", "SpotrRegressor"]
 _home |= dict.fromkeys(_all_, "estimators.supervised")
+
+# %% ../nbs/99_package.ipynb #758c0b55
+_all_ = ["OnlineEmbedder"]
+_home |= dict.fromkeys(_all_, "estimators.online")
+
+# %% ../nbs/99_package.ipynb #44536ccb
+_all_ = ["SpotrModule"]
+_home |= dict.fromkeys(_all_, "estimators.module")
 
 # %% ../nbs/99_package.ipynb #857ef8e7
 _all_ = ["finetune", "FineTuned"]
