@@ -37,8 +37,8 @@ from spotr_nb.probing.linear import (
 from ..probing.protocols import _digest, embedder_key
 from ..systems.interface import load_system
 from ..systems.supervised import held_back
-from ..training.checkpoints import optimizer_state, restore_optimizers, run_lock
 from ..text import markdown
+from ..training.checkpoints import optimizer_state, restore_optimizers, run_lock
 from ..training.devices import pick_device, stop_on_interrupt
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #985b07aa

@@ -141,7 +141,9 @@ def _filtered(self: OnlineEmbedder, chunk):
     "New samples at the model's rate, and which of them were measured."
     known = np.isfinite(chunk)
     at = np.where(known, np.arange(chunk.shape[1]) + 1, 0)
-    chunk = np.take_along_axis(np.concatenate([self.last, np.where(known, chunk, 0)], 1), np.maximum.accumulate(at, 1), 1)
+    chunk = np.take_along_axis(
+        np.concatenate([self.last, np.where(known, chunk, 0)], 1), np.maximum.accumulate(at, 1), 1
+    )
     self.last = chunk[:, -1:]
     self.measured = np.concatenate([self.measured, known], 1)
     found, nearest = self.resampler(self.filter(chunk))
@@ -170,7 +172,9 @@ def feed(
         x, valid = self.buffer[None, :, : self.length], self.valid[None, :, : self.length]
         if valid.any():
             started = time.perf_counter()
-            tokens.append(self.model.embed(np.ascontiguousarray(x), valid=np.ascontiguousarray(valid), **self.options)[0])
+            tokens.append(
+                self.model.embed(np.ascontiguousarray(x), valid=np.ascontiguousarray(valid), **self.options)[0]
+            )
             self.seconds.append(time.perf_counter() - started)
             times.append(self.begin / self.rate)
         self.buffer, self.valid = self.buffer[:, self.step :], self.valid[:, self.step :]
