@@ -32,7 +32,9 @@ setuptools.setup(
     classifiers=[
         f"Development Status :: {settings['status']}",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
     ],
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),

@@ -12,8 +12,10 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadE
            'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus', 'last_checkpoint',
            'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22', 'Handcrafted',
            'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult', 'nearest',
-           'few_shot', 'fine_tune', 'compare', 'cached_embed', 'run_notebook', 'sweep', 'sweep_table', 'search',
-           'run_benchmark', 'benchmark_table', 'explore', 'recording_report', 'TokenIndex']
+           'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
+           'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search',
+           'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore',
+           'recording_report', 'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -118,6 +120,26 @@ _home |= dict.fromkeys(_all_, "probing.linear")
 _all_ = ["nearest", "few_shot", "fine_tune", "compare", "cached_embed"]
 _home |= dict.fromkeys(_all_, "probing.protocols")
 
+# %% ../nbs/99_package.ipynb #4760ed45
+_all_ = ["SpotrTransformer"]
+_home |= dict.fromkeys(_all_, "estimators.transformer")
+
+# %% ../nbs/99_package.ipynb #70d67b87
+_all_ = ["SpotrClassifier", "SpotrRegressor"]
+_home |= dict.fromkeys(_all_, "estimators.supervised")
+
+# %% ../nbs/99_package.ipynb #758c0b55
+_all_ = ["OnlineEmbedder"]
+_home |= dict.fromkeys(_all_, "estimators.online")
+
+# %% ../nbs/99_package.ipynb #44536ccb
+_all_ = ["SpotrModule"]
+_home |= dict.fromkeys(_all_, "estimators.module")
+
+# %% ../nbs/99_package.ipynb #857ef8e7
+_all_ = ["finetune", "FineTuned"]
+_home |= dict.fromkeys(_all_, "estimators.finetuning")
+
 # %% ../nbs/99_package.ipynb #e0a16acd
 _all_ = ["run_notebook"]
 _home |= dict.fromkeys(_all_, "experiments.execution")
@@ -133,6 +155,10 @@ _home |= dict.fromkeys(_all_, "experiments.tuning")
 # %% ../nbs/99_package.ipynb #cbb39968
 _all_ = ["run_benchmark", "benchmark_table"]
 _home |= dict.fromkeys(_all_, "benchmark.benchmark")
+
+# %% ../nbs/99_package.ipynb #cc8264c8
+_all_ = ["labelled_windows", "probe_recordings", "compare_models"]
+_home |= dict.fromkeys(_all_, "benchmark.own_recordings")
 
 # %% ../nbs/99_package.ipynb #860843da
 _all_ = ["explore"]

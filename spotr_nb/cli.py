@@ -24,11 +24,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser(
-    arguments: list[str] = (),  # the command line: options of `pretrain` and `probe` exist if it names them
+    arguments: list[str] = (),  # the command line: options of `pretrain`, `finetune` and `probe` exist if it names them
 ) -> argparse.ArgumentParser:
     "The parser of `spotr`."
     import spotr_nb
-    from spotr_nb.commands import benchmark, corpora, models, recordings, runs
+    from spotr_nb.commands import benchmark, corpora, models, own_recordings, recordings, runs
 
     description = "One token from a window of EEG, iEEG, ECG or PPG, and the waveform reconstructed from that token."
     parser = _Parser(prog="spotr", description=description)
@@ -37,6 +37,7 @@ def make_parser(
     recordings.add_commands(commands)
     corpora.add_commands(commands)
     runs.add_commands(commands, arguments)
+    own_recordings.add_commands(commands)
     models.add_commands(commands)
     benchmark.add_commands(commands)
     return parser

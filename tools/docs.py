@@ -33,6 +33,7 @@ sections = {
     "training": ("Reference: training", "pretraining, checkpoints, devices"),
     "probing": ("Reference: probing", "labels predicted from tokens"),
     "systems": ("Reference: systems", "other encoders behind the same interface"),
+    "estimators": ("Reference: estimators", "fine-tuning, scikit-learn, online"),
     "benchmark": ("Reference: benchmark", "every system on the same recordings"),
     "experiments": ("Reference: experiments", "run notebooks, sweeps, clusters"),
     "explorer": ("Reference: explorer", "the app in JupyterLab, its views, the report"),

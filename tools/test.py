@@ -137,6 +137,10 @@ tiny_runs = {
         ["pretrain/pretrain.json", "pretrain/metrics.csv", "pretrain/model/model.safetensors"],
     ),
     "probe": (dict(model="{out}/pretrain/model", out="{out}/probe", device="cpu"), ["probe/probe.json"]),
+    "finetune": (
+        dict(model="{out}/pretrain/model", method="lora", epochs=1, out="{out}/finetune", device="cpu"),
+        ["finetune/finetune.json", "finetune/model/head.safetensors", "finetune/model/model.safetensors"],
+    ),
     "benchmark": (
         dict(
             root="{out}/datasets",

@@ -191,6 +191,7 @@ def class_of(
 
 # %% ../../nbs/systems/00_interface.ipynb #8aa91370
 System.save_pretrained = SPOTR.save_pretrained
+System.push_to_hub = SPOTR.push_to_hub
 
 
 @patch(cls_method=True)
@@ -198,9 +199,10 @@ def from_pretrained(
     cls: System,
     folder: str | os.PathLike,  # contains `model.safetensors` and `config.json`
     device: str | torch.device = "cpu",  # where the model goes
+    revision: str | None = None,  # on the Hugging Face Hub, see `model_folder`
 ) -> System:
     "Read a system from a folder."
-    config, weights = model_files(model_folder(folder))
+    config, weights = model_files(model_folder(folder, revision))
     kind, config = read_config(config, lambda name: cls if name == cls.__name__ else find_system(name))
     if not issubclass(kind, cls):
         raise ValueError(f"{folder} contains a {kind.__name__}, not a {cls.__name__}")
@@ -210,9 +212,10 @@ def from_pretrained(
 def load_system(
     folder: str | os.PathLike,  # of `save_pretrained`; or a name, see `spotr_nb.model.model_folder`
     device: str | torch.device = "cpu",
+    revision: str | None = None,  # on the Hugging Face Hub, see `model_folder`
 ) -> nn.Module:  # `SPOTR` or a `System`
     "Whatever was saved there."
-    config, weights = model_files(model_folder(folder))
+    config, weights = model_files(model_folder(folder, revision))
     kind, config = read_config(config, find_system)
     return build_model(kind, config, weights).to(device)
 
