@@ -182,8 +182,9 @@ def _new_encoder(encoder):
 def logits(self: SupervisedClassifier, x, valid, channel_positions=None):
     "Raw windows and mask, tensors → `[B, classes]`."
     x, valid = check_window(x, valid)
-    z, *_ = self.encoder_.zscore(x, valid) if hasattr(self.encoder_, "zscore") else zscore(x, valid)
-    return self.head_(self.encoder_.encode(z, valid, channel_positions))
+    z, _, scale = self.encoder_.zscore(x, valid) if hasattr(self.encoder_, "zscore") else zscore(x, valid)
+    given = dict(scale=scale) if getattr(self.encoder_.config, "amplitude", False) else {}
+    return self.head_(self.encoder_.encode(z, valid, channel_positions, **given))
 
 
 @patch
