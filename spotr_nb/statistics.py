@@ -127,8 +127,10 @@ def _steepness(z, valid, step):
 
 def _lagged_products(x, n_lags):
     "Sums of products of x `[R, n]` with itself some bins later, `[R, n_lags + 1]`."
-    shifted = F.pad(x, (0, n_lags)).unfold(-1, n_lags + 1, 1)  # `[R, n, n_lags + 1]`, a view
-    return torch.einsum("rn,rnl->rl", x, shifted)
+    padded = F.pad(x, (0, n_lags))
+    if torch.compiler.is_compiling():  # a graph has no number of groups that depends on the batch
+        return torch.einsum("rn,rnl->rl", x, padded.unfold(-1, n_lags + 1, 1))
+    return F.conv1d(padded[None], x[:, None], groups=len(x))[0]
 
 # %% ../nbs/05_statistics.ipynb #70e2d075
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
