@@ -92,10 +92,17 @@ def read_signal(
     return signal
 
 # %% ../../nbs/signals/13_readers.ipynb #6ec878ba
+def _stored_bytes(path):
+    "Size of a file; of what is in memory already, more than any limit."
+    if not isinstance(path, Path):
+        return 2**60
+    return path.stat().st_size if path.is_file() else 0
+
+
 def _read(path, options, scale, known, reader=None):
     "A signal from a file (or from memory, by a reader), with what is known besides; remarks go to the options."
     reader, path = _reader(path) if reader is None else (reader, path)
-    options.file, options.stored = path.name, path.stat().st_size if path.is_file() else 0
+    options.file, options.stored = path.name, _stored_bytes(path)
     sfreq = options.sfreq
     try:
         if sfreq is not None and not sfreq > 0:
