@@ -41,7 +41,7 @@ sections = {
     "benchmarks": ("Results", "measured, with the cells that measured it"),
 }
 open_sections = "tutorials", "how_to", "explanations", "benchmarks"  # listed at the side; the others are the reference
-guides = {"tutorials": 4, "how_to": 4, "explanations": 2}  # how much more their pages weigh in the search
+guides = {"tutorials": 8, "how_to": 8, "explanations": 2}  # how much more their pages weigh in the search
 data_folder = re.compile(r"(?:\.\./)*shared/data")  # where the authors' copies lie, which is nobody else's business
 moved = {"CHANGELOG.md": "changelog.md", "LICENSE": "license.md"}  # files of the repository that are pages
 # the gallery: (title, page, picture in nbs/images/gallery)
@@ -129,8 +129,8 @@ def is_reference(cell):
 
 
 def is_protocol(cell):
-    "Whether nbdev documented a function that only Python calls, such as a module's `__getattr__`."
-    return re.search(r"^show_doc\(__\w+__\)", cell.source, re.MULTILINE)
+    "Whether nbdev documented what only Python or this package calls, such as `__getattr__` or `_Cutter.windows`."
+    return re.search(r"^show_doc\((?:\w+\.)*_\w*(?:\.\w+)*[,)]", cell.source, re.MULTILINE)
 
 
 def reference_cell(cell):
@@ -248,7 +248,7 @@ class Page:
                 use = first_use(cells, name)
                 if use is not None:
                     links[use] = [*links.get(use, ()), name]
-                taken.append((cell, f"[Example](#example-{name.lower()})" if use is not None else ""))
+                taken.append((cell, f'<a href="#example-{name.lower()}">Example</a>' if use is not None else ""))
         for use in sorted(links, reverse=True):
             anchors = "".join(f'<span id="example-{name.lower()}"></span>' for name in links[use])
             cells.insert(use, nbformat.v4.new_markdown_cell(anchors))
@@ -264,6 +264,7 @@ class Page:
             if cell.cell_type == "raw":
                 cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
             elif is_protocol(cell):
+                documented = True
                 continue
             elif id(cell) in moved_up:
                 documented = True
@@ -287,7 +288,7 @@ class Page:
     def reference(self, found):
         "Public names with signature, parameters, and the way to an example."
         yield nbformat.v4.new_markdown_cell("## Public names\n\n`from spotr_nb import …`")
-        for cell, example in found:
+        for cell, example in sorted(found, key=lambda one: documented_name(one[0])[0].isupper()):  # functions first
             cell = reference_cell(cell)
             cell.source = relative_links(f"{cell.source}\n\n{example}", self.path)
             yield cell

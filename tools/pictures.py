@@ -48,9 +48,9 @@ def draw(path):
 
 # picture of the gallery: (page, what is photographed there, which of them)
 photographed = {
-    "sleep": ("tutorials/a_night_of_sleep", ".plotly-graph-div", 1),
+    "sleep": ("tutorials/a_night_of_sleep", ".plotly-graph-div", 3),
     "arrhythmia": ("tutorials/probe_your_labels", ".plotly-graph-div", 0),
-    "alike": ("tutorials/explore", ".plotly-graph-div", 2),
+    "alike": ("tutorials/explore", ".plotly-graph-div", 0),
     "file": ("tutorials/your_own_file", ".plotly-graph-div", 1),
     "labels": ("how_to/labels_from_a_table", "div.cell_output table", 0),
     "bids": ("how_to/a_bids_folder", "div.cell_output table", 0),
@@ -75,12 +75,12 @@ def photograph(site):
         page = browser.new_page(viewport=dict(width=1200, height=900), device_scale_factor=0.6)
         for name, (address, selector, k) in photographed.items():
             page.goto((site / f"{address}.html").resolve().as_uri())
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(2500)
             found = page.locator(selector).nth(k)
             found.scroll_into_view_if_needed()
             page.wait_for_timeout(300)
             box = found.bounding_box()
-            size = dict(width=min(box["width"], 760), height=min(box["height"], 420))
+            size = dict(width=min(box["width"], 900), height=min(box["height"], 420))
             page.screenshot(path=pictures / "gallery" / f"{name}.png", clip=dict(x=box["x"], y=box["y"], **size))
         browser.close()
 

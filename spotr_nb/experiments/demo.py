@@ -67,25 +67,35 @@ def _one_window(x, made, valid, signal, title):
 
 # %% ../../nbs/experiments/04_demo.ipynb #eccceda3
 def find_alike(
-    model,  # has `embed`
+    model,  # a `SPOTR`
     n_neighbours: int = 5,
+    seed: int = 0,  # of the random weights beside it
 ) -> tuple[dict, object]:  # what was found, and a plotly figure
-    "Look for premature beats by one of them, in tokens."
+    "Look for premature beats by one of them, in tokens; the same with random weights of that architecture."
     from spotr_nb import load_labelled
-    from spotr_nb.probing.linear import standardise
+    from spotr_nb.probing.linear import baselines
 
     labelled = load_labelled("ecg_premature_beats")
     windows, premature = labelled.windows, labelled.labels == 1
     known = labelled.split == "train"
-    tokens = model.embed(windows.x, valid=windows.valid)
-    train, test = standardise(tokens[known], tokens[~known & premature])
-    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (train, test)]
-    nearest = np.argsort(-(unit[1] @ unit[0].T), axis=1)[:, :n_neighbours]
-    found = premature[known][nearest]
-    result = dict(searched=int(known.sum()), premature=int(premature[known].sum()), queries=len(test))
-    result |= dict(neighbours=n_neighbours, share=float(found.mean()), chance=float(premature[known].mean()))
-    numbers = [np.flatnonzero(~known & premature)[0], *np.flatnonzero(known)[nearest[0, :3]]]
-    return result, _plot_alike(windows, numbers, premature)
+    queries = ~known & premature
+    nearest = _nearest(model, windows, known, queries)[:, :n_neighbours]
+    untrained = baselines(model.config, windows.modality, seed=seed)["random initialisation"]
+    by_chance = _nearest(untrained, windows, known, queries)[:, :n_neighbours]
+    found = dict(searched=int(known.sum()), premature=int(premature[known].sum()), queries=len(nearest))
+    found |= dict(neighbours=n_neighbours, share=float(premature[known][nearest].mean()))
+    found |= dict(untrained=float(premature[known][by_chance].mean()), chance=float(premature[known].mean()))
+    numbers = [np.flatnonzero(queries)[0], *np.flatnonzero(known)[nearest[0, :3]]]
+    return found, _plot_alike(windows, numbers, premature)
+
+
+def _nearest(embedder, windows, known, queries):
+    "For each query, the known windows in the order of the similarity of their standardised tokens."
+    from spotr_nb.probing.linear import standardise
+
+    tokens = embedder.embed(windows.x, valid=windows.valid)
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in standardise(tokens[known], tokens[queries])]
+    return np.argsort(-(unit[1] @ unit[0].T), axis=1)
 
 # %% ../../nbs/experiments/04_demo.ipynb #712e94aa
 def _plot_alike(windows, numbers, premature):
@@ -163,8 +173,8 @@ def alike_text(
     "What the search found, in a sentence."
     return (
         f"For {found['queries']} premature heart beats, the {found['neighbours']} windows with the nearest tokens among "
-        f"{found['searched']}: {found['share']:.0%} of them are premature beats too; by chance it would be "
-        f"{found['chance']:.0%}."
+        f"{found['searched']}: {found['share']:.0%} of them are premature beats too; with random weights it "
+        f"is {found['untrained']:.0%}, by chance {found['chance']:.0%}."
     )
 
 
