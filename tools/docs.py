@@ -57,6 +57,7 @@ gallery = (
     ("Pretrain on your own folder", "tutorials/your_own_folder", "pretrain"),
     ("Fine-tuning and few labels", "probing/protocols", "fine_tuning"),
     ("A sweep on Slurm", "tutorials/sweep_on_slurm", "sweep"),
+    ("Export to ONNX", "how_to/export_onnx", "export"),
     ("ECG from PPG", "tutorials/ecg_from_ppg", "ecg_from_ppg"),
 )
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)

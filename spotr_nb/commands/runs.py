@@ -135,7 +135,7 @@ def add_demo(commands):
     parser.set_defaults(do=run_demo)
     option = parser.add_argument
     option("--out", default="demo", help="output folder (default: demo)")
-    option("--steps", type=int, default=500, help="steps of pretraining (default: 500)")
+    option("--steps", type=int, default=800, help="steps of pretraining (default: 800)")
     option("--seed", type=int, default=0, help="seed of weights and batch order (default: 0)")
     option("--device", default="auto", help="cpu, cuda, mps or auto (default: auto)")
 

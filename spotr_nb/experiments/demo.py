@@ -346,7 +346,7 @@ def write_still(
 # %% ../../nbs/experiments/04_demo.ipynb #demo-22
 def demo(
     out: str | os.PathLike = "demo",  # folder for everything
-    steps: int = 500,  # of pretraining
+    steps: int = 800,  # of pretraining
     seed: int = 0,
     device: str = "auto",
 ) -> dict:  # the content of results.json
