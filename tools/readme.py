@@ -62,6 +62,9 @@ def renew(path=root / "nbs" / "index.ipynb"):
     *cells, check = notebook.cells
     notebook.cells = cells
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in cells:
+        if cell.cell_type == "code":  # warnings are no part of the page
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     notebook.cells = [*cells, check]
     nbformat.write(notebook, path)
     nbdev_clean(fname=str(path))
