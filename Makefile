@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow slurm-test fuzz compare-readers bench docs readme export lab browser-test clean
+.PHONY: help env demo test test-slow slurm-test fuzz compare-readers bench docs readme pictures export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -21,7 +21,7 @@ env: ## create or refresh .venv (every other command does so too)
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)': install Python 3.11 or newer, or say which: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) tools/environment.py --folder $(VENV) --constraints "$(CONSTRAINTS)" --extras "$(EXTRAS)"
 
-demo: env ## pretrain a tiny model on the shipped recordings, probe it, write demo/
+demo: env ## the model that ships on recordings that ship, then a small pretraining; writes demo/report.html
 	@$(BIN)/spotr demo --out demo
 
 test: env ## all checks; some only: make test STAGES="drift docs"
@@ -47,8 +47,12 @@ bench: env ## the benchmark notebooks into bench/; some only: make bench BENCH="
 docs: env ## build the documentation into _site/
 	@$(BIN)/python tools/docs.py
 
-readme: env ## write README.md from nbs/index.ipynb
+readme: env ## run nbs/index.ipynb and write README.md from it
 	@$(BIN)/python tools/readme.py
+
+pictures: docs ## the pictures of README and landing page, after the model or the pages changed (needs Chromium)
+	@$(BIN)/python tools/pictures.py
+	@$(BIN)/python tools/pictures.py --gallery _site
 
 export: env ## clean the notebooks and write spotr_nb/ from them
 	@$(BIN)/nbdev-clean

@@ -1,6 +1,13 @@
 "Sphinx's configuration; tools/docs.py copies it beside the pages it makes from nbs/."
 
-project = html_title = "spotr-nb"
+from importlib import metadata
+
+project = "spotr-nb"
+try:
+    release = metadata.version("spotr-nb")
+except metadata.PackageNotFoundError:
+    release = ""
+html_title = f"spotr-nb {release}".strip()
 author = "spotr-nb contributors"
 copyright = "spotr-nb contributors, Apache-2.0"
 
@@ -17,9 +24,10 @@ suppress_warnings = ["myst.header"]  # a documented name is a level-3 section wh
 
 html_theme = "furo"
 html_static_path = ["_static"]
+templates_path = ["_templates"]  # a search with excerpts, which works for files opened from disk
 html_css_files = ["spotr.css"]
+html_js_files = ["spotr.js"]
 html_copy_source = False
-# its script would fetch pages, which a browser does not allow for files opened from disk
-html_show_search_summary = False
+html_use_index = False  # tools/docs.py writes the index of names
 html_show_sourcelink = False
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_templates"]

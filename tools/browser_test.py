@@ -197,6 +197,7 @@ def site_pages(site):
             assert not errors, f"{path.relative_to(site)} has errors: {errors}"
 
 
+<<<<<<< HEAD
 # ---- names that try to run as code
 
 
@@ -226,6 +227,27 @@ def hostile_names(shots):
                 assert not elsewhere and not errors, (name, elsewhere, errors)
                 if shots:
                     page.screenshot(path=shots / f"hostile-{name}.png")
+=======
+def site_search(site):
+    "A search shows excerpts, guides first; the page list shows where one is; nothing is wider than the page."
+    if not (site / "index.html").exists():
+        raise Skip("there is no site: make docs")
+    with open_page(f"file://{site}") as (page, _, errors):
+        page.goto(f"file://{site}/search.html?q=labels+csv")
+        page.wait_for_selector("#search-results li")
+        found = page.locator("#search-results li a").all_inner_texts()
+        assert found[0].startswith("Labels from a CSV") and any("Probe your labels" in one for one in found[:3]), found
+        assert page.locator("#search-results li mark").count() > 3
+        for width in (1400, 800):
+            page.set_viewport_size(dict(width=width, height=900))
+            for name in ("index", "benchmarks/one_token", "benchmarks/spotr_tiny", "cards/index", "names"):
+                page.goto(f"file://{site}/{name}.html")
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
+        page.set_viewport_size(dict(width=1400, height=900))
+        page.goto(f"file://{site}/explorer/report.html")
+        page.wait_for_function("document.querySelector('.sidebar-scroll').scrollTop > 0", timeout=10_000)
+        assert not errors, errors
+>>>>>>> h17s
 
 
 # ---- the explorer
@@ -797,8 +819,12 @@ if __name__ == "__main__":
         args.shots.mkdir(parents=True, exist_ok=True)
     if not args.only:
         tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
+<<<<<<< HEAD
     if not args.only:
         tally.check("names that try to run as code are text", lambda: hostile_names(args.shots))
+=======
+        tally.check("the site's search and page list", lambda: site_search(root / "_site"))
+>>>>>>> h17s
     tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))

@@ -26,6 +26,7 @@ sections = {
     "tutorials": ("Tutorials", "to learn: begin here, at the top"),
     "how_to": ("How-to", "to get one thing done"),
     "explanations": ("Explanations", "to understand"),
+<<<<<<< HEAD
     "": ("Reference: the model", "compaction, bottleneck, decoder, and what is made of them"),
     "signals": ("Reference: signals", "from a file to windows"),
     "datasets": ("Reference: datasets", "public recordings and their labels"),
@@ -38,10 +39,42 @@ sections = {
     "experiments": ("Reference: experiments", "run notebooks, sweeps, clusters"),
     "explorer": ("Reference: explorer", "the app in JupyterLab, its views, the report"),
     "commands": ("Reference: commands", "what each command of spotr does"),
+=======
+    "signals": ("Signals", "from a file to windows"),
+    "datasets": ("Datasets", "public recordings and their labels"),
+    "corpus": ("Corpus", "windows on disk, for pretraining"),
+    "": ("Model", "compaction, bottleneck, decoder, and what is made of them"),
+    "training": ("Training", "pretraining, checkpoints, devices"),
+    "probing": ("Probing", "labels predicted from tokens"),
+    "systems": ("Systems", "other encoders behind the same interface"),
+    "benchmark": ("Benchmark", "every system on the same recordings"),
+    "experiments": ("Experiments", "run notebooks, sweeps, clusters"),
+>>>>>>> h17s
     "runs": ("Run notebooks", "a notebook with parameters as a program"),
-    "benchmarks": ("Benchmarks", "measured, with the cells that measured it"),
+    "explorer": ("Explorer", "the app in JupyterLab, its views, the report"),
+    "commands": ("Commands", "what each command of spotr does"),
+    "benchmarks": ("Results", "measured, with the cells that measured it"),
 }
-open_sections = "tutorials", "how_to", "explanations"  # listed on the index; the others are folded
+open_sections = "tutorials", "how_to", "explanations", "benchmarks"  # listed at the side; the others are the reference
+guides = {"tutorials": 8, "how_to": 8, "explanations": 2}  # how much more their pages weigh in the search
+data_folder = re.compile(r"(?:\.\./)*shared/data")  # where the authors' copies lie, which is nobody else's business
+moved = {"CHANGELOG.md": "changelog.md", "LICENSE": "license.md"}  # files of the repository that are pages
+# the gallery: (title, page, picture in nbs/images/gallery)
+gallery = (
+    ("A night of sleep", "tutorials/a_night_of_sleep", "sleep"),
+    ("Arrhythmia: probe your labels", "tutorials/probe_your_labels", "arrhythmia"),
+    ("What is alike? Explore", "tutorials/explore", "alike"),
+    ("Your own file", "tutorials/your_own_file", "file"),
+    ("Labels from a CSV", "how_to/labels_from_a_table", "labels"),
+    ("A BIDS folder", "how_to/a_bids_folder", "bids"),
+    ("MNE Raw and Epochs", "how_to/from_mne", "mne"),
+    ("A table for scikit-learn, R", "how_to/tokens_as_a_table", "table"),
+    ("Pretrain on your own folder", "tutorials/your_own_folder", "pretrain"),
+    ("Fine-tuning and few labels", "probing/protocols", "fine_tuning"),
+    ("A sweep on Slurm", "tutorials/sweep_on_slurm", "sweep"),
+    ("Export to ONNX", "how_to/export_onnx", "export"),
+    ("ECG from PPG", "tutorials/ecg_from_ppg", "ecg_from_ppg"),
+)
 directive = re.compile(r"^\s*#\s*\|.*\n?", re.MULTILINE)
 
 
@@ -112,8 +145,8 @@ def is_reference(cell):
 
 
 def is_protocol(cell):
-    "Whether nbdev documented a function that only Python calls, such as a module's `__getattr__`."
-    return re.search(r"^show_doc\(__\w+__\)", cell.source, re.MULTILINE)
+    "Whether nbdev documented what only Python or this package calls, such as `__getattr__` or `_Cutter.windows`."
+    return re.search(r"^show_doc\((?:\w+\.)*_\w*(?:\.\w+)*[,)]", cell.source, re.MULTILINE)
 
 
 def reference_cell(cell):
@@ -125,6 +158,8 @@ def reference_cell(cell):
 def link_target(link, page):
     "Where an author's relative link leads: to another notebook's page, to a file of the repository, or where it says."
     target, fragment = link[1], link[2] or ""
+    if Path(target).name in moved:
+        return f"]({'../' * (len(page.parts) - 1)}{moved[Path(target).name]})"
     if not (root / "nbs" / page.parent / target).resolve().is_relative_to(root / "nbs"):
         from nbdev.config import get_config
 
@@ -165,11 +200,36 @@ def is_widget(output):
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
+def is_private(source):
+    "Whether a cell defines private names only: it is folded, and a reader may open it."
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
+    names = [line.name for line in body if isinstance(line, (ast.FunctionDef, ast.ClassDef))]
+    return bool(names) and len(names) == len(body) and all(name.startswith("_") for name in names)
+
+
+def documented_name(cell):
+    "The name that nbdev documents in a cell; methods that were added later (`@patch`) have a dot in theirs."
+    return re.search(r"^show_doc\(([\w.]+)", cell.source, re.MULTILINE)[1]
+
+
+def first_use(cells, name):
+    "Number of the first cell that calls `name` and shows a result."
+    for k, cell in enumerate(cells):
+        calls = cell.cell_type == "code" and re.search(rf"(?<![\w.]){re.escape(name)}\(", cell.source)
+        if calls and not is_reference(cell) and cell.outputs and "export" not in cell.source:
+            return k
+    return None
+
+
 class Page:
     "One notebook on its way from nbdev's output to Sphinx's input."
 
     def __init__(self, path, within):
         self.notebook, self.path = nbformat.read(path, 4), page_path(within)
+        self.folded = within.parts[0] == "benchmarks"  # results first, their code on demand
         self.plotly = "../" * (len(within.parts) - 1) + "_static/plotly.min.js"
 
     def convert_output(self, output):
@@ -185,21 +245,45 @@ class Page:
         tags = [
             *cell.metadata.get("tags", []),
             *["remove-input"] * ("echo: false" in cell.source),
-            *["hide-input"] * (documented and "code-fold" in cell.source),
+            *["hide-input"] * (documented and "code-fold" in cell.source or self.folded or is_private(cell.source)),
         ]
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        cell.source = directive.sub("", cell.source)
+        cell.source = data_folder.sub("data", directive.sub("", cell.source))
         cell.outputs = [self.convert_output(output) for output in cell.outputs if not is_widget(output)]
         return cell
 
+    def public_names(self):
+        "The documentation of what this page adds to `spotr_nb`, taken out of its place: it comes first."
+        from spotr_nb import __all__ as public
+
+        taken, links = [], {}
+        cells = self.notebook.cells
+        for cell in cells:
+            if is_reference(cell) and not is_protocol(cell) and documented_name(cell) in public:
+                name = documented_name(cell)
+                use = first_use(cells, name)
+                if use is not None:
+                    links[use] = [*links.get(use, ()), name]
+                taken.append((cell, f'<a href="#example-{name.lower()}">Example</a>' if use is not None else ""))
+        for use in sorted(links, reverse=True):
+            anchors = "".join(f'<span id="example-{name.lower()}"></span>' for name in links[use])
+            cells.insert(use, nbformat.v4.new_markdown_cell(anchors))
+        return taken
+
     def cells(self):
         "The cells for Sphinx."
-        documented = False
+        first = self.public_names()
+        moved_up = [id(cell) for cell, _ in first]
+        documented, n_texts = False, 0
         for cell in self.notebook.cells:
             cell.pop("has_sd", None)  # nbdev's note to itself, which is no part of the format
             if cell.cell_type == "raw":
                 cell = title_cell(yaml.safe_load(cell.source.strip().strip("-")))
             elif is_protocol(cell):
+                documented = True
+                continue
+            elif id(cell) in moved_up:
+                documented = True
                 continue
             elif is_reference(cell):
                 cell, documented = reference_cell(cell), True
@@ -210,7 +294,19 @@ class Page:
             if cell.cell_type == "markdown":
                 if cell.source.startswith("<!-- WARNING"):
                     continue
-                cell.source = relative_links(cell.source, self.path)
+                cell.source = relative_links(data_folder.sub("data", cell.source), self.path)
+            if first and n_texts and (n_texts == 2 or cell.cell_type == "code" or cell.source.startswith("## ")):
+                yield from self.reference(first)
+                first = []
+            n_texts += cell.cell_type == "markdown"
+            yield cell
+
+    def reference(self, found):
+        "Public names with signature, parameters, and the way to an example."
+        yield nbformat.v4.new_markdown_cell("## Public names\n\n`from spotr_nb import …`")
+        for cell, example in sorted(found, key=lambda one: documented_name(one[0])[0].isupper()):  # functions first
+            cell = reference_cell(cell)
+            cell.source = relative_links(f"{cell.source}\n\n{example}", self.path)
             yield cell
 
     def write(self, folder):
@@ -255,18 +351,144 @@ def listing(source):
     return {folder: listed for folder, listed in found.items() if listed}
 
 
+def entries(pages, up=""):
+    "A list of pages with their subtitles."
+    return [f"- [{title}]({up}{page}.ipynb): {subtitle}" for page, title, subtitle in pages]
+
+
+def gallery_text():
+    "Pictures that lead to pages."
+    cards = []
+    for title, page, picture in gallery:
+        cards += [f":::{{grid-item-card}} {title}", f":link: {page}", ":link-type: doc"]
+        there = (root / "nbs" / "images" / "gallery" / f"{picture}.png").is_file()
+        cards += [f":img-top: images/gallery/{picture}.png"] * there + [":::", ""]
+    return "\n".join(["## Gallery", "", "::::{grid} 2 3 3 4", ":gutter: 2", ":class-container: gallery", "", *cards, "::::"])
+
+
+def reference_page(folder):
+    "Name of the page of a group of the reference."
+    return f"reference/{folder or 'model'}"
+
+
 def contents_cell(listed):
-    "Every page with its subtitle, as the index shows it, and the table of contents at the side."
-    shown, trees = ["## The pages", ""], []
-    for folder, pages in listed.items():
-        name, purpose = sections[folder]
-        entries = [f"- [{title}]({page}.ipynb): {subtitle}" for page, title, subtitle in pages]
-        if folder in open_sections:
-            shown += [f"**{name}**: {purpose}", "", *entries, ""]
-        else:
-            shown += [f":::{{dropdown}} {name}: {purpose}", *entries, ":::", ""]
-        trees.append(toctree(name, [page for page, *_ in pages]))
-    return nbformat.v4.new_markdown_cell("\n".join(shown) + "\n\n" + "\n\n".join(trees))
+    "The gallery, and the table of contents at the side."
+    trees = [toctree(sections[folder][0], [page for page, *_ in listed[folder]]) for folder in open_sections]
+    groups = [reference_page(folder) for folder in listed if folder not in open_sections]
+    trees.insert(3, toctree("Reference", ["names", *groups]))
+    trees.append(toctree("Models and data", ["models/index", "cards/index"]))
+    trees.append(toctree("Project", ["changelog", "license"]))
+    return nbformat.v4.new_markdown_cell(gallery_text() + "\n\n" + "\n\n".join(trees))
+
+
+def write_groups(pages, listed):
+    "A page for each group of the reference: what it is for, and its pages."
+    for folder in listed:
+        if folder not in open_sections:
+            name, purpose = sections[folder]
+            tree = toctree(name, [f"/{page}" for page, *_ in listed[folder]]).replace(f":caption: {name}\n", "")
+            text = [f"# {name}", f"*{purpose[0].upper()}{purpose[1:]}*", *entries(listed[folder], "../"), "", tree]
+            write_page(pages / f"{reference_page(folder)}.md", "\n".join([*text[:1], "", text[1], "", *text[2:]]))
+
+
+def write_page(path, text):
+    "Write one page."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def first_sentence(symbol):
+    "What a name is, in a few words."
+    import inspect
+
+    if not (inspect.isclass(symbol) or callable(symbol)):
+        return ""
+    text = " ".join((inspect.getdoc(symbol) or "").split())
+    return "" if text.startswith("dict(") else re.split(r"(?<=[.:;])\s", text)[0].rstrip(".:;")
+
+
+def write_names(pages):
+    "The index: what `spotr_nb` offers, then everything that has a page, from A to Z."
+    import spotr_nb
+    from spotr_nb._modidx import d as index
+
+    places = {}
+    for module, symbols in index["syms"].items():
+        for full, (place, _) in symbols.items():
+            name = full.removeprefix(f"{module}.")
+            if not any(part.startswith("_") for part in name.split(".")):
+                places[name, module] = place
+    lines = ["# Index of names", "", "*What to import, and everything else from A to Z*", "", "## From `spotr_nb`", ""]
+    lines += ["| name | |", "|---|---|"]
+    for name in sorted(spotr_nb.__all__, key=str.lower):
+        place = places.get((name, f"spotr_nb.{spotr_nb._home[name]}"))
+        about = first_sentence(getattr(spotr_nb, name)).replace("|", "\\|").replace("<", "&lt;")
+        shown = f'<a href="{place}"><code>{name}</code></a>' if place else f"`{name}`"
+        lines.append(f"| {shown} | {about} |")
+    letter = ""
+    for (name, module), place in sorted(places.items(), key=lambda one: (one[0][0].lower(), one[0][1])):
+        if name[0].upper() != letter:
+            letter = name[0].upper()
+            lines += ["", f"## {letter}", ""]
+        lines.append(f'- <a href="{place}"><code>{name}</code></a> in `{module}`')
+    write_page(pages / "names.md", "\n".join(lines))
+
+
+def write_cards(pages):
+    "Pages of the models that ship, and of the datasets of the catalogue."
+    from spotr_nb import bundled_models, datasets
+
+    models = sorted(bundled_models())
+    for name in models:
+        card = (root / "nbs" / "models" / name / "README.md").read_text(encoding="utf-8")
+        write_page(pages / "models" / f"{name}.md", data_folder.sub("data", card))
+    text = ["# Model cards", "", "*The models that ship: what they were trained on, and what they are worth*", ""]
+    text += [f"- [{name}]({name}.md): `SPOTR.from_pretrained('{name}')`" for name in models]
+    write_page(pages / "models" / "index.md", "\n".join([*text, "", tree_of(models)]))
+    catalogue = sorted(datasets(), key=lambda entry: entry.name.lower())
+    for entry in catalogue:
+        write_page(pages / "cards" / f"{entry.name}.md", dataset_card(entry))
+    text = ["# Dataset cards", "", f"*{len(catalogue)} public datasets of the catalogue*", ""]
+    text += ["The [catalogue](../datasets/catalogue.ipynb) reads a copy on your disk; nothing is downloaded unasked.", ""]
+    text += ["| dataset | signal | subjects | licence | access |", "|---|---|---|---|---|"]
+    for entry in catalogue:
+        signals = ", ".join(name if name == "iEEG" else name.upper() for name in entry.modalities).replace("IEEG", "iEEG")
+        facts = (f"[{entry.name}]({entry.name}.md): {entry.title}", signals, entry.n_subjects or "–")
+        text.append("| " + " | ".join(str(fact).replace("|", "\\|") for fact in (*facts, entry.licence, entry.access)) + " |")
+    write_page(pages / "cards" / "index.md", "\n".join([*text, "", tree_of([entry.name for entry in catalogue])]))
+
+
+def tree_of(pages):
+    "A table of contents of pages in the same folder."
+    return "\n".join(["```{toctree}", ":hidden:", "", *pages, "```"])
+
+
+def dataset_card(entry):
+    "One dataset: what the catalogue says of it."
+    lines = [f"# {entry.name}", "", f"*{entry.title}*", "", "| | |", "|---|---|"]
+    for line in repr(entry).splitlines()[1:]:
+        head, text = line[:13].strip(), line[13:].strip()
+        if head:
+            lines.append(f"| **{head}** | {linked(text)} |")
+        elif text:
+            lines[-1] = lines[-1].removesuffix(" |") + f" {linked(text)} |"
+    code = ["```python", "from spotr_nb import dataset", "", f"entry = dataset({entry.name!r})"]
+    code += ["recordings = entry.recordings('folder/of/your/copy')", "```"]
+    return "\n".join([*lines, "", *code, "", "[All datasets](index.md) · [how to add one](../how_to/add_a_dataset.ipynb)"])
+
+
+def linked(text):
+    "Text of the catalogue as Markdown."
+    text = text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
+    return re.sub(r"https?://\S+[\w/]", lambda link: f"<{link[0].replace(chr(92), '')}>", text)
+
+
+def write_project(pages):
+    "Changes and licence."
+    write_page(pages / "changelog.md", (root / "CHANGELOG.md").read_text(encoding="utf-8"))
+    licence = (root / "LICENSE").read_text(encoding="utf-8")
+    about = "The code is under Apache-2.0. [How to cite, and whose recordings ship](how_to/cite.ipynb)"
+    write_page(pages / "license.md", f"# Licence\n\n{about}\n\n```text\n{licence}```")
 
 
 def llms_text(listed):
@@ -319,6 +541,10 @@ def build(site):
         work = Path(folder).resolve()
         (work / "project").mkdir()
         write_sources(work / "project", work / "pages", listed)
+        write_groups(work / "pages", listed)
+        write_names(work / "pages")
+        write_cards(work / "pages")
+        write_project(work / "pages")
         write_theme(work / "pages")
         command = [
             sys.executable,
@@ -339,7 +565,45 @@ def build(site):
         if (work / "html").exists():
             shutil.move(work / "html", site)
             (site / "llms.txt").write_text(llms_text(listed), encoding="utf-8")
+            write_search(site)
     return done.returncode == 0
+
+
+def write_search(site):
+    "What the search page looks through: each page's headings and prose, without code."
+    import json
+
+    found = []
+    for path in sorted(site.rglob("*.html")):
+        page = path.relative_to(site).as_posix()
+        if page not in ("search.html", "genindex.html"):
+            weight = guides.get(page.split("/")[0], 1)
+            found += [[page, weight, parts] for parts in [page_text(path)] if parts]
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    (site / "_static" / "search_text.js").write_text(f"window.SEARCH_TEXT={text};\n", encoding="utf-8")
+
+
+def page_text(path):
+    "[[anchor, heading, prose]] of a page's sections; code and its output are left out."
+    from bs4 import BeautifulSoup
+
+    article = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").find("article")
+    if article is None:
+        return []
+    for unwanted in article.select("script, style, pre, .cell_output, .headerlink, summary"):
+        unwanted.decompose()
+    headings = "h1", "h2", "h3", "h4"
+    parts = []
+    for section in article.find_all("section"):
+        heading = section.find(headings, recursive=False)
+        own = [part for part in section.find_all(True, recursive=False) if part.name not in ("section", *headings)]
+        words = " ".join(part.get_text(" ") for part in own)
+        parts.append([section.get("id", ""), _one_line(heading.get_text()) if heading else "", _one_line(words)])
+    return parts
+
+
+def _one_line(text):
+    return " ".join(text.split())
 
 
 def unmade_tables(site):
@@ -358,6 +622,11 @@ def complaints(site):
 
     yield from (f"{page} would fetch {address}" for page, address in external_requests(site))
     yield from (f"{page}: a table is shown as text" for page in unmade_tables(site))
+    yield from (
+        f"{path.relative_to(site)} shows where the authors keep their data: shared/data"
+        for path in sorted(site.rglob("*.html"))
+        if "shared/data" in path.read_text(encoding="utf-8")
+    )
     yield from (f"{page}: link {link}: {cause}" for page, link, cause in broken_links(site, get_config().git_url))
     yield from (
         f"spelling: {line} (tools/spelling.txt contains the accepted words)" for line in misspellings(documents())

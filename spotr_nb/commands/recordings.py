@@ -174,12 +174,14 @@ def parse_classes(
 # %% ../../nbs/commands/00_recordings.ipynb #fa34163e
 def reconstruct_file(args):
     "Write the explorer's views of a recording and its reconstructions to one HTML file."
+    import webbrowser
+
     if args.windows < 1:
         raise ValueError(f"--windows must be at least 1, found {args.windows}")
     check_window_seconds(args.window_seconds)
     signal = read_recording(args)
 
-    from spotr_nb.explorer.report import recording_report
+    from spotr_nb.explorer.report import recording_report, verdict
     from spotr_nb.explorer.session import Session
     from spotr_nb.systems.interface import load_system
 
@@ -192,8 +194,10 @@ def reconstruct_file(args):
     session = Session(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
     session.open(next(iter(session.sources)))
     out = Path(args.output or f"{Path(args.file).stem}.html")
-    recording_report(session, out, n_windows=args.windows)
-    print(f"{len(session.embedding)} windows → {terminal(out)}, {out.stat().st_size / 1e6:.1f} MB")
+    recording_report(session, out, Path(args.model).name, n_windows=args.windows)
+    print(f"{verdict(session)}\n{len(session.embedding)} windows → {terminal(out)}, {out.stat().st_size / 1e6:.1f} MB")
+    if args.open:
+        webbrowser.open(out.resolve().as_uri())
 
 # %% ../../nbs/commands/00_recordings.ipynb #eabcd462
 def explore_code(args) -> str:
@@ -298,9 +302,9 @@ def add_commands(commands):
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
     add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
-    reconstruct = add_model(add_recording(commands, "reconstruct", reconstruct_file), "spotr-tiny")
-    reconstruct.add_argument(
-        "--windows", type=int, default=6, help="number of windows shown, evenly spaced (default: 6)"
-    )
+    for name in ("report", "reconstruct"):  # two names for one command
+        report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
+        report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
+        report.add_argument("--open", action="store_true", help="open the report in a browser")
     explore = add_model(add_recording(commands, "explore", explore_file), None)
     explore.add_argument("--no-browser", action="store_true", help="only write the notebook")

@@ -45,7 +45,7 @@ def add_run(commands, name, help, arguments):
 
 # %% ../../nbs/commands/03_runs.ipynb #7cb31da3
 def run_demo(args):
-    "Pretrain, probe and report on the recordings that ship."
+    "Show the model that ships on the recordings that ship, then train a small one."
     from spotr_nb.experiments.demo import demo
 
     demo(args.out, args.steps, args.seed, args.device)
@@ -135,7 +135,7 @@ def add_demo(commands):
     parser.set_defaults(do=run_demo)
     option = parser.add_argument
     option("--out", default="demo", help="output folder (default: demo)")
-    option("--steps", type=int, default=2000, help="steps of pretraining (default: 2000)")
+    option("--steps", type=int, default=800, help="steps of pretraining (default: 800)")
     option("--seed", type=int, default=0, help="seed of weights and batch order (default: 0)")
     option("--device", default="auto", help="cpu, cuda, mps or auto (default: auto)")
 

@@ -120,8 +120,8 @@ def within(self: RecordingEmbedding, begin, end):
 
 # %% ../../nbs/explorer/02_embedding.ipynb #eac546c2
 def _window_starts(recording, seconds):
-    "Where windows begin, s; at least one."
-    n = int(np.floor((recording.duration - seconds) / seconds + 1e-6)) + 1
+    "Where windows begin, s: at least one; the last may reach beyond the end, as in `prepare`."
+    n = int(np.ceil(recording.duration / seconds - 1e-6))
     return np.arange(max(1, n)) * float(seconds)
 
 
