@@ -199,10 +199,11 @@ def reconstructed_view(
     n_columns: int = 600,  # of the screen
     cache: dict = None,  # {number of a window: its reconstruction} of the last view; becomes that of this view
 ):  # points `[C, m]` in the recording's unit, time of the first and distance between two (s); or None
-    "The windows in a view, each reconstructed from its token, one after another."
+    "The windows in a view, each reconstructed from its token, one after another; NaN for channels without a token."
     inside = np.flatnonzero((embedding.t0 < end) & (embedding.t0 + embedding.seconds > begin)).tolist()
-    rows = [embedding.channels.index(k) for k in channels if k in embedding.channels]
-    if not 0 < len(inside) <= max_windows or len(rows) < len(channels):
+    known = [row for row, k in enumerate(channels) if k in embedding.channels]
+    rows = [embedding.channels.index(channels[row]) for row in known]
+    if not 0 < len(inside) <= max_windows or not rows:
         return None
     cache = {} if cache is None else cache
     _update_cache(cache, model, recording, embedding, inside)
@@ -210,7 +211,7 @@ def reconstructed_view(
     length = cache[inside[0]].shape[1]
     line = np.full((len(channels), starts[-1] + length - starts[0]), np.nan, np.float32)
     for k, start in zip(inside, starts):
-        line[:, start - starts[0] : start - starts[0] + length] = cache[k][rows]
+        line[known, start - starts[0] : start - starts[0] + length] = cache[k][rows]
     points, step = _thin_line(line, n_columns)
     return points, starts[0] / recording.sfreq, step / recording.sfreq
 

@@ -14,6 +14,7 @@ from threading import Event, RLock, Thread
 import numpy as np
 from fastcore.basics import patch
 
+from .channel_tokens import choose_tokens, model_for
 from spotr_nb.explorer.embedding import (
     RecordingEmbedding,
     decode_tokens,
@@ -44,7 +45,7 @@ class Session:
         seconds: float = 3.0,  # length of a window
         folder=None,  # where to keep filtered samples, tokens and state; None: nowhere
     ):
-        self.model = open_model(model)
+        self.whole_model = open_model(model)  # `model` makes tokens with it, see `how`
         self.sources = name_sources(recordings)
         self.seconds = float(seconds)
         self.folder = None if folder is None else Path(folder)
@@ -60,8 +61,9 @@ class Session:
 def _caches(self: Session):
     "Empty caches of what was computed, and of state that is not written yet."
     self._recordings = {}  # {name: Recording}
-    self._embeddings = {}  # {(name, seconds, channels): RecordingEmbedding}
+    self._embeddings = {}  # {(name, seconds, channels, how): RecordingEmbedding}
     self._spaces = {}  # the same keys: TokenSpace
+    self._choices = {}  # {(name, seconds): what `choose_tokens` found}
     self._index = None, None  # what it was made of, TokenIndex
     self._model_key = None
     self._unsaved = {}  # {name: selection and time} that the folder does not have
@@ -73,6 +75,8 @@ def _nothing_open(self: Session):
     "The state before a recording is open."
     self.name = self.recording = self.embedding = self.space = self.token = None
     self.channels = None  # indices of the channels that tokens are made from; None: all
+    self.how = "together"  # a token for all channels together, or for 'each'
+    self.why = None  # a sentence, if `choose_tokens` chose them; None: they were given
     self.selected = np.zeros(0, bool)  # of each window
     self.moves = {}  # {(kind of direction, number): standard deviations} of the current token
     self.time = 0.0  # where the current window begins, s
@@ -194,6 +198,7 @@ def open(
     seconds: float = None,  # length of a window; None: as it is
     channels=None,  # indices of the channels that tokens are made from; None: all
     patience: float = None,  # wait at most, s; None: until it is done
+    how: str = "together",  # a token for all channels together, for 'each', or the 'best' of both, see `choose_tokens`
 ):
     "Read, filter and embed a recording, unless it was before, and show it."
     seconds = float(seconds or self.seconds)
@@ -201,16 +206,37 @@ def open(
 
     def compute(stop):
         recording = self._load_recording(name, stop)
-        embedding = self._embed(name, recording, seconds, channels, stop)
-        return lambda: self._show(name, recording, embedding, channels)
+        made = self._made_of(name, recording, seconds, channels, how)
+        embedding = self._embed(name, recording, seconds, *made[:2], stop)
+        return lambda: self._show(name, recording, embedding, *made)
 
     self._start(compute, patience)
 
 
 @patch
+def _made_of(self: Session, name, recording, seconds, channels, how):
+    "Channels, how tokens are made of them, and why (None: it was said)."
+    if how != "best":
+        return channels, how, None
+    key = name, seconds
+    if key not in self._choices:
+        self._choices[key] = choose_tokens(self.whole_model, recording, seconds)
+    return self._choices[key]
+
+
+@patch(as_prop=True)
+def model(self: Session):
+    "What makes the tokens: the model, or the same applied to each channel."
+    return model_for(self.whole_model, self.how)
+
+
+@patch
 def resume(self: Session, patience=None):
     "Embed the rest after a stop."
-    self.open(self.name, self.seconds, self.channels, patience)
+    if self.why is not None:
+        self.open(self.name, self.seconds, None, patience, "best")
+    else:
+        self.open(self.name, self.seconds, self.channels, patience, self.how)
 
 # %% ../../nbs/explorer/10_session.ipynb #befb1582
 @patch
@@ -223,7 +249,7 @@ def _progress(self: Session, what):
 def _load_recording(self: Session, name, stop):
     "A filtered recording: from memory, from the folder, or filtered now."
     if name not in self._recordings:
-        source, sfreq = self.sources[name], self.model.config.sfreq
+        source, sfreq = self.sources[name], self.whole_model.config.sfreq
         folder = None if self.folder is None else self.folder / f"{source_key(source, sfreq)}.recording"
         if isinstance(source, CorpusRecording):
             self._recordings[name] = source.open()
@@ -236,33 +262,34 @@ def _load_recording(self: Session, name, stop):
 
 # %% ../../nbs/explorer/10_session.ipynb #da4c32fe
 @patch
-def _embed(self: Session, name, recording, seconds, channels, stop):
+def _embed(self: Session, name, recording, seconds, channels, how, stop):
     "An embedding: from memory, from the folder, or computed now; one that was stopped is resumed."
-    key = name, seconds, channels
-    path = self._token_path(*key)
+    key = name, seconds, channels, how
+    path, model = self._token_path(*key), model_for(self.whole_model, how)
     found = self._embeddings.get(key)
     if found is None and path is not None and path.is_file():
         found = RecordingEmbedding.load(path)
     if found is None or not found.complete:
-        found = embed_recording(self.model, recording, seconds, channels, found, self._progress("embedding"), stop)
+        found = embed_recording(model, recording, seconds, channels, found, self._progress("embedding"), stop)
         if path is not None:
             found.save(path)
     self._embeddings[key] = found
     if key not in self._spaces or not found.complete:
         few = len(found) < 64 and found.complete
-        tokens = recording_tokens(self.model, recording, seconds, found.channels) if few else found.token
+        tokens = recording_tokens(model, recording, seconds, found.channels) if few else found.token
         self._spaces[key] = token_space(tokens)
     return found
 
 # %% ../../nbs/explorer/10_session.ipynb #2485e91d
 @patch
-def _token_path(self: Session, name, seconds, channels):
-    "The file of an embedding, named by recording, model, window length and channels; None without a folder."
+def _token_path(self: Session, name, seconds, channels, how):
+    "The file of an embedding, named by recording, model, window length, channels; None without a folder."
     if self.folder is None:
         return None
-    self._model_key = self._model_key or embedder_key(self.model)
-    how = hashlib.blake2b(repr((self._model_key, seconds, channels)).encode(), digest_size=8).hexdigest()
-    return self.folder / f"{source_key(self.sources[name], self.model.config.sfreq)}-{how}.tokens.npz"
+    self._model_key = self._model_key or embedder_key(self.whole_model)
+    made = (self._model_key, seconds, channels, *([how] if how != "together" else []))
+    made = hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()
+    return self.folder / f"{source_key(self.sources[name], self.whole_model.config.sfreq)}-{made}.tokens.npz"
 
 # %% ../../nbs/explorer/10_session.ipynb #6f2e4167
 def spans_of(selected, embedding):
@@ -310,13 +337,13 @@ def _all_selections(self: Session):
 
 # %% ../../nbs/explorer/10_session.ipynb #3e850a26
 @patch
-def _show(self: Session, name, recording, embedding, channels):
+def _show(self: Session, name, recording, embedding, channels, how="together", why=None):
     "Make a recording the open one; its selection and time come back with it."
     self._note_changes()
     saved = self._all_selections().get(name, dict(selected=[], time=0.0))
     self.name, self.recording, self.embedding = name, recording, embedding
-    self.seconds, self.channels = embedding.seconds, channels
-    self.space = self._spaces[name, self.seconds, channels]
+    self.seconds, self.channels, self.how, self.why = embedding.seconds, channels, how, why
+    self.space = self._spaces[name, self.seconds, channels, how]
     self.moves = {}
     self.time = min(saved["time"], max(0.0, recording.duration - self.seconds))
     self.selected = windows_in(saved["selected"], embedding)
@@ -392,14 +419,25 @@ def decode(
 
 # %% ../../nbs/explorer/10_session.ipynb #3e828469
 @patch
+def _embedding_like(self: Session, name):
+    "The embedding of a recording whose tokens are made as those of the open one; None without one."
+    made = self.channels, self.how
+    if self.why is not None and name != self.name:
+        made = self._choices.get((name, self.seconds), (None, self.how))[:2]
+        made = made if made[1] == self.how else (None, self.how)
+    return self._embeddings.get((name, self.seconds, *made))
+
+
+@patch
 def index(
     self: Session,
     everywhere: bool = False,  # over all recordings that were embedded with windows of this length
 ) -> TokenIndex:
     "The index to search in, built when it is first needed."
     found = {}
-    for (name, seconds, channels), embedding in self._embeddings.items():
-        if seconds == self.seconds and channels == self.channels and (everywhere or name == self.name):
+    for name in self.sources if everywhere else [self.name]:
+        embedding = self._embedding_like(name)
+        if embedding is not None and embedding.token.shape[1] == self.embedding.token.shape[1]:
             found[name] = embedding
     made_of = tuple((name, len(embedding)) for name, embedding in sorted(found.items()))
     if self._index[0] != made_of:
@@ -445,7 +483,7 @@ def window_view(
     mark: bool = False,  # mark where the reconstruction fails
 ) -> dict:  # for `plot_windows`
     "A window with its reconstruction."
-    recording, embedding = self._recordings[name], self._embeddings[name, self.seconds, self.channels]
+    recording, embedding = self._recordings[name], self._embedding_like(name)
     number = int(np.abs(embedding.t0 - t0).argmin())
     parts = (part[0] for part in reconstruct_windows(self.model, recording, embedding, [number]))
     names = [recording.ch_names[k] for k in embedding.channels]
@@ -470,7 +508,9 @@ def embed_all(
         for k, name in enumerate(names):
             self.emit("progress", f"embedding {name}", k / len(names))
             try:
-                self._embed(name, self._load_recording(name, stop), self.seconds, self.channels, stop)
+                recording, how = self._load_recording(name, stop), self.how if self.why is None else "best"
+                made = self._made_of(name, recording, self.seconds, self.channels, how)
+                self._embed(name, recording, self.seconds, *made[:2], stop)
             except (ValueError, OSError, Cancelled) as error:
                 failed.append(f"{name}: {error}")  # one unreadable file should not end the search in the others
             if stop.is_set():
@@ -488,6 +528,7 @@ def state(self: Session, **more) -> dict:  # for `state.json`
         name=self.name,
         seconds=self.seconds,
         channels=self.channels and list(self.channels),
+        how=self.how if self.why is None else "best",
         recordings=self._all_selections(),
         **more,
     )
@@ -508,11 +549,13 @@ def save_state(self: Session, **more):  # further entries, of the app
 def restore(
     self: Session,
     patience: float = None,  # as in `open`
+    how: str = "together",  # as in `open`, unless the state says another
 ) -> dict:  # the saved state; {} without one that fits
     "Open what was open last, with its selection; or the first recording."
     saved = self.saved_state()
     if saved.get("name") not in self.sources:
         saved = {}
     name = saved.get("name", next(iter(self.sources)))
-    self.open(name, saved.get("seconds"), saved.get("channels"), patience)
+    how = saved.get("how", "together" if saved.get("channels") else how)
+    self.open(name, saved.get("seconds"), None if how == "best" else saved.get("channels"), patience, how)
     return saved
