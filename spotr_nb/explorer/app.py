@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from .labels_panel import LabelsPanel
 from .panel import CallbackGuard, muted
 from .recording import Cancelled
 from .recording_panel import RecordingPanel
@@ -81,10 +82,12 @@ def _build(self: Explorer, window_seconds):
     self.recording_panel = RecordingPanel(self.session, self._run)
     self.window_panel = TraversalPanel(self.session, self._run)
     self.map_panel = TokenMapPanel(self.session, self._run)
-    others = (kind(self.session, self._run) for kind in (NeighboursPanel, AnomaliesPanel, ErrorsPanel, SpectrumPanel))
-    self.panels = [self.map_panel, self.window_panel, *others]
+    kinds = LabelsPanel, NeighboursPanel, AnomaliesPanel, ErrorsPanel, SpectrumPanel
+    self.labels_panel, *others = (kind(self.session, self._run) for kind in kinds)
+    self.labels_panel.file_path = lambda ending: self._file_path(ending, "")
+    self.panels = [self.map_panel, self.window_panel, self.labels_panel, *others]
     titles = [panel.title for panel in self.panels] + ["Save"]
-    self.panel_choice = w.ToggleButtons(options=titles, style=dict(button_width="94px"))
+    self.panel_choice = w.ToggleButtons(options=titles, style=dict(button_width="auto"))
     pages = [panel.widget for panel in self.panels] + [self._build_save_page(w)]
     self.stack = w.VBox(pages, layout=w.Layout(width="100%"))
     self._show_only(0)
@@ -199,7 +202,7 @@ def _arrange(self: Explorer, w):
             self.stack,
         ],
         layout=w.Layout(width="100%"),
-    )
+    ).add_class("spotr-explorer")
 
 # %% ../../nbs/explorer/16_app.ipynb #e3e48fe6
 @patch
@@ -229,6 +232,7 @@ def _subscribe(self: Explorer):
     self.session.on("tokens", self._on_tokens)
     self.session.on("selection", self._on_selection)
     self.session.on("window", self._on_window)
+    self.session.on("labels", self._on_labels)
     self.session.on("progress", self._on_progress)
     self.session.on("message", self._show_message)
     self.session.on("busy", self._on_busy)
@@ -421,6 +425,7 @@ def _show_panel(self: Explorer):
     "The chosen panel; the others are drawn when they are chosen."
     index = self.panel_choice.index
     self._show_only(index)
+    self.labels_panel.keys.active = self.panel_choice.value == self.labels_panel.title
     if index < len(self.panels):
         self.panels[index].show()
     self._save_state()
@@ -436,6 +441,15 @@ def _on_selection(self: Explorer):
             panel.stale = True
             if self.panels.index(panel) == self.panel_choice.index:
                 panel.show()
+    self._save_state()
+
+
+@patch
+def _on_labels(self: Explorer):
+    "Other labels were marked."
+    self.recording_panel.on_labels()
+    self.map_panel.on_labels()
+    self.labels_panel.on_labels()
     self._save_state()
 
 
@@ -516,10 +530,10 @@ def _build_save_page(self: Explorer, w):
 
 # %% ../../nbs/explorer/16_app.ipynb #fa294335
 @patch
-def _file_path(self: Explorer, name):
+def _file_path(self: Explorer, name, dot="."):
     "A file in the session's folder, or in the working directory."
     stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self.session.name)
-    return (self.session.folder or Path(".")) / f"{stem}.{name}"
+    return (self.session.folder or Path(".")) / f"{stem}{dot}{name}"
 
 
 @patch

@@ -13,6 +13,7 @@ from .panel import Panel, channel_names, clear_frame, highlight
 from spotr_nb.explorer.recording_view import (
     COLOURINGS,
     colouring,
+    label_shapes,
     plot_recording,
     point_names,
     row_heights,
@@ -118,6 +119,8 @@ def make_figure(self: RecordingPanel):
         session.selected,
         (session.time, session.seconds),
     )
+    bars = label_shapes(session.labelling.events, session.labelling.classes, self.begin, self.begin + self.length)
+    figure.layout.shapes = [*figure.layout.shapes, *bars]
     return figure.update_layout(dragmode=self.drag.value, uirevision=session.name)
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #e58390d6
@@ -173,7 +176,9 @@ def _update_shapes(self: RecordingPanel):
     session, end = self.session, self.begin + self.length
     current = session.time, session.seconds
     shapes, notes = view_shapes(session.recording, session.embedding, self.begin, end, session.selected, current)
-    self.figure.layout.shapes = [*shapes, view_box(self.begin, end)]
+    marks = session.labelling
+    bars = label_shapes(marks.events, marks.classes, self.begin, end)
+    self.figure.layout.shapes = [*shapes, *bars, view_box(self.begin, end)]
     self.figure.layout.annotations = notes
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #0aea35fb
@@ -260,6 +265,14 @@ def on_window(self: RecordingPanel):
 def _count_selected(self: RecordingPanel):
     n, total = int(self.session.selected.sum()), len(self.session.embedding)
     self.selection_text.value = f"<b>{n}</b> of {total} windows selected" if n else f"{total} windows"
+
+# %% ../../nbs/explorer/12_recording_panel.ipynb #af3e72ca
+@patch
+def on_labels(self: RecordingPanel):
+    "Other labels were marked."
+    self.on_window()
+    if self.figure is not None and self.colour_by.value == "my label":
+        self.recolour()
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #be844a6a
 @patch

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'row_means', 'stacked', 'row_range', 'join_rows', 'split_rows', 'point_names',
-           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'reconstructed_view', 'view_columns',
-           'view_lines', 'plot_recording', 'recording_height', 'view_box']
+           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'label_shapes', 'reconstructed_view',
+           'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'view_box']
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #2ac51646
 import numpy as np
@@ -73,7 +73,7 @@ def point_names(y, names):
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #75a42c1f
 SCALE = [[0, PALETTE[1]], [0.5, "#9a9a9a"], [1, PALETTE[0]]]
-COLOURINGS = "time", "error", "quality", "label"
+COLOURINGS = "time", "error", "quality", "label", "my label"
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #23a83817
 def colouring(
@@ -92,6 +92,9 @@ def colouring(
         return embedding.mean_error, dict(colorscale=SCALE, cmin=0, cmax=highest, colorbar=bar)
     if by == "quality":
         return embedding.quality.astype(float), _categories(QUALITIES, bar)
+    if by == "my label":
+        given = np.full(len(embedding), -1) if embedding.given is None else embedding.given
+        return given + 1.0, _categories(("none", *embedding.given_names), bar)
     return embedding.label + 1.0, _categories(("none", *embedding.labels), bar)
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9f4d4049
@@ -186,6 +189,25 @@ def _event_mark(event, begin):
         font=dict(size=10),
     )
     return line, note
+
+# %% ../../nbs/explorer/06_recording_view.ipynb #29bb145a
+def label_shapes(
+    events,  # (onset, duration, label), of a `Labelling`
+    classes,  # names of its classes, in the order of their colours
+    begin: float,  # of the view, s
+    end: float,  # of the view, s
+    max_shapes: int = 100,  # the longest are shown if there are more
+) -> list:  # plotly shapes
+    "A bar above the channels for each marked span in a view."
+    inside = [one for one in events if one[0] < end and one[0] + one[1] >= begin and one[1] > 0]
+    inside = sorted(inside, key=lambda one: -one[1])[:max_shapes]
+    shapes = []
+    for onset, duration, label in inside:
+        colour = PALETTE[list(classes).index(label) % len(PALETTE)]
+        place = _area(max(onset, begin), min(onset + duration, end), name="label", fillcolor=colour, layer="above")
+        name = dict(text=plain(label[:14]), textposition="middle left", font=dict(size=9, color="white"), padding=1)
+        shapes.append(place | dict(y0=1, y1=1.035, label=name))
+    return shapes
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #8d9510de
 def reconstructed_view(

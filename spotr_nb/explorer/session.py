@@ -26,6 +26,7 @@ from spotr_nb.explorer.embedding import (
     with_positions,
 )
 from .embedding_views import inside_polygon, worst_part
+from .labelling import Labelling, probe_labels, suggest_windows
 from .neighbours import TokenIndex
 from .recording import Cancelled, CorpusRecording, Recording
 from .recording_view import contiguous_spans
@@ -66,7 +67,8 @@ def _caches(self: Session):
     self._choices = {}  # {(name, seconds): what `choose_tokens` found}
     self._index = None, None  # what it was made of, TokenIndex
     self._model_key = None
-    self._unsaved = {}  # {name: selection and time} that the folder does not have
+    self._labellings = {}  # {name: Labelling}
+    self._unsaved = {}  # {name: selection, time and labels} that the folder does not have
     self._as_found = None  # selection and time of the open recording as they were read
 
 
@@ -78,6 +80,8 @@ def _nothing_open(self: Session):
     self.how = "together"  # a token for all channels together, or for 'each'
     self.why = None  # a sentence, if `choose_tokens` chose them; None: they were given
     self.selected = np.zeros(0, bool)  # of each window
+    self.span = None  # (begin, end) in s, if that was selected and not windows
+    self.labelling = None  # a `Labelling`: what a person marked
     self.moves = {}  # {(kind of direction, number): standard deviations} of the current token
     self.time = 0.0  # where the current window begins, s
 
@@ -309,7 +313,9 @@ def windows_in(spans, embedding):
 @patch
 def _selection(self: Session):
     "Selection and time of the open recording, as they are stored."
-    return dict(selected=spans_of(self.selected, self.embedding), time=self.time)
+    labels = [list(event) for event in self.labelling.events]
+    found = dict(selected=spans_of(self.selected, self.embedding), time=self.time)
+    return found | dict(labels=labels, classes=list(self.labelling.classes))
 
 
 @patch
@@ -346,11 +352,14 @@ def _show(self: Session, name, recording, embedding, channels, how="together", w
     self.space = self._spaces[name, self.seconds, channels, how]
     self.moves = {}
     self.time = min(saved["time"], max(0.0, recording.duration - self.seconds))
-    self.selected = windows_in(saved["selected"], embedding)
+    self.selected, self.span = windows_in(saved["selected"], embedding), None
+    self.labelling = self._labelling_of(name, saved.get("labels", []), saved.get("classes", []))
+    self._label_windows()
     self._as_found = self._selection()
     self._read_window()
     self.emit("tokens")
     self.emit("selection")
+    self.emit("labels")
     if not embedding.complete:
         self.emit("message", f'stopped after {len(embedding)} windows: "resume" embeds the rest')
 
@@ -366,6 +375,7 @@ def select(
     "Select windows."
     with self.lock:
         before = self.selected
+        self.span = None if between is None or add else tuple(sorted(map(float, between)))
         if between is not None:
             self.selected = self.embedding.within(*sorted(between))
         elif within is not None:
@@ -377,6 +387,94 @@ def select(
         if add:
             self.selected |= before
     self.emit("selection")
+
+# %% ../../nbs/explorer/10_session.ipynb #c459a427
+@patch
+def _labelling_of(self: Session, name, labels, classes):
+    "The labelling of the open recording: with its steps, unless another session has changed it meanwhile."
+    known = self._labellings.get(name)
+    same = known is not None and (known.events, known.classes) == (tuple(map(tuple, labels)), tuple(classes))
+    if not same:
+        self._labellings[name] = Labelling(self.recording.duration, labels, classes)
+    return self._labellings[name]
+
+
+@patch
+def _label_windows(self: Session):
+    "The label of each window, from what is marked."
+    embedding, marks = self.embedding, self.labelling
+    self.window_labels = marks.window_labels(embedding.t0, embedding.seconds)
+    embedding.given_names = marks.classes
+    numbers = {name: k for k, name in enumerate(marks.classes)}
+    embedding.given = np.array([-1 if one is None else numbers[one] for one in self.window_labels], int)
+
+
+@patch
+def change_labels(
+    self: Session,
+    change,  # called with the `Labelling`
+):  # what it returns
+    "Change what is marked, and tell the panels."
+    with self.lock:
+        found = change(self.labelling)
+        self._label_windows()
+    self.emit("labels")
+    return found
+
+# %% ../../nbs/explorer/10_session.ipynb #23655881
+@patch
+def marked_spans(
+    self: Session,
+    exact: bool = False,  # the span that was selected as it is, not whole windows
+) -> list:  # [(begin, end)] in s
+    "What a key marks: the selected windows, or the current window if none is selected."
+    if exact and self.span is not None:
+        return [self.span]
+    if self.selected.any():
+        return [tuple(span) for span in spans_of(self.selected, self.embedding)]
+    return [(self.time, min(self.time + self.seconds, self.recording.duration))]
+
+
+@patch
+def mark(
+    self: Session,
+    label: str = None,  # a class; None: erase
+    exact: bool = False,  # see `marked_spans`
+):
+    "Mark the selected windows, or the current one."
+    spans = self.marked_spans(exact)
+    self.change_labels(lambda marks: marks.mark(spans, label))
+
+# %% ../../nbs/explorer/10_session.ipynb #5664c50f
+@patch
+def suggest(
+    self: Session,
+    k: int = 6,  # how many
+) -> list:  # numbers of windows
+    "The next windows to label, see `suggest_windows`."
+    embedding = self.embedding
+    usable = embedding.quality == 0
+    usable = usable if usable.any() else None
+    apart = 2 * embedding.seconds
+    found = suggest_windows(embedding.token, self.window_labels, embedding.t0, k, apart, usable)
+    return found.tolist()
+
+
+@patch
+def probe(self: Session) -> dict:  # {'token', 'computed features': ProbeResult}
+    "How well the labels can be told from the tokens, and from computed features on the same folds."
+    from spotr_nb.probing.features import Handcrafted
+
+    embedding, recording = self.embedding, self.recording
+    marked = np.flatnonzero([label is not None for label in self.window_labels])
+    t0, parts = embedding.t0[marked], []
+    computed = Handcrafted(recording.modality, recording.sfreq)
+    for k in range(0, len(marked), 64):
+        x, valid = recording.windows(t0[k : k + 64], embedding.seconds, embedding.channels)
+        parts.append(np.nan_to_num(computed.embed(x, valid)))
+    features = np.concatenate(parts) if parts else np.zeros((0, 1))
+    features = {"token": embedding.token[marked], "computed features": features}
+    return probe_labels(features, self.window_labels[marked], t0, embedding.seconds)
 
 # %% ../../nbs/explorer/10_session.ipynb #097fe6d8
 @patch

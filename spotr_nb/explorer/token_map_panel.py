@@ -25,6 +25,8 @@ def window_groups(
         groups["smallest errors (10 %)"] = error <= np.nanquantile(error, 0.1)
     groups |= {f"quality: {name}": embedding.quality == k for k, name in enumerate(QUALITIES)}
     groups |= {f"label: {name}": embedding.label == k for k, name in enumerate(embedding.labels)}
+    if embedding.given is not None:
+        groups |= {f"my label: {name}": embedding.given == k for k, name in enumerate(embedding.given_names)}
     return {name: group for name, group in groups.items() if group.any()}
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #571dd413
@@ -100,6 +102,13 @@ def on_selection(self: TokenMapPanel):
     if group is not None and not np.array_equal(group, self.session.selected):
         with self.guard:
             self.group.value = "on the map"
+
+
+@patch
+def on_labels(self: TokenMapPanel):
+    "Other labels were marked: the map shows them once it is seen."
+    if self.colour_by.value == "my label":
+        self.stale = True
 
 
 @patch
