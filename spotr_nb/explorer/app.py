@@ -460,6 +460,7 @@ def _on_window(self: Explorer):
     self._set(self.time, value=session.time)
     self.recording_panel.on_window()
     self.window_panel.on_window()
+    self.map_panel.on_window()
     end = session.time + session.seconds
     nothing = f"nothing was measured from {session.time:.1f} to {end:.1f} s: choose another time"
     self._show_message(nothing if session.token is None else "")
