@@ -19,6 +19,7 @@ from spotr_nb.explorer.recording_view import (
     row_heights,
     thin_windows,
     view_box,
+    view_legend,
     view_lines,
     view_shapes,
 )
@@ -39,7 +40,8 @@ class RecordingPanel(Panel):
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
         row = w.Layout(width="100%", align_items="center")
         selection = w.HBox([self.span, self.clear, self.selection_text], layout=row)
-        self.widget.children = (self.controls, self.figure_box, selection)
+        self.legend = w.HTML()
+        self.widget.children = (self.controls, self.figure_box, self.legend, selection)
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #fa5263be
 @patch
@@ -108,6 +110,7 @@ def make_figure(self: RecordingPanel):
         self.span.max, self.span.step = session.recording.duration, session.seconds
         self.span.value = (0, 0)
     self._count_selected()
+    self._update_legend()
     figure = plot_recording(
         session.recording,
         session.embedding,
@@ -122,6 +125,12 @@ def make_figure(self: RecordingPanel):
     bars = label_shapes(session.labelling.events, session.labelling.classes, self.begin, self.begin + self.length)
     figure.layout.shapes = [*figure.layout.shapes, *bars]
     return figure.update_layout(dragmode=self.drag.value, uirevision=session.name)
+
+# %% ../../nbs/explorer/12_recording_panel.ipynb #5a756fe6
+@patch
+def _update_legend(self: RecordingPanel):
+    "Colours, and the amplitude of a row."
+    self.legend.value = view_legend(self.heights, self.session.recording.unit, self.gain.value)
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #e58390d6
 @patch
@@ -168,6 +177,7 @@ def update_view(self: RecordingPanel):
             self.lines["original"].text = point_names(y, channel_names(self))
         self.figure.layout.xaxis.range = [self.begin, end]
         self._update_shapes()
+    self._update_legend()
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #30cb3457
 @patch

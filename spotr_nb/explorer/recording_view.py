@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'row_means', 'stacked', 'row_range', 'join_rows', 'split_rows', 'point_names',
            'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'label_shapes', 'reconstructed_view',
-           'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'view_box']
+           'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'view_legend', 'view_box']
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #2ac51646
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from .embedding import QUALITIES, reconstruct_windows
 from .pyramid import extremes
 from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
+from ..text import html
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9e0bea0c
 def row_heights(
@@ -349,7 +350,8 @@ def _add_lines(figure, lines, names):
         **reconstruction,
         mode="lines",
         name="reconstruction",
-        line=dict(color=COLOURS["reconstruction"], width=1.3),
+        line=dict(color=COLOURS["reconstruction"], width=1.1),
+        opacity=0.75,  # the original shows through
         hoverinfo="skip",
     )
 
@@ -375,6 +377,26 @@ def _add_strip(figure, embedding, colour_by):
         **strip,
     )
     figure.update_layout(coloraxis=axis)
+
+# %% ../../nbs/explorer/06_recording_view.ipynb #5f3f2b32
+def view_legend(
+    heights,  # `[C]` of the rows shown, in the recording's unit
+    unit: str,  # of the recording
+    gain: float = 1.0,  # as in `stacked`
+) -> str:  # HTML
+    "What the colours of a view mean, and the amplitude that a row spans."
+    parts = [
+        (COLOURS["original"], "original"),
+        (COLOURS["reconstruction"], "reconstruction; frame: current window"),
+        (PALETTE[4], "selected"),
+        (PALETTE[3], "doubtful quality"),
+        (PALETTE[1], "dotted: events"),
+    ]
+    spans = [f'<span style="color:{colour}">■</span> {text}' for colour, text in parts]
+    low, high = (f"{height / gain / 0.9:.3g}" for height in (np.min(heights), np.max(heights)))
+    unit = html({"uV": "µV"}.get(unit, unit))
+    spans.append(f"from row to row: {low if low == high else f'{low} to {high}'} {unit}")
+    return f'<span style="opacity:.75">{" &nbsp; ".join(spans)}</span>'
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #8caa8a99
 def view_box(begin, end):
