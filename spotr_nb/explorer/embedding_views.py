@@ -74,7 +74,8 @@ def window_texts(embedding, shown):
         parts = [f"{embedding.t0[k]:.1f} s"]
         parts += [f"error {error[k]:.2f}"] * bool(np.isfinite(error[k]))
         parts += [f"quality: {QUALITIES[embedding.quality[k]]}"]
-        parts += [f"label: {plain(embedding.labels[embedding.label[k]])}"] * bool(embedding.label[k] >= 0)
+        if embedding.label[k] >= 0:
+            parts.append(f"label: {plain(embedding.labels[embedding.label[k]])}")
         if given is not None and given[k] >= 0:
             parts.append(f"my label: {plain(embedding.given_names[given[k]])}")
         texts.append("<br>".join(parts))
