@@ -621,6 +621,64 @@ def annotations_follow_recording(app):
     app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["marks"], 120)
 
 
+def texts(app):
+    "All texts of the app, as one."
+    return "\n".join(app.page.locator(".spotr-explorer .widget-html").all_inner_texts())
+
+
+def opens_at_its_best(app):
+    "An EEG opens with a token for each channel, and says why; all channels can be reached."
+    assert "a token of 128 numbers for each of 8 channels" in texts(app) and "Chosen: a token for each" in texts(app)
+    app.page.get_by_title("show all channels").press("Enter")
+    wait_for(lambda: "8 of 8 shown" in texts(app), 20, "not all channels are shown")
+
+
+def labels_by_keys(app):
+    "One key marks a window and goes on; undo, redo, suggestions; keys in a field are text."
+    app.show_panel("Labels")
+    field = app.page.get_by_placeholder("name of a class")
+    for name in "quiet 1", "<b>busy</b>":
+        field.click()
+        app.page.keyboard.type(name)
+        app.page.get_by_role("button", name="add class").click()
+        wait_for(lambda name=name: name in texts(app), 20, f"no class {name}")
+    assert "0 of 114 windows have a label" in texts(app), "a key in a field was taken for a mark"
+    app.page.get_by_role("button", name="select none").click()
+    for key, n in ("1", 1), ("1", 2), ("2", 3), ("u", 2), ("r", 3), ("ArrowRight", 3), ("2", 4):
+        app.page.keyboard.press(key)
+        wait_for(lambda n=n: f"{n} of 114 windows have a label" in texts(app), 20, f"not {n} labels after {key}")
+    app.shot("06-labels")
+    bars = """() => document.querySelectorAll('.js-plotly-plot')[0]._fullLayout.shapes.filter(s => s.name === 'label').length"""
+    wait_for(lambda: app.page.evaluate(bars), 20, "no bar above the channels")
+    app.page.keyboard.press("s")
+    app.page.get_by_role("button", name="probe these labels").click()
+    wait_for(lambda: "mark at least 4" in "".join(app.page.get_by_role("alert").all_inner_texts()), 20, "no advice")
+    select = app.page.get_by_role("button", name="save labels")
+    select.press("Enter")
+    path = app.work / "explored" / "eeg_cvep.labels.csv"
+    wait_for(path.is_file, 20, "no labels were written")
+    assert path.read_text().startswith("onset,duration,label"), path.read_text()
+
+
+def labels_in_both_sizes_and_themes(app):
+    "The panel of labels fits, small and large, on a light and a dark page."
+    app.show_panel("Labels")
+    for theme in "Light", "Dark":
+        app.page.evaluate(
+            f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+        )
+        for width, height in (1000, 800), (1400, 900):
+            app.page.set_viewport_size(dict(width=width, height=height))
+            time.sleep(1.5)
+            wide = app.page.evaluate(
+                "() => [...document.querySelectorAll('.spotr-explorer button')].filter(b => b.offsetParent && b.scrollWidth > b.clientWidth + 1).map(b => b.innerText)"
+            )
+            assert not wide, f"texts of buttons are cut at {width} pixels: {wide}"
+            app.shot(f"06-labels-{theme.lower()}-{width}")
+    app.page.set_viewport_size(dict(width=1400, height=1100))
+    app.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+
+
 def wrong_file_is_named(app):
     "A path that leads nowhere is a message, and the view stays."
     before = app.look()
@@ -716,6 +774,9 @@ checks = (
     ranks_anomalies,
     errors_and_spectra,
     saves,
+    opens_at_its_best,
+    labels_by_keys,
+    labels_in_both_sizes_and_themes,
     annotations_follow_recording,
     wrong_file_is_named,
     stops_and_resumes,

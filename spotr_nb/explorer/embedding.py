@@ -94,6 +94,8 @@ class RecordingEmbedding:
     label: np.ndarray  # `[n]` index into `labels`; -1: none
     labels: tuple  # names of lasting events
     complete: bool  # False: was stopped, the rest is missing
+    given: np.ndarray = None  # `[n]` index into `given_names` of the label that a person gave; -1: none; None: nobody did
+    given_names: tuple = ()  # their classes
 
     def __len__(self):
         return len(self.t0)

@@ -13,11 +13,13 @@ from .panel import Panel, channel_names, clear_frame, highlight
 from spotr_nb.explorer.recording_view import (
     COLOURINGS,
     colouring,
+    label_shapes,
     plot_recording,
     point_names,
     row_heights,
     thin_windows,
     view_box,
+    view_legend,
     view_lines,
     view_shapes,
 )
@@ -38,7 +40,8 @@ class RecordingPanel(Panel):
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
         row = w.Layout(width="100%", align_items="center")
         selection = w.HBox([self.span, self.clear, self.selection_text], layout=row)
-        self.widget.children = (self.controls, self.figure_box, selection)
+        self.legend = w.HTML()
+        self.widget.children = (self.controls, self.figure_box, self.legend, selection)
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #fa5263be
 @patch
@@ -107,6 +110,7 @@ def make_figure(self: RecordingPanel):
         self.span.max, self.span.step = session.recording.duration, session.seconds
         self.span.value = (0, 0)
     self._count_selected()
+    self._update_legend()
     figure = plot_recording(
         session.recording,
         session.embedding,
@@ -118,7 +122,15 @@ def make_figure(self: RecordingPanel):
         session.selected,
         (session.time, session.seconds),
     )
+    bars = label_shapes(session.labelling.events, session.labelling.classes, self.begin, self.begin + self.length)
+    figure.layout.shapes = [*figure.layout.shapes, *bars]
     return figure.update_layout(dragmode=self.drag.value, uirevision=session.name)
+
+# %% ../../nbs/explorer/12_recording_panel.ipynb #5a756fe6
+@patch
+def _update_legend(self: RecordingPanel):
+    "Colours, and the amplitude of a row."
+    self.legend.value = view_legend(self.heights, self.session.recording.unit, self.gain.value)
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #e58390d6
 @patch
@@ -165,6 +177,7 @@ def update_view(self: RecordingPanel):
             self.lines["original"].text = point_names(y, channel_names(self))
         self.figure.layout.xaxis.range = [self.begin, end]
         self._update_shapes()
+    self._update_legend()
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #30cb3457
 @patch
@@ -173,7 +186,9 @@ def _update_shapes(self: RecordingPanel):
     session, end = self.session, self.begin + self.length
     current = session.time, session.seconds
     shapes, notes = view_shapes(session.recording, session.embedding, self.begin, end, session.selected, current)
-    self.figure.layout.shapes = [*shapes, view_box(self.begin, end)]
+    marks = session.labelling
+    bars = label_shapes(marks.events, marks.classes, self.begin, end)
+    self.figure.layout.shapes = [*shapes, *bars, view_box(self.begin, end)]
     self.figure.layout.annotations = notes
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #0aea35fb
@@ -260,6 +275,14 @@ def on_window(self: RecordingPanel):
 def _count_selected(self: RecordingPanel):
     n, total = int(self.session.selected.sum()), len(self.session.embedding)
     self.selection_text.value = f"<b>{n}</b> of {total} windows selected" if n else f"{total} windows"
+
+# %% ../../nbs/explorer/12_recording_panel.ipynb #af3e72ca
+@patch
+def on_labels(self: RecordingPanel):
+    "Other labels were marked."
+    self.on_window()
+    if self.figure is not None and self.colour_by.value == "my label":
+        self.recolour()
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #be844a6a
 @patch

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'row_means', 'stacked', 'row_range', 'join_rows', 'split_rows', 'point_names',
-           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'reconstructed_view', 'view_columns',
-           'view_lines', 'plot_recording', 'recording_height', 'view_box']
+           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'label_shapes', 'reconstructed_view',
+           'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'view_legend', 'view_box']
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #2ac51646
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from .embedding import QUALITIES, reconstruct_windows
 from .pyramid import extremes
 from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
+from ..text import html
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9e0bea0c
 def row_heights(
@@ -73,7 +74,7 @@ def point_names(y, names):
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #75a42c1f
 SCALE = [[0, PALETTE[1]], [0.5, "#9a9a9a"], [1, PALETTE[0]]]
-COLOURINGS = "time", "error", "quality", "label"
+COLOURINGS = "time", "error", "quality", "label", "my label"
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #23a83817
 def colouring(
@@ -92,6 +93,9 @@ def colouring(
         return embedding.mean_error, dict(colorscale=SCALE, cmin=0, cmax=highest, colorbar=bar)
     if by == "quality":
         return embedding.quality.astype(float), _categories(QUALITIES, bar)
+    if by == "my label":
+        given = np.full(len(embedding), -1) if embedding.given is None else embedding.given
+        return given + 1.0, _categories(("none", *embedding.given_names), bar)
     return embedding.label + 1.0, _categories(("none", *embedding.labels), bar)
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9f4d4049
@@ -187,6 +191,25 @@ def _event_mark(event, begin):
     )
     return line, note
 
+# %% ../../nbs/explorer/06_recording_view.ipynb #29bb145a
+def label_shapes(
+    events,  # (onset, duration, label), of a `Labelling`
+    classes,  # names of its classes, in the order of their colours
+    begin: float,  # of the view, s
+    end: float,  # of the view, s
+    max_shapes: int = 100,  # the longest are shown if there are more
+) -> list:  # plotly shapes
+    "A bar above the channels for each marked span in a view."
+    inside = [one for one in events if one[0] < end and one[0] + one[1] >= begin and one[1] > 0]
+    inside = sorted(inside, key=lambda one: -one[1])[:max_shapes]
+    shapes = []
+    for onset, duration, label in inside:
+        colour = PALETTE[list(classes).index(label) % len(PALETTE)]
+        place = _area(max(onset, begin), min(onset + duration, end), name="label", fillcolor=colour, layer="above")
+        name = dict(text=plain(label[:14]), textposition="middle left", font=dict(size=9, color="white"), padding=1)
+        shapes.append(place | dict(y0=1, y1=1.035, label=name))
+    return shapes
+
 # %% ../../nbs/explorer/06_recording_view.ipynb #8d9510de
 def reconstructed_view(
     model,  # has `render`
@@ -199,10 +222,11 @@ def reconstructed_view(
     n_columns: int = 600,  # of the screen
     cache: dict = None,  # {number of a window: its reconstruction} of the last view; becomes that of this view
 ):  # points `[C, m]` in the recording's unit, time of the first and distance between two (s); or None
-    "The windows in a view, each reconstructed from its token, one after another."
+    "The windows in a view, each reconstructed from its token, one after another; NaN for channels without a token."
     inside = np.flatnonzero((embedding.t0 < end) & (embedding.t0 + embedding.seconds > begin)).tolist()
-    rows = [embedding.channels.index(k) for k in channels if k in embedding.channels]
-    if not 0 < len(inside) <= max_windows or len(rows) < len(channels):
+    known = [row for row, k in enumerate(channels) if k in embedding.channels]
+    rows = [embedding.channels.index(channels[row]) for row in known]
+    if not 0 < len(inside) <= max_windows or not rows:
         return None
     cache = {} if cache is None else cache
     _update_cache(cache, model, recording, embedding, inside)
@@ -210,7 +234,7 @@ def reconstructed_view(
     length = cache[inside[0]].shape[1]
     line = np.full((len(channels), starts[-1] + length - starts[0]), np.nan, np.float32)
     for k, start in zip(inside, starts):
-        line[:, start - starts[0] : start - starts[0] + length] = cache[k][rows]
+        line[known, start - starts[0] : start - starts[0] + length] = cache[k][rows]
     points, step = _thin_line(line, n_columns)
     return points, starts[0] / recording.sfreq, step / recording.sfreq
 
@@ -326,7 +350,8 @@ def _add_lines(figure, lines, names):
         **reconstruction,
         mode="lines",
         name="reconstruction",
-        line=dict(color=COLOURS["reconstruction"], width=1.3),
+        line=dict(color=COLOURS["reconstruction"], width=1.1),
+        opacity=0.75,  # the original shows through
         hoverinfo="skip",
     )
 
@@ -352,6 +377,26 @@ def _add_strip(figure, embedding, colour_by):
         **strip,
     )
     figure.update_layout(coloraxis=axis)
+
+# %% ../../nbs/explorer/06_recording_view.ipynb #5f3f2b32
+def view_legend(
+    heights,  # `[C]` of the rows shown, in the recording's unit
+    unit: str,  # of the recording
+    gain: float = 1.0,  # as in `stacked`
+) -> str:  # HTML
+    "What the colours of a view mean, and the amplitude that a row spans."
+    parts = [
+        (COLOURS["original"], "original"),
+        (COLOURS["reconstruction"], "reconstruction; frame: current window"),
+        (PALETTE[4], "selected"),
+        (PALETTE[3], "doubtful quality"),
+        (PALETTE[1], "dotted: events"),
+    ]
+    spans = [f'<span style="color:{colour}">■</span> {text}' for colour, text in parts]
+    low, high = (f"{height / gain / 0.9:.3g}" for height in (np.min(heights), np.max(heights)))
+    unit = html({"uV": "µV"}.get(unit, unit))
+    spans.append(f"from row to row: {low if low == high else f'{low} to {high}'} {unit}")
+    return f'<span style="opacity:.75">{" &nbsp; ".join(spans)}</span>'
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #8caa8a99
 def view_box(begin, end):

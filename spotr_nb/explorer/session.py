@@ -14,6 +14,7 @@ from threading import Event, RLock, Thread
 import numpy as np
 from fastcore.basics import patch
 
+from .channel_tokens import choose_tokens, model_for
 from spotr_nb.explorer.embedding import (
     RecordingEmbedding,
     decode_tokens,
@@ -25,6 +26,7 @@ from spotr_nb.explorer.embedding import (
     with_positions,
 )
 from .embedding_views import inside_polygon, worst_part
+from .labelling import Labelling, probe_labels, suggest_windows
 from .neighbours import TokenIndex
 from .recording import Cancelled, CorpusRecording, Recording
 from .recording_view import contiguous_spans
@@ -44,7 +46,7 @@ class Session:
         seconds: float = 3.0,  # length of a window
         folder=None,  # where to keep filtered samples, tokens and state; None: nowhere
     ):
-        self.model = open_model(model)
+        self.whole_model = open_model(model)  # `model` makes tokens with it, see `how`
         self.sources = name_sources(recordings)
         self.seconds = float(seconds)
         self.folder = None if folder is None else Path(folder)
@@ -60,11 +62,13 @@ class Session:
 def _caches(self: Session):
     "Empty caches of what was computed, and of state that is not written yet."
     self._recordings = {}  # {name: Recording}
-    self._embeddings = {}  # {(name, seconds, channels): RecordingEmbedding}
+    self._embeddings = {}  # {(name, seconds, channels, how): RecordingEmbedding}
     self._spaces = {}  # the same keys: TokenSpace
+    self._choices = {}  # {(name, seconds): what `choose_tokens` found}
     self._index = None, None  # what it was made of, TokenIndex
     self._model_key = None
-    self._unsaved = {}  # {name: selection and time} that the folder does not have
+    self._labellings = {}  # {name: Labelling}
+    self._unsaved = {}  # {name: selection, time and labels} that the folder does not have
     self._as_found = None  # selection and time of the open recording as they were read
 
 
@@ -73,7 +77,11 @@ def _nothing_open(self: Session):
     "The state before a recording is open."
     self.name = self.recording = self.embedding = self.space = self.token = None
     self.channels = None  # indices of the channels that tokens are made from; None: all
+    self.how = "together"  # a token for all channels together, or for 'each'
+    self.why = None  # a sentence, if `choose_tokens` chose them; None: they were given
     self.selected = np.zeros(0, bool)  # of each window
+    self.span = None  # (begin, end) in s, if that was selected and not windows
+    self.labelling = None  # a `Labelling`: what a person marked
     self.moves = {}  # {(kind of direction, number): standard deviations} of the current token
     self.time = 0.0  # where the current window begins, s
 
@@ -194,6 +202,7 @@ def open(
     seconds: float = None,  # length of a window; None: as it is
     channels=None,  # indices of the channels that tokens are made from; None: all
     patience: float = None,  # wait at most, s; None: until it is done
+    how: str = "together",  # a token for all channels together, for 'each', or the 'best' of both, see `choose_tokens`
 ):
     "Read, filter and embed a recording, unless it was before, and show it."
     seconds = float(seconds or self.seconds)
@@ -201,16 +210,37 @@ def open(
 
     def compute(stop):
         recording = self._load_recording(name, stop)
-        embedding = self._embed(name, recording, seconds, channels, stop)
-        return lambda: self._show(name, recording, embedding, channels)
+        made = self._made_of(name, recording, seconds, channels, how)
+        embedding = self._embed(name, recording, seconds, *made[:2], stop)
+        return lambda: self._show(name, recording, embedding, *made)
 
     self._start(compute, patience)
 
 
 @patch
+def _made_of(self: Session, name, recording, seconds, channels, how):
+    "Channels, how tokens are made of them, and why (None: it was said)."
+    if how != "best":
+        return channels, how, None
+    key = name, seconds
+    if key not in self._choices:
+        self._choices[key] = choose_tokens(self.whole_model, recording, seconds)
+    return self._choices[key]
+
+
+@patch(as_prop=True)
+def model(self: Session):
+    "What makes the tokens: the model, or the same applied to each channel."
+    return model_for(self.whole_model, self.how)
+
+
+@patch
 def resume(self: Session, patience=None):
     "Embed the rest after a stop."
-    self.open(self.name, self.seconds, self.channels, patience)
+    if self.why is not None:
+        self.open(self.name, self.seconds, None, patience, "best")
+    else:
+        self.open(self.name, self.seconds, self.channels, patience, self.how)
 
 # %% ../../nbs/explorer/10_session.ipynb #befb1582
 @patch
@@ -223,7 +253,7 @@ def _progress(self: Session, what):
 def _load_recording(self: Session, name, stop):
     "A filtered recording: from memory, from the folder, or filtered now."
     if name not in self._recordings:
-        source, sfreq = self.sources[name], self.model.config.sfreq
+        source, sfreq = self.sources[name], self.whole_model.config.sfreq
         folder = None if self.folder is None else self.folder / f"{source_key(source, sfreq)}.recording"
         if isinstance(source, CorpusRecording):
             self._recordings[name] = source.open()
@@ -236,33 +266,34 @@ def _load_recording(self: Session, name, stop):
 
 # %% ../../nbs/explorer/10_session.ipynb #da4c32fe
 @patch
-def _embed(self: Session, name, recording, seconds, channels, stop):
+def _embed(self: Session, name, recording, seconds, channels, how, stop):
     "An embedding: from memory, from the folder, or computed now; one that was stopped is resumed."
-    key = name, seconds, channels
-    path = self._token_path(*key)
+    key = name, seconds, channels, how
+    path, model = self._token_path(*key), model_for(self.whole_model, how)
     found = self._embeddings.get(key)
     if found is None and path is not None and path.is_file():
         found = RecordingEmbedding.load(path)
     if found is None or not found.complete:
-        found = embed_recording(self.model, recording, seconds, channels, found, self._progress("embedding"), stop)
+        found = embed_recording(model, recording, seconds, channels, found, self._progress("embedding"), stop)
         if path is not None:
             found.save(path)
     self._embeddings[key] = found
     if key not in self._spaces or not found.complete:
         few = len(found) < 64 and found.complete
-        tokens = recording_tokens(self.model, recording, seconds, found.channels) if few else found.token
+        tokens = recording_tokens(model, recording, seconds, found.channels) if few else found.token
         self._spaces[key] = token_space(tokens)
     return found
 
 # %% ../../nbs/explorer/10_session.ipynb #2485e91d
 @patch
-def _token_path(self: Session, name, seconds, channels):
-    "The file of an embedding, named by recording, model, window length and channels; None without a folder."
+def _token_path(self: Session, name, seconds, channels, how):
+    "The file of an embedding, named by recording, model, window length, channels; None without a folder."
     if self.folder is None:
         return None
-    self._model_key = self._model_key or embedder_key(self.model)
-    how = hashlib.blake2b(repr((self._model_key, seconds, channels)).encode(), digest_size=8).hexdigest()
-    return self.folder / f"{source_key(self.sources[name], self.model.config.sfreq)}-{how}.tokens.npz"
+    self._model_key = self._model_key or embedder_key(self.whole_model)
+    made = (self._model_key, seconds, channels, *([how] if how != "together" else []))
+    made = hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()
+    return self.folder / f"{source_key(self.sources[name], self.whole_model.config.sfreq)}-{made}.tokens.npz"
 
 # %% ../../nbs/explorer/10_session.ipynb #6f2e4167
 def spans_of(selected, embedding):
@@ -282,7 +313,9 @@ def windows_in(spans, embedding):
 @patch
 def _selection(self: Session):
     "Selection and time of the open recording, as they are stored."
-    return dict(selected=spans_of(self.selected, self.embedding), time=self.time)
+    labels = [list(event) for event in self.labelling.events]
+    found = dict(selected=spans_of(self.selected, self.embedding), time=self.time)
+    return found | dict(labels=labels, classes=list(self.labelling.classes))
 
 
 @patch
@@ -310,20 +343,23 @@ def _all_selections(self: Session):
 
 # %% ../../nbs/explorer/10_session.ipynb #3e850a26
 @patch
-def _show(self: Session, name, recording, embedding, channels):
+def _show(self: Session, name, recording, embedding, channels, how="together", why=None):
     "Make a recording the open one; its selection and time come back with it."
     self._note_changes()
     saved = self._all_selections().get(name, dict(selected=[], time=0.0))
     self.name, self.recording, self.embedding = name, recording, embedding
-    self.seconds, self.channels = embedding.seconds, channels
-    self.space = self._spaces[name, self.seconds, channels]
+    self.seconds, self.channels, self.how, self.why = embedding.seconds, channels, how, why
+    self.space = self._spaces[name, self.seconds, channels, how]
     self.moves = {}
     self.time = min(saved["time"], max(0.0, recording.duration - self.seconds))
-    self.selected = windows_in(saved["selected"], embedding)
+    self.selected, self.span = windows_in(saved["selected"], embedding), None
+    self.labelling = self._labelling_of(name, saved.get("labels", []), saved.get("classes", []))
+    self._label_windows()
     self._as_found = self._selection()
     self._read_window()
     self.emit("tokens")
     self.emit("selection")
+    self.emit("labels")
     if not embedding.complete:
         self.emit("message", f'stopped after {len(embedding)} windows: "resume" embeds the rest')
 
@@ -339,6 +375,7 @@ def select(
     "Select windows."
     with self.lock:
         before = self.selected
+        self.span = None if between is None or add else tuple(sorted(map(float, between)))
         if between is not None:
             self.selected = self.embedding.within(*sorted(between))
         elif within is not None:
@@ -350,6 +387,94 @@ def select(
         if add:
             self.selected |= before
     self.emit("selection")
+
+# %% ../../nbs/explorer/10_session.ipynb #c459a427
+@patch
+def _labelling_of(self: Session, name, labels, classes):
+    "The labelling of the open recording: with its steps, unless another session has changed it meanwhile."
+    known = self._labellings.get(name)
+    same = known is not None and (known.events, known.classes) == (tuple(map(tuple, labels)), tuple(classes))
+    if not same:
+        self._labellings[name] = Labelling(self.recording.duration, labels, classes)
+    return self._labellings[name]
+
+
+@patch
+def _label_windows(self: Session):
+    "The label of each window, from what is marked."
+    embedding, marks = self.embedding, self.labelling
+    self.window_labels = marks.window_labels(embedding.t0, embedding.seconds)
+    embedding.given_names = marks.classes
+    numbers = {name: k for k, name in enumerate(marks.classes)}
+    embedding.given = np.array([-1 if one is None else numbers[one] for one in self.window_labels], int)
+
+
+@patch
+def change_labels(
+    self: Session,
+    change,  # called with the `Labelling`
+):  # what it returns
+    "Change what is marked, and tell the panels."
+    with self.lock:
+        found = change(self.labelling)
+        self._label_windows()
+    self.emit("labels")
+    return found
+
+# %% ../../nbs/explorer/10_session.ipynb #23655881
+@patch
+def marked_spans(
+    self: Session,
+    exact: bool = False,  # the span that was selected as it is, not whole windows
+) -> list:  # [(begin, end)] in s
+    "What a key marks: the selected windows, or the current window if none is selected."
+    if exact and self.span is not None:
+        return [self.span]
+    if self.selected.any():
+        return [tuple(span) for span in spans_of(self.selected, self.embedding)]
+    return [(self.time, min(self.time + self.seconds, self.recording.duration))]
+
+
+@patch
+def mark(
+    self: Session,
+    label: str = None,  # a class; None: erase
+    exact: bool = False,  # see `marked_spans`
+):
+    "Mark the selected windows, or the current one."
+    spans = self.marked_spans(exact)
+    self.change_labels(lambda marks: marks.mark(spans, label))
+
+# %% ../../nbs/explorer/10_session.ipynb #5664c50f
+@patch
+def suggest(
+    self: Session,
+    k: int = 6,  # how many
+) -> list:  # numbers of windows
+    "The next windows to label, see `suggest_windows`."
+    embedding = self.embedding
+    usable = embedding.quality == 0
+    usable = usable if usable.any() else None
+    apart = 2 * embedding.seconds
+    found = suggest_windows(embedding.token, self.window_labels, embedding.t0, k, apart, usable)
+    return found.tolist()
+
+
+@patch
+def probe(self: Session) -> dict:  # {'token', 'computed features': ProbeResult}
+    "How well the labels can be told from the tokens, and from computed features on the same folds."
+    from spotr_nb.probing.features import Handcrafted
+
+    embedding, recording = self.embedding, self.recording
+    marked = np.flatnonzero([label is not None for label in self.window_labels])
+    t0, parts = embedding.t0[marked], []
+    computed = Handcrafted(recording.modality, recording.sfreq)
+    for k in range(0, len(marked), 64):
+        x, valid = recording.windows(t0[k : k + 64], embedding.seconds, embedding.channels)
+        parts.append(np.nan_to_num(computed.embed(x, valid)))
+    features = np.concatenate(parts) if parts else np.zeros((0, 1))
+    features = {"token": embedding.token[marked], "computed features": features}
+    return probe_labels(features, self.window_labels[marked], t0, embedding.seconds)
 
 # %% ../../nbs/explorer/10_session.ipynb #097fe6d8
 @patch
@@ -392,14 +517,25 @@ def decode(
 
 # %% ../../nbs/explorer/10_session.ipynb #3e828469
 @patch
+def _embedding_like(self: Session, name):
+    "The embedding of a recording whose tokens are made as those of the open one; None without one."
+    made = self.channels, self.how
+    if self.why is not None and name != self.name:
+        made = self._choices.get((name, self.seconds), (None, self.how))[:2]
+        made = made if made[1] == self.how else (None, self.how)
+    return self._embeddings.get((name, self.seconds, *made))
+
+
+@patch
 def index(
     self: Session,
     everywhere: bool = False,  # over all recordings that were embedded with windows of this length
 ) -> TokenIndex:
     "The index to search in, built when it is first needed."
     found = {}
-    for (name, seconds, channels), embedding in self._embeddings.items():
-        if seconds == self.seconds and channels == self.channels and (everywhere or name == self.name):
+    for name in self.sources if everywhere else [self.name]:
+        embedding = self._embedding_like(name)
+        if embedding is not None and embedding.token.shape[1] == self.embedding.token.shape[1]:
             found[name] = embedding
     made_of = tuple((name, len(embedding)) for name, embedding in sorted(found.items()))
     if self._index[0] != made_of:
@@ -445,7 +581,7 @@ def window_view(
     mark: bool = False,  # mark where the reconstruction fails
 ) -> dict:  # for `plot_windows`
     "A window with its reconstruction."
-    recording, embedding = self._recordings[name], self._embeddings[name, self.seconds, self.channels]
+    recording, embedding = self._recordings[name], self._embedding_like(name)
     number = int(np.abs(embedding.t0 - t0).argmin())
     parts = (part[0] for part in reconstruct_windows(self.model, recording, embedding, [number]))
     names = [recording.ch_names[k] for k in embedding.channels]
@@ -470,7 +606,9 @@ def embed_all(
         for k, name in enumerate(names):
             self.emit("progress", f"embedding {name}", k / len(names))
             try:
-                self._embed(name, self._load_recording(name, stop), self.seconds, self.channels, stop)
+                recording, how = self._load_recording(name, stop), self.how if self.why is None else "best"
+                made = self._made_of(name, recording, self.seconds, self.channels, how)
+                self._embed(name, recording, self.seconds, *made[:2], stop)
             except (ValueError, OSError, Cancelled) as error:
                 failed.append(f"{name}: {error}")  # one unreadable file should not end the search in the others
             if stop.is_set():
@@ -488,6 +626,7 @@ def state(self: Session, **more) -> dict:  # for `state.json`
         name=self.name,
         seconds=self.seconds,
         channels=self.channels and list(self.channels),
+        how=self.how if self.why is None else "best",
         recordings=self._all_selections(),
         **more,
     )
@@ -508,11 +647,13 @@ def save_state(self: Session, **more):  # further entries, of the app
 def restore(
     self: Session,
     patience: float = None,  # as in `open`
+    how: str = "together",  # as in `open`, unless the state says another
 ) -> dict:  # the saved state; {} without one that fits
     "Open what was open last, with its selection; or the first recording."
     saved = self.saved_state()
     if saved.get("name") not in self.sources:
         saved = {}
     name = saved.get("name", next(iter(self.sources)))
-    self.open(name, saved.get("seconds"), saved.get("channels"), patience)
+    how = saved.get("how", "together" if saved.get("channels") else how)
+    self.open(name, saved.get("seconds"), None if how == "best" else saved.get("channels"), patience, how)
     return saved

@@ -10,7 +10,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from .embedding import QUALITIES
-from .embedding_views import inside_polygon, map_coordinates, plot_token_map
+from .embedding_views import add_ring, inside_polygon, map_coordinates, plot_token_map
 from .panel import Panel, clear_frame, highlight, muted
 from .recording_view import COLOURINGS, thin_windows
 
@@ -25,6 +25,8 @@ def window_groups(
         groups["smallest errors (10 %)"] = error <= np.nanquantile(error, 0.1)
     groups |= {f"quality: {name}": embedding.quality == k for k, name in enumerate(QUALITIES)}
     groups |= {f"label: {name}": embedding.label == k for k, name in enumerate(embedding.labels)}
+    if embedding.given is not None:
+        groups |= {f"my label: {name}": embedding.given == k for k, name in enumerate(embedding.given_names)}
     return {name: group for name, group in groups.items() if group.any()}
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #571dd413
@@ -51,7 +53,13 @@ class TokenMapPanel(Panel):
         with self.guard:
             self.group.options = ["on the map", *self.groups]
         share = session.space.share if by == "PCA" else None
-        return plot_token_map(session.embedding, self.coordinates, self.colour_by.value, session.selected, share=share)
+        figure = plot_token_map(session.embedding, self.coordinates, self.colour_by.value, session.selected, share=share)
+        return add_ring(figure, self._current())
+
+    def _current(self):
+        "Where the window nearest to the current one is on the map."
+        session = self.session
+        return self.coordinates[session.embedding.nearest(session.time + session.seconds / 2)]
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #b63e149b
 @patch
@@ -100,6 +108,23 @@ def on_selection(self: TokenMapPanel):
     if group is not None and not np.array_equal(group, self.session.selected):
         with self.guard:
             self.group.value = "on the map"
+
+
+@patch
+def on_window(self: TokenMapPanel):
+    "Another current window: the ring moves."
+    if self.figure is None or self.stale:
+        return
+    x, y = self._current()
+    with self.guard, self.figure.batch_update():
+        self.figure.data[1].update(x=[float(x)], y=[float(y)])
+
+
+@patch
+def on_labels(self: TokenMapPanel):
+    "Other labels were marked: the map shows them once it is seen."
+    if self.colour_by.value == "my label":
+        self.stale = True
 
 
 @patch

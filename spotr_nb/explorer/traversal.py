@@ -69,8 +69,10 @@ def token_space(
     tokens: np.ndarray,  # `[n, D]`
 ) -> TokenSpace:
     "Standard deviations and principal directions of tokens."
-    mean = tokens.mean(0)
-    centred = tokens - mean
+    mean, deviation = tokens.mean(0), tokens.std(0)
+    if tokens.shape[1] > 512 and len(tokens) > 1024:  # joined tokens are wide: evenly spaced ones have the directions
+        tokens = tokens[np.linspace(0, len(tokens) - 1, 1024).round().astype(int)]
+    centred = tokens - tokens.mean(0)
     if len(tokens) > 4 * tokens.shape[1]:  # many tokens: their D × D covariance has the same directions
         size, direction = np.linalg.eigh(centred.T @ centred)
         size = np.sqrt(size.clip(0))[::-1]
@@ -83,7 +85,7 @@ def token_space(
     largest = np.abs(direction).argmax(1)[:, None]
     direction = direction * np.sign(np.take_along_axis(direction, largest, 1))
     steps = direction[kept] * size[kept, None] / np.sqrt(max(len(tokens) - 1, 1))
-    return TokenSpace(mean, tokens.std(0), steps.astype(np.float32), share[kept])
+    return TokenSpace(mean, deviation, steps.astype(np.float32), share[kept])
 
 # %% ../../nbs/explorer/05_traversal.ipynb #be68b311
 def blend(
