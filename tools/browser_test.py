@@ -197,7 +197,6 @@ def site_pages(site):
             assert not errors, f"{path.relative_to(site)} has errors: {errors}"
 
 
-<<<<<<< HEAD
 # ---- names that try to run as code
 
 
@@ -227,7 +226,8 @@ def hostile_names(shots):
                 assert not elsewhere and not errors, (name, elsewhere, errors)
                 if shots:
                     page.screenshot(path=shots / f"hostile-{name}.png")
-=======
+
+
 def site_search(site):
     "A search shows excerpts, guides first; the page list shows where one is; nothing is wider than the page."
     if not (site / "index.html").exists():
@@ -247,7 +247,6 @@ def site_search(site):
         page.goto(f"file://{site}/explorer/report.html")
         page.wait_for_function("document.querySelector('.sidebar-scroll').scrollTop > 0", timeout=10_000)
         assert not errors, errors
->>>>>>> h17s
 
 
 # ---- the explorer
@@ -880,12 +879,9 @@ if __name__ == "__main__":
         args.shots.mkdir(parents=True, exist_ok=True)
     if not args.only:
         tally.check("the site's pages in Chromium request nothing from other hosts", lambda: site_pages(root / "_site"))
-<<<<<<< HEAD
     if not args.only:
         tally.check("names that try to run as code are text", lambda: hostile_names(args.shots))
-=======
         tally.check("the site's search and page list", lambda: site_search(root / "_site"))
->>>>>>> h17s
     tally.check("the explorer opens in JupyterLab, and closes", lambda: explorer(args.shots, tally, args.only))
     print(tally)
     sys.exit(bool(tally.failed or not tally.passed))
