@@ -71,7 +71,8 @@ def left_out(
     recording,  # a `Recording`
 ) -> dict:  # {index of a channel: why}
     "Channels that show no signal of the recording's kind."
-    flat = recording.flags[..., 0].astype(np.float32).mean(0) > 0.9
+    flat, _, missing = np.moveaxis(recording.flags.astype(np.float32), -1, 0)
+    flat = flat.sum(0) > 0.9 * (1 - missing).sum(0).clip(min=1e-3)  # of what was measured
     found = {}
     for k, name in enumerate(recording.ch_names):
         why = _not_cortical(name) if recording.modality == "eeg" else None
