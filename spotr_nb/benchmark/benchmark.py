@@ -39,9 +39,9 @@ from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, poo
 FULL = dict(statistics_weight=1.0, statistics=True, amplitude=True)
 SPOTR_ROWS = {
     "SPOTR": FULL,
-    "SPOTR, with beats": FULL | dict(beats=True),
     "SPOTR, without the statistics input": FULL | dict(statistics=False),
     "SPOTR, reconstruction only": {},
+    "SPOTR, with beats": FULL | dict(beats=True),
 }
 ABLATIONS = {
     "SPOTR, without the amplitude": FULL | dict(amplitude=False),
