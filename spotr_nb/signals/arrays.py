@@ -45,7 +45,7 @@ def channels_by_samples(
     return x
 
 # %% ../../nbs/signals/08_arrays.ipynb #b098bd5c
-_read_names = "x sfreq valid scale modality unit subject recording line_freq ch_names labels".split()
+_read_names = "x sfreq valid mask scale modality unit subject recording line_freq ch_names labels".split()
 _read_names += ["event_onset", "event_duration", "event_label"]  # the arrays that are read
 
 
@@ -80,7 +80,7 @@ def _load_npz(path, options):
     with np.load(path, allow_pickle=False) as file:
         names = file.files
         try:
-            arrays = {key: file[key] for key in names if key in _read_names}
+            arrays = {key: file[key] for key in names if key in _KNOWN}
         except ValueError as error:
             raise ReadError(
                 f"{path.name}: contains Python objects, which could run code when loaded: store plain arrays ({error})"
@@ -90,6 +90,9 @@ def _load_npz(path, options):
         raise ReadError(
             f"{path.name}: no array {absent[0]!r} among {', '.join(names) or 'none'}: write_npz makes such files from a Signal"
         )
+    unknown = [name for name in names if name not in _KNOWN]
+    if unknown:
+        options.remark(f"leaves out the arrays {listed(unknown)}: x is read")
     return arrays
 
 
@@ -116,9 +119,6 @@ _KNOWN |= {"event_onset", "event_duration", "event_label"}
 def read_npz(path, options):
     "Arguments of `Signal` from an `.npz`."
     arrays = _load_npz(path, options)
-    unknown = [name for name in arrays if name not in _KNOWN]
-    if unknown:
-        options.remark(f"leaves out the arrays {listed(unknown)}: x is read")
     stated = _single(arrays, "modality")
     sfreq = _single(arrays, "sfreq", float) if "sfreq" in arrays else options.sfreq
     if options.channels is None and stated and options.modality not in (None, stated):
