@@ -67,13 +67,14 @@ def tokens_and_errors(
 
     from spotr_nb.compaction import check_window
     from spotr_nb.model import normalised_error
+    from spotr_nb.probing.protocols import embed_inputs
 
-    positions = windows.channel_positions if getattr(model.config, "channel_positions", False) else None
-    token = model.embed(windows.x, valid=windows.valid, channel_positions=positions)
+    x, valid, positions = embed_inputs(model, windows)
+    token = model.embed(x, valid=valid, channel_positions=positions)
     if not hasattr(model, "render"):
         return token, np.full(len(token), np.nan)
     found = torch.from_numpy(model.render(token, windows.n_channels, windows.n_samples, positions))
-    x, valid = check_window(torch.from_numpy(windows.x), torch.from_numpy(windows.valid))
+    x, valid = check_window(torch.from_numpy(x), torch.from_numpy(valid))
     error = normalised_error(found, model.zscore(x, valid)[0], valid).numpy()
     return token, _mean_known(error)
 
@@ -447,6 +448,7 @@ def embed_recordings(
         raise ValueError(f"jobs is {jobs!r}: a whole number from 1 is needed")
     settings, finding, reading = _sorted_options(window_seconds, options)
     recordings = find_recordings(recordings, labels, reading, **finding)
+    _check_there(recordings)
     folder = _parts_folder(out)
     try:
         return _embed(recordings, out, folder, model, settings, jobs, progress)
@@ -455,6 +457,12 @@ def embed_recordings(
             _remove_parts(folder)
 
 # %% ../nbs/12_tokens.ipynb #f3908d45
+def _check_there(recordings):
+    "The error of a single file that does not exist, before a model is loaded for it."
+    if len(recordings) == 1 and recordings[0].path is not None and not recordings[0].path.exists():
+        recordings[0].read()
+
+
 def _embed(recordings, out, folder, model, settings, jobs, progress):
     "The table, by way of parts in a folder."
     model, identity = _load(model)

@@ -151,7 +151,24 @@ def dead_links(folder):
                     yield f"{page.relative_to(folder)}: {link}: no heading {fragment!r} there"
 
 
-# ---- the three checks
+# ---- import cells: nbdev runs a cell that imports when it builds the pages, without the cells before it
+
+
+def mixed_cells(folder):
+    "`notebook: cell n` of every test or example that imports and does something else too."
+    for page in sorted((folder / "nbs").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in page.parts or page.parent.name == "runs":
+            continue
+        for number, cell in enumerate(nbformat.read(page, 4).cells):
+            if cell.cell_type != "code" or re.match(r"#\| ?export|%%", cell.source):
+                continue
+            code = "\n".join(line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+            kinds = {isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(code).body}
+            if kinds == {True, False}:
+                yield f"{page.relative_to(folder)}: cell {number}"
+
+
+# ---- the four checks
 
 
 def check_imports(folder=root):
@@ -173,8 +190,13 @@ def check_links(folder=root):
     assert not found, "\n".join(found)
 
 
+def check_cells(folder=root):
+    found = list(mixed_cells(folder))
+    assert not found, "\n".join(["imports in cells of their own, please:", *found])
+
+
 def prove(folder):
-    "What is wrong on purpose must be found: two circles, a long line, links that lead nowhere; `folder` is empty."
+    "What is wrong on purpose must be found: two circles, a long line, links that lead nowhere, a mixed cell; `folder` is empty."
     (folder / package / "a").mkdir(parents=True)
     (folder / package / "b").mkdir()
     files = {
@@ -205,6 +227,12 @@ def prove(folder):
     (folder / "README.md").write_text(right + dead, encoding="utf-8")
     found = list(dead_links(folder))
     assert len(found) == 2, f"the check of links found {found}"
+    page.cells += [nbformat.v4.new_code_cell(code) for code in ("import ast", "x = 1", "#| export\nimport ast\nx = 1")]
+    nbformat.write(page, folder / "nbs" / "a.ipynb")
+    check_cells(folder)
+    page.cells[-1].source = "import ast\nx = 1"
+    nbformat.write(page, folder / "nbs" / "a.ipynb")
+    expect_failure(check_cells, folder)
 
 
 def expect_failure(check, folder):
@@ -217,7 +245,7 @@ def expect_failure(check, folder):
 
 
 if __name__ == "__main__":
-    for check in (check_imports, check_lines, check_links):
+    for check in (check_imports, check_lines, check_links, check_cells):
         try:
             check()
         except AssertionError as error:

@@ -18,7 +18,7 @@ from ..files import progress_bar, writing
 from ..probing.features import Handcrafted, HrvMorphology, WindowStatistics
 from ..probing.linear import _logistic, _ridge, linear_probe, out_of_fold
 from ..probing.metrics import bootstrap_metrics, class_aurocs, finite_mean
-from ..probing.protocols import compare
+from ..probing.protocols import compare, embed_inputs
 from ..signals.preprocessing import Windows
 from ..systems.interface import load_system, make_system
 from ..text import csv_cell
@@ -68,8 +68,8 @@ def labelled_windows(
 ) -> OwnWindows:
     "The windows of all recordings that have a label."
     parts, left_out = [], {}
-    for item in progress_bar(progress, recordings, unit="recording"):
-        one = recordings[[item.name == other.name for other in recordings]]
+    for number, item in enumerate(progress_bar(progress, recordings, unit="recording")):
+        one = recordings[[number]]
         blocks = [block for _, block in one.windows(window_seconds, **options)]
         causes = list(one.failed.values())
         found, cause = (None, causes[0]) if causes else _usable(blocks, channels, parts)
@@ -271,9 +271,9 @@ def _embed(embedder, windows):
         raise ValueError(
             f"the model expects windows at {wanted:g} Hz, these are at {windows.sfreq:g} Hz: sfreq={wanted:g}"
         )
-    uses = getattr(getattr(embedder, "config", None), "channel_positions", False)
-    options = dict(channel_positions=windows.channel_positions) if uses else {}
-    return np.asarray(embedder.embed(windows.x, valid=windows.valid, **options))
+    x, valid, positions = embed_inputs(embedder, windows)
+    options = {} if positions is None else dict(channel_positions=positions)
+    return np.asarray(embedder.embed(x, valid=valid, **options))
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6e36818f
 def probe_recordings(

@@ -36,7 +36,7 @@ from spotr_nb.corpus.shards import (
 )
 from .sources import Identity, identify, list_sources, stat
 from .workers import FULL, BuildLog, in_child, prepare_all
-from ..files import progress_bar
+from ..files import lock, open_lock, progress_bar
 
 # %% ../../nbs/corpus/04_build.ipynb #64ecd55e
 def _to_json(content):
@@ -76,21 +76,8 @@ def _report(lines):
     return text.getvalue()
 
 # %% ../../nbs/corpus/04_build.ipynb #3a7c0c3c
-def _lock(file, out):
-    "Lock an open file or folder; an error if another build holds the lock. False where that is not possible."
-    try:
-        import fcntl
-    except ImportError:  # on Windows
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileExistsError(
-            f"{out} is being written by another build: wait for it, or choose another folder"
-        ) from None
-    except OSError:  # folders on some network file systems
-        return False
-    return True
+def _busy(out):
+    return FileExistsError(f"{out} is being written by another build: wait for it, or choose another folder")
 
 # %% ../../nbs/corpus/04_build.ipynb #744101fa
 @contextmanager
@@ -104,7 +91,7 @@ def _locked(out):
         raise OSError(f"the corpus {out} cannot be made: {error.strerror}") from error
     folder = os.open(out, os.O_RDONLY) if os.name == "posix" else None
     try:
-        yield folder is not None and _lock(folder, out)
+        yield folder is not None and lock(folder, _busy(out))
     finally:
         if not any(out.iterdir()):
             out.rmdir()  # nothing was built
@@ -118,14 +105,14 @@ def _build_lock(out):
     work = out / "building"
     try:
         (work / "prepared").mkdir(parents=True, exist_ok=True)
-        lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        file = open_lock(work / "lock")
     except OSError as error:
         raise OSError(f"the corpus {out} cannot be made: {error.strerror}") from error
     try:
-        _lock(lock, out)
+        lock(file, _busy(out))
         yield work
     finally:
-        os.close(lock)
+        os.close(file)
 
 # %% ../../nbs/corpus/04_build.ipynb #c31e00b6
 def _refuse_links(out):

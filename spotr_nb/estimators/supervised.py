@@ -155,18 +155,13 @@ def predict(
     best = self.predict_proba(X).argmax(1)
     return self.classes_[best]
 
-
+# %% ../../nbs/estimators/03_supervised.ipynb #7be11b6b
 @patch(cls_method=True)
 def from_pretrained(
-    cls: SpotrClassifier,
+    cls: _Supervised,
     folder: str | os.PathLike,  # of `save_pretrained`
-) -> SpotrClassifier:  # fitted
-    "Read a fitted classifier."
-    return _loaded(cls, folder)
-
-# %% ../../nbs/estimators/03_supervised.ipynb #7be11b6b
-def _loaded(cls, folder):
-    "A fitted estimator from a folder."
+):  # fitted
+    "Read a fitted classifier or regressor."
     tuned = FineTuned.from_pretrained(folder)
     if (tuned.classes is None) == issubclass(cls, ClassifierMixin):
         other = "SpotrRegressor" if tuned.classes is None else "SpotrClassifier"
@@ -191,12 +186,3 @@ class SpotrRegressor(RegressorMixin, _Supervised):
         "A number for each window `[n]`."
         check_is_fitted(self)
         return self.tuned_.predict(checked_windows(self, X, reset=False), self.sfreq)
-
-
-@patch(cls_method=True)
-def from_pretrained(
-    cls: SpotrRegressor,
-    folder: str | os.PathLike,  # of `save_pretrained`
-) -> SpotrRegressor:  # fitted
-    "Read a fitted regressor."
-    return _loaded(cls, folder)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['nearest', 'few_shot', 'fine_tune', 'pool', 'by_fold', 'corrected_t', 'Comparison', 'compare', 'holm', 'embedder_key',
-           'cached_embed']
+           'cached_embed', 'embed_inputs']
 
 # %% ../../nbs/probing/03_protocols.ipynb #699c69a5
 import hashlib
@@ -348,7 +348,7 @@ def cached_embed(
     folder,  # where tokens are cached; made if missing
 ) -> np.ndarray:  # `[n, D]`
     "Tokens of windows, cached by `embedder_key` and windows; renaming a class or module makes its entries unused."
-    x, valid, positions = _inputs(embedder, windows)
+    x, valid, positions = embed_inputs(embedder, windows)
     key = hashlib.sha256(embedder_key(embedder).encode() + _digest([x, valid, positions])).hexdigest()
     path = Path(folder) / f"{key}.npy"
     if path.is_file():
@@ -360,7 +360,10 @@ def cached_embed(
     return token
 
 
-def _inputs(embedder, windows):
+def embed_inputs(
+    embedder,  # anything with `embed(x, valid=None)`
+    windows,  # `Windows`, or `(x, valid)`, or x `[n, C, L]`
+) -> tuple:  # x, valid and channel positions, the last two None if there are none
     "Windows, mask, and channel positions where the embedder uses them."
     if not hasattr(windows, "x"):
         x, valid = windows if isinstance(windows, tuple) else (windows, None)

@@ -45,8 +45,8 @@ def channels_by_samples(
     return x
 
 # %% ../../nbs/signals/08_arrays.ipynb #b098bd5c
-_read_names = "x sfreq valid mask scale modality unit subject recording line_freq ch_names labels".split()
-_read_names += ["event_onset", "event_duration", "event_label"]  # the arrays that are read
+_KNOWN = {"x", "sfreq", "ch_names", "modality", "unit", "scale", "valid", "mask", "labels"}  # the arrays that are read
+_KNOWN |= {"subject", "recording", "line_freq", "event_onset", "event_duration", "event_label"}
 
 
 def _stated_bytes(path, archive, member):
@@ -67,7 +67,7 @@ def _check_npz(path, options):
     with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         options.check_channels(len(members), "arrays")
-        read = [member for member in dict.fromkeys(members) if member.removesuffix(".npy") in _read_names]
+        read = [member for member in dict.fromkeys(members) if member.removesuffix(".npy") in _KNOWN]
         total = sum(_stated_bytes(path, archive, member) for member in read)
     options.check_memory(total, "its arrays")
 
@@ -112,10 +112,6 @@ def _mask(path, arrays, x):
     return x
 
 # %% ../../nbs/signals/08_arrays.ipynb #6092f10b
-_KNOWN = {"x", "sfreq", "ch_names", "modality", "unit", "scale", "valid", "mask", "labels", "subject", "recording", "line_freq"}
-_KNOWN |= {"event_onset", "event_duration", "event_label"}
-
-
 def read_npz(path, options):
     "Arguments of `Signal` from an `.npz`."
     arrays = _load_npz(path, options)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from .beats import neurokit_beats, neurokit_clean
 from .preprocessing import Windows, prepare
 from .signal import Event, Signal
 from .text_tables import open_text
@@ -371,21 +372,13 @@ def find_peaks(
     channel: str | int = 0,  # where to look
 ) -> tuple:  # of `Event`s, moments called 'R' (ECG) or 'pulse' (PPG)
     "The heart beats of a recording (NeuroKit2, Makowski et al. 2021)."
-    import neurokit2
-
     if signal.modality not in ("ecg", "ppg"):
         raise LabelError(f"{signal.modality} has no heart beats: ecg or ppg is needed")
-    is_ecg = signal.modality == "ecg"
     x = signal.pick(channel).x[0].astype(float)
     measured = ~np.isnan(x)
     if not measured.any():
         return ()
     x = np.interp(np.arange(len(x)), np.flatnonzero(measured), x[measured])
-    clean, peaks = (
-        (neurokit2.ecg_clean, neurokit2.ecg_findpeaks) if is_ecg else (neurokit2.ppg_clean, neurokit2.ppg_findpeaks)
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = peaks(clean(x, sampling_rate=signal.sfreq), sampling_rate=signal.sfreq)
-    samples = found["ECG_R_Peaks" if is_ecg else "PPG_Peaks"]
-    return tuple(Event(float(k / signal.sfreq), 0.0, "R" if is_ecg else "pulse") for k in samples if measured[int(k)])
+    samples = neurokit_beats(neurokit_clean(x, signal.modality, signal.sfreq), signal.modality, signal.sfreq)
+    name = "R" if signal.modality == "ecg" else "pulse"
+    return tuple(Event(float(k / signal.sfreq), 0.0, name) for k in samples if measured[k])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from ..files import sha256, write_json, writing_folder
+from ..files import lock, open_lock, sha256, write_json, writing_folder
 from ..model import current_name
 
 # %% ../../nbs/training/01_checkpoints.ipynb #23b95c17
@@ -238,15 +238,15 @@ def run_lock(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _refuse_links(folder)
-    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    file = open_lock(folder / ".lock")
     try:
-        _lock(lock, folder)
+        lock(file, OSError(f"another process is training in {folder}: wait for it, or choose another output folder"))
         for pattern in "checkpoints/.step-*", ".metrics.csv.*", "model/.*.*":
             for partial in list(folder.glob(pattern)):
                 shutil.rmtree(partial, ignore_errors=True)
         yield
     finally:
-        os.close(lock)
+        os.close(file)
 
 
 def _refuse_links(folder):
@@ -254,17 +254,3 @@ def _refuse_links(folder):
     for path in (folder / name for name in (".lock", "checkpoints", "model")):
         if path.is_symlink():
             raise FileExistsError(f"{path} is a link, and no run makes links: remove it, or choose another folder")
-
-
-def _lock(lock, folder):
-    "Take a lock, or raise an error that says who has it."
-    try:
-        import fcntl  # not on Windows
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OSError(
-            f"another process is training in {folder}: wait for it, or choose another output folder"
-        ) from None
-    except (ImportError, OSError):
-        pass  # not supported on every network disk
