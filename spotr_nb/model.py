@@ -32,6 +32,7 @@ from .published import load_published
 from spotr_nb.statistics import (
     N_BEAT_STATISTICS,
     N_STATISTICS,
+    FittedEmbedding,
     StatisticsEmbedding,
     StatisticsHead,
     statistics_loss,
@@ -60,6 +61,8 @@ def _check_config(config):
         )
     if config.beats and not (config.statistics or config.statistics_weight):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
+    if config.fitted_start and not config.statistics:
+        raise ValueError("SpotrConfig.fitted_start needs statistics=True: it is their projection that is fitted")
     for name in "dim", "render_dim":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
@@ -84,6 +87,7 @@ class SpotrConfig:
     statistics: bool = False  # start the class token from each channel's statistics, see `window_statistics`
     statistics_weight: float = 0.0  # weight of the statistics in the loss; 0: the paper's objective
     beats: bool = False  # statistics include those of beats, see `beat_statistics`
+    fitted_start: bool = False  # project the statistics in closed form, see `SPOTR.fit_start`
     published: bool = False  # the authors' position table, attention decoder and padding
     table: tuple[int, int] = (128, 128)  # channels and patches in the published table of positions
 
@@ -196,7 +200,8 @@ def _n_statistics(config):
 
 
 def _make_statistics_embedding(config):
-    return StatisticsEmbedding(config.dim, _n_statistics(config))
+    kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
+    return kind(config.dim, _n_statistics(config))
 
 
 def _make_statistics_head(config):
@@ -277,6 +282,45 @@ def forward(
         predicted = self.statistics_head(token, x.shape[1], channel_positions)
         loss = loss + self.config.statistics_weight * statistics_loss(predicted, statistics, target, valid)
     return SpotrOutput(token, reconstruction, loss, target, valid)
+
+# %% ../nbs/07_model.ipynb #336afef6
+def _pairs_of_neighbours(statistics, counts, recording):
+    "`[m, 2, K]` of channels that count in two windows of one recording, one after the other."
+    same = torch.as_tensor(np.asarray(recording)[1:] == np.asarray(recording)[:-1])
+    both = counts[1:] & counts[:-1] & same[:, None]
+    return torch.stack([statistics[:-1][both], statistics[1:][both]], 1)
+
+
+@patch
+def window_statistics(self: SPOTR, x, valid=None):
+    "`[n, C, K]` of windows `[n, C, L]`, and `[n, C]` bool: channels that vary and are nine tenths valid."
+    x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
+    z = self.zscore(x, valid)[0]
+    found = [
+        window_statistics(z[k : k + 64], self.config.sfreq, valid[k : k + 64], self.config.beats)
+        for k in range(0, len(z), 64)
+    ]
+    return torch.cat(found), (valid.float().mean(-1) >= 0.9) & (z.abs().amax(-1) > 0)
+
+# %% ../nbs/07_model.ipynb #76e79651
+@patch
+@torch.no_grad()
+def fit_start(
+    self: SPOTR,
+    windows,  # iterable of (x `[n, C, L]`, valid or None, recording `[n]`); rows of one recording in order
+):
+    "Fit the projection of the statistics; a ValueError if the configuration has no `fitted_start`."
+    if not self.config.fitted_start:
+        raise ValueError("this model has no start to fit: make it with SpotrConfig(statistics=True, fitted_start=True)")
+    statistics, pairs = [], []
+    for x, valid, recording in windows:
+        found, counts = self.window_statistics(x, valid)
+        statistics.append(found[counts])
+        pairs.append(_pairs_of_neighbours(found, counts, recording))
+    if not statistics:
+        raise ValueError("fit_start was given no windows")
+    self.statistics_embedding.fit(torch.cat(statistics), torch.cat(pairs))
+    return self
 
 # %% ../nbs/07_model.ipynb #a390fde8
 def _as_tensor(x, device, name="x"):

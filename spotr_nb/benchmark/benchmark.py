@@ -42,6 +42,7 @@ SPOTR_ROWS = {
     "SPOTR, without the statistics input": FULL | dict(statistics=False),
     "SPOTR, reconstruction only": {},
     "SPOTR, with beats": FULL | dict(beats=True),
+    "SPOTR, fitted start": FULL | dict(beats=True, fitted_start=True),
 }
 ABLATIONS = {
     "SPOTR, without the amplitude": FULL | dict(amplitude=False),
@@ -74,6 +75,7 @@ CONTROLS = {f"{PRETRAINED_METHODS[system]}, with statistics": system for system 
 RANDOM = {
     "random initialisation": "SPOTR",
     "random initialisation, with beats": "SPOTR, with beats",
+    "random initialisation, fitted start": "SPOTR, fitted start",
     "random initialisation, without the statistics": "SPOTR, without the statistics input",
 }
 FEATURES = (
@@ -215,7 +217,7 @@ def baseline(
     "An embedder without pretraining."
     windows = labelled.windows
     if name in RANDOM:
-        return _random_weights(name, windows.n_channels, seed)
+        return _random_weights(name, labelled, ~test_mask, seed)
     if name == "handcrafted features":
         return Handcrafted(modality, windows.sfreq)
     if name in ("window statistics", "window and beat statistics"):
@@ -229,14 +231,19 @@ def baseline(
     raise ValueError(f"no baseline called {name!r}; there are {', '.join(BASELINES)}")
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #01751785
-def _random_weights(name, n_channels, seed):
+def _random_weights(name, labelled, seen, seed):
     import torch
 
     from spotr_nb.model import SPOTR
 
+    windows = labelled.windows
+    config = configuration(RANDOM[name], windows.n_channels)[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return SPOTR(configuration(RANDOM[name], n_channels)[0]).eval()
+        model = SPOTR(config).eval()
+    if config.fitted_start:
+        model.fit_start([(windows.x[seen], windows.valid[seen], np.asarray(labelled.groups)[seen])])
+    return model
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #cc005ad2
 def result_path(out, task, name, seed, protocol="linear"):

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ADDITIONS', 'ZERO_AT_FIRST', 'COLUMNS', 'OPTIONS', 'PASSED_ON', 'open_corpus', 'rank_batches', 'unsharded',
-           'load_initial_weights', 'TrainingState', 'forward_batch', 'batch_sums', 'train_step', 'held_out_windows',
-           'held_out_loss', 'make_probe', 'MetricsLogger', 'Intervals', 'lr_factor', 'train', 'log_step',
-           'save_or_warn', 'Run', 'pretrain', 'make_parser', 'main']
+           'load_initial_weights', 'start_windows', 'TrainingState', 'forward_batch', 'batch_sums', 'train_step',
+           'held_out_windows', 'held_out_loss', 'make_probe', 'MetricsLogger', 'Intervals', 'lr_factor', 'train',
+           'log_step', 'save_or_warn', 'Run', 'pretrain', 'make_parser', 'main']
 
 # %% ../../nbs/training/04_pretraining.ipynb #3b0cc31d
 import argparse
@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 import zlib
+from collections import Counter
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -207,7 +208,7 @@ ZERO_AT_FIRST = "statistics_embedding.measured.project.", "compaction.of_scale."
 def load_initial_weights(
     model: torch.nn.Module,
     name: str,  # of another model, see `model_folder`
-) -> None:
+) -> list:  # names of weights that the other model lacks
     "Start from the weights of another model; a ValueError names those that do not fit."
     state = read_weights(model_files(model_folder(name))[1])
     own = model.state_dict()
@@ -222,6 +223,21 @@ def load_initial_weights(
         )
     zeros = {key: torch.zeros_like(own[key]) for key in new if key.startswith(ZERO_AT_FIRST)}
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | zeros)
+    return new
+
+# %% ../../nbs/training/04_pretraining.ipynb #f82d1637
+def start_windows(
+    corpus: Corpus,
+    n_channels: int = 8192,  # channels of windows, of each modality
+):  # yields (x `[n, C, L]`, valid, recording `[n]`)
+    "Windows of the training split for `SPOTR.fit_start`, a shard at a time."
+    shards = list(corpus.shards("train"))
+    n_shards = Counter(shard["modality"] for shard in shards)
+    length = round(corpus.cut.window_seconds * corpus.cut.sfreq)
+    for shard in shards:
+        n = max(2, n_channels // n_shards[shard["modality"]] // shard["n_channels"])
+        x, valid = from_int16(corpus.open(shard, "x")[:n, :, :length], corpus.open(shard, "scale")[:n])
+        yield x, valid, corpus.open(shard, "recording")[:n]
 
 # %% ../../nbs/training/04_pretraining.ipynb #7d9c4263
 class TrainingState:
@@ -269,8 +285,10 @@ def _set_up(self: TrainingState, model, resume):
     found = self.fabric.broadcast(found)
     if found:
         model = load_system(found[0]).train()
-    elif self.recipe.weights:
-        load_initial_weights(model, self.recipe.weights)
+    else:
+        new = load_initial_weights(model, self.recipe.weights) if self.recipe.weights else model.state_dict()
+        if getattr(model.config, "fitted_start", False) and "statistics_embedding.weight" in new:
+            model.fit_start(start_windows(self.corpus))
     self.model = self.fabric.setup_module(model)  # as Fabric wraps it
     self.sharded = unsharded(model) is not model
     if self.sharded and self.recipe.matrix_lr:
