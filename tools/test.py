@@ -4,6 +4,7 @@ A stage that fails does not stop the others. The last line counts what was reall
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -14,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
+from notebooks import Runner, processor_seconds
 from tally import Skip, Tally, root, succeed
 
 commands = Path(sys.executable).parent
-one_thread = {
-    name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+# one thread each: several run at a time
+environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
 def notebooks():
@@ -96,12 +97,10 @@ def stage_notebooks(tally, args):
             if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))
         ]
 
-    def run(path):
-        command = [commands / "nbdev-test", path, "--flags", args.flags]
-        tally.check(path.relative_to(root).as_posix(), lambda: succeed(command, seconds=args.seconds, **one_thread))
-
+    runner = Runner(args.flags, args.seconds)
     with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(run, paths))
+        list(pool.map(lambda path: tally.check(path.relative_to(root).as_posix(), lambda: runner.run(path)), paths))
+    tally.used += runner.used
 
 
 def stage_docs(tally, args):
@@ -309,6 +308,8 @@ def main():
     if unknown:
         sys.exit(f"There is no stage {unknown[0]!r}: there are {', '.join(stages)}.")
     args.seconds = args.seconds or (3600 if args.flags else 600)
+    os.environ.update(environment)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process compiles torch anew
 
     def do(name):
         print(f"\n{name}: {stages[name].__doc__}", flush=True)
@@ -321,7 +322,8 @@ def main():
     # one process each: side by side
     with ThreadPoolExecutor(args.workers) as pool:
         list(pool.map(do, [name for name in chosen if name not in alone]))
-    print(f"\n{time.time() - started:.0f} s\n{tally}")
+    tally.used += processor_seconds()
+    print(f"\n{time.time() - started:.0f} s, {tally.used:.0f} s of processor time\n{tally}")
     sys.exit(bool(tally.failed or not tally.passed))
 
 
