@@ -25,6 +25,7 @@ from .files import progress_bar, write_json, writing
 from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
 from .signals.recordings import Recordings, as_recordings, cause_of
+from .signals.streaming import ahead, block_seconds, open_recording
 from .text import csv_cell
 
 # %% ../nbs/12_tokens.ipynb #8a6e4f8c
@@ -42,9 +43,8 @@ MEASURES = {
 }
 
 
-def _measures(windows, signal, error):
-    "The measures of each window [n, 10]."
-    quality = signal_quality(windows, signal)
+def _measures(windows, quality, error):
+    "The measures of each window [n, 10]; `quality` is what `signal_quality` found."
     columns = dict(
         start=windows.t0,
         duration=np.full(len(windows), windows.seconds),
@@ -125,13 +125,13 @@ def _write_part(
 ) -> dict:  # the description: n windows and what is known of the recording
     "Embed a recording, block by block, into a file of the folder."
     labels, n = {None: -1}, 0
-    signal = item.read()
+    signal = open_recording(item, peaks="around" in settings)
     remarks = [] if signal.line_freq or settings.get("line_freq") is not None else [_unknown_mains(item)]
     with writing(folder / f"{key}.bin") as new, open(new, "wb") as file:
-        for windows in item.windows(signal=signal, sfreq=model.config.sfreq, **settings):
+        for windows, quality in ahead(_blocks(item, signal, model.config.sfreq, settings)):
             token, error = tokens_and_errors(model, windows)
             records = np.zeros(len(token), _record(token.shape[1]))
-            records["measures"], records["token"] = _measures(windows, signal, error), token
+            records["measures"], records["token"] = _measures(windows, quality, error), token
             records["label"] = [labels.setdefault(label, len(labels) - 1) for label in windows.labels]
             file.write(records.tobytes())
             n += len(records)
@@ -142,6 +142,13 @@ def _write_part(
     return dict(part=PART, model=identity, n=n, dim=token.shape[1], labels=names, remarks=remarks, **known)
 
 # %% ../nbs/12_tokens.ipynb #3be8b0aa
+def _blocks(item, signal, sfreq, settings):
+    "(windows, their quality) of a recording, some minutes at a time."
+    length = {} if "around" in settings else dict(block_seconds=block_seconds(signal))
+    for windows in item.windows(signal=signal, sfreq=sfreq, **length, **settings):
+        yield windows, signal_quality(windows, signal)
+
+
 def _unknown_mains(item):
     return f"{item.name}: mains frequency unknown, no notch applied: line_freq=50 or 60 removes it"
 
