@@ -88,9 +88,12 @@ class Runner:
             if late:
                 process.kill()
                 process.join()
-            passed, used = ours.recv() if ours.poll() else (False, 0)
+            try:
+                passed, used = ours.recv()
+            except EOFError:  # it ended on the way
+                passed, used = False, 0
             self.used += used
             text = printed.read_text(errors="replace") if printed.exists() else ""
         assert not late, f"no end after {self.seconds} s:\n{text[-4000:]}"
         done = passed and not process.exitcode and text.rstrip().endswith("Success.")
-        assert done, text[-8000:] or f"status {process.exitcode}"
+        assert done, f"{text[-8000:]}\nended with status {process.exitcode}"

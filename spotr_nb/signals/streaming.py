@@ -21,7 +21,7 @@ from .reading import ReadOptions, ReadWarning
 from .signal import LIMIT, Signal, _events, _warn_of_events, typical_amplitude
 
 # %% ../../nbs/signals/26_streaming.ipynb #aa917a1a
-PIECE = 64e6  # bytes of samples to keep in memory
+PIECE = 32e6  # bytes of samples to keep in memory
 
 
 class FileSamples:
