@@ -78,10 +78,10 @@ def _coverage(valid, energy):
 
 
 def _fourier_basis(n, sfreq, n_bands):
-    return _cached_fourier_basis(n, sfreq, n_bands)  # a constant in exported graphs
+    return _cached_fourier_basis(n, sfreq, n_bands)
 
 
-# what torch.compiler.assume_constant_result does, which imports the compiler: that takes as long as torch itself
+# a constant in compiled graphs: what `torch.compiler.assume_constant_result` sets, which imports the compiler for seconds
 _fourier_basis._dynamo_marked_constant = True
 
 # %% ../nbs/05_statistics.ipynb #994e1c3c

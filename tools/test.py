@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,12 @@ def notebooks():
         for path in sorted((root / "nbs").rglob("*.ipynb"))
         if not {"runs", "benchmarks", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)
     ]
+
+
+def flagged(path):
+    "The flag of every cell of a notebook that is not run without it."
+    for cell in nbformat.read(path, 4).cells:
+        yield from re.findall(r"^#\|\s*(slow|gpu|browser)\b", cell.source if cell.cell_type == "code" else "", re.MULTILINE)
 
 
 # ---- stages
@@ -97,6 +104,8 @@ def stage_notebooks(tally, args):
             if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))
         ]
 
+    left_out = Counter(flag for path in paths for flag in flagged(path) if flag not in args.flags.split())
+    print("cells left out:", ", ".join(f"{n} {flag}" for flag, n in sorted(left_out.items())) or "none", flush=True)
     runner = Runner(args.flags, args.seconds)
     with ThreadPoolExecutor(args.workers) as pool:
         list(pool.map(lambda path: tally.check(path.relative_to(root).as_posix(), lambda: runner.run(path)), paths))
@@ -316,12 +325,11 @@ def main():
         stages[name](tally, args)
 
     chosen = args.stages or list(stages)
-    alone = [name for name in chosen if name not in ("docs", "runs", "fuzz")]
-    for name in alone:
-        do(name)
-    # one process each: side by side
+    # one process each: side by side; the notebooks are that among themselves
     with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(do, [name for name in chosen if name not in alone]))
+        list(pool.map(do, [name for name in chosen if name != "notebooks"]))
+    if "notebooks" in chosen:
+        do("notebooks")
     tally.used += processor_seconds()
     print(f"\n{time.time() - started:.0f} s, {tally.used:.0f} s of processor time\n{tally}")
     sys.exit(bool(tally.failed or not tally.passed))
