@@ -14,6 +14,8 @@ import types
 from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
+
 preloaded = [
     "nbdev.test",
     "numpy.testing",
@@ -65,14 +67,16 @@ def _run(path, flags, printed, answer):
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
-        answer.send((passed, processor_seconds() - started))
+        server = psutil.Process(os.getppid()).cpu_times()
+        answer.send((passed, processor_seconds() - started, server.user + server.system))
 
 
 class Runner:
     "Runs notebooks; each in a fork of one process."
 
     def __init__(self, flags="", seconds=600):
-        self.flags, self.seconds, self.used = flags, seconds, 0.0
+        self.flags, self.seconds = flags, seconds
+        self.used = self.imports = 0.0  # s of processor time: of the notebooks, of the process that they are copies of
         self.context = get_context("forkserver")
         self.context.set_forkserver_preload(preloaded)
 
@@ -89,9 +93,9 @@ class Runner:
                 process.kill()
                 process.join()
             try:
-                passed, used = ours.recv()
+                passed, used, self.imports = ours.recv()
             except EOFError:  # it ended on the way
-                passed, used = False, 0
+                passed, used = False, 0.0
             self.used += used
             text = printed.read_text(errors="replace") if printed.exists() else ""
         assert not late, f"no end after {self.seconds} s:\n{text[-4000:]}"

@@ -109,7 +109,7 @@ def stage_notebooks(tally, args):
     runner = Runner(args.flags, args.seconds)
     with ThreadPoolExecutor(args.workers) as pool:
         list(pool.map(lambda path: tally.check(path.relative_to(root).as_posix(), lambda: runner.run(path)), paths))
-    tally.used += runner.used
+    tally.used += runner.used + runner.imports
 
 
 def stage_docs(tally, args):
