@@ -9,6 +9,8 @@ BENCH ?=
 FUZZ ?=
 FOLDER ?= data_samples
 VENV := .venv
+# where it is set, every command would compile torch anew, which takes longer than most of them do
+unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help

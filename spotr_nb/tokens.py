@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .files import progress_bar, write_json, writing
 from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
 from .signals.recordings import Recordings, as_recordings, cause_of
+from .signals.streaming import ahead, block_seconds, open_recording
 from .text import csv_cell
 
 # %% ../nbs/12_tokens.ipynb #8a6e4f8c
@@ -42,9 +43,8 @@ MEASURES = {
 }
 
 
-def _measures(windows, signal, error):
-    "The measures of each window [n, 10]."
-    quality = signal_quality(windows, signal)
+def _measures(windows, quality, error):
+    "The measures of each window [n, 10]; `quality` is what `signal_quality` found."
     columns = dict(
         start=windows.t0,
         duration=np.full(len(windows), windows.seconds),
@@ -125,13 +125,13 @@ def _write_part(
 ) -> dict:  # the description: n windows and what is known of the recording
     "Embed a recording, block by block, into a file of the folder."
     labels, n = {None: -1}, 0
-    signal = item.read()
+    signal = open_recording(item, peaks="around" in settings)
     remarks = [] if signal.line_freq or settings.get("line_freq") is not None else [_unknown_mains(item)]
     with writing(folder / f"{key}.bin") as new, open(new, "wb") as file:
-        for windows in item.windows(signal=signal, sfreq=model.config.sfreq, **settings):
+        for windows, quality in ahead(_blocks(item, signal, model.config.sfreq, settings)):
             token, error = tokens_and_errors(model, windows)
             records = np.zeros(len(token), _record(token.shape[1]))
-            records["measures"], records["token"] = _measures(windows, signal, error), token
+            records["measures"], records["token"] = _measures(windows, quality, error), token
             records["label"] = [labels.setdefault(label, len(labels) - 1) for label in windows.labels]
             file.write(records.tobytes())
             n += len(records)
@@ -142,6 +142,13 @@ def _write_part(
     return dict(part=PART, model=identity, n=n, dim=token.shape[1], labels=names, remarks=remarks, **known)
 
 # %% ../nbs/12_tokens.ipynb #3be8b0aa
+def _blocks(item, signal, sfreq, settings):
+    "(windows, their quality) of a recording, some minutes at a time."
+    length = {} if "around" in settings else dict(block_seconds=block_seconds(signal))
+    for windows in item.windows(signal=signal, sfreq=sfreq, **length, **settings):
+        yield windows, signal_quality(windows, signal)
+
+
 def _unknown_mains(item):
     return f"{item.name}: mains frequency unknown, no notch applied: line_freq=50 or 60 removes it"
 
@@ -225,21 +232,42 @@ def _work(folder, key, item, identity, settings):
     return key, _embed_part(folder, key, item, _model_of(folder / "model"), identity, settings)
 
 
+def _in_pool(folder, todo, model, identity, settings, pool):
+    "Yields (key, description) as recordings are finished by the workers of an executor."
+    from concurrent.futures import BrokenExecutor, as_completed
+
+    folder = folder.absolute()
+    model.save_pretrained(folder / "model")
+    futures = {}
+    for key, item in todo.items():
+        there = replace(item, path=item.path and item.path.absolute())
+        futures[pool.submit(_work, folder, key, there, identity, settings)] = key
+    try:
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenExecutor:
+                raise
+            except Exception as error:  # such as a worker that went away too often
+                key = futures[future]
+                yield key, dict(cause=cause_of(error), recording=todo[key].name)
+    finally:
+        for future in futures:
+            future.cancel()
+
+# %% ../nbs/12_tokens.ipynb #79fc3e8a
 def _in_processes(folder, todo, model, identity, settings, jobs):
-    "Yields (key, description) as recordings are finished, `jobs` at a time."
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    "As `_in_pool`, in processes of this machine, `jobs` at a time."
+    from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     import torch
 
-    model.save_pretrained(folder / "model")
     n_threads = max(1, torch.get_num_threads() // jobs)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (n_threads,))
     try:
-        futures = [pool.submit(_work, folder, key, item, identity, settings) for key, item in todo.items()]
-        for future in as_completed(futures):
-            yield future.result()
+        yield from _in_pool(folder, todo, model, identity, settings, pool)
     except BrokenProcessPool:
         raise RuntimeError(
             "a worker process ended: out of memory, or a reader that crashed; what is finished is kept, call again to continue "
@@ -252,7 +280,9 @@ def _in_processes(folder, todo, model, identity, settings, jobs):
 def _embed_all(folder, todo, model, identity, settings, jobs, progress):
     "{key: description} of the recordings that are not finished."
     found = {}
-    if jobs == 1 or len(todo) < 2:
+    if hasattr(jobs, "submit"):
+        done = _in_pool(folder, todo, model, identity, settings, jobs)
+    elif jobs == 1 or len(todo) < 2:
         done = ((key, _embed_part(folder, key, item, model, identity, settings)) for key, item in todo.items())
     else:
         done = _in_processes(folder, todo, model, identity, settings, min(jobs, len(todo)))
@@ -435,7 +465,7 @@ def embed_recordings(
     out=None,  # .csv, .parquet or .npz to write; None: a data frame in memory
     model="spotr-tiny",  # name or folder of a model, or a model
     window_seconds: float = 3.0,  # length of a window, s
-    jobs: int = 1,  # recordings at a time, each in a process of its own
+    jobs=1,  # recordings at a time, each in a process; or an executor with workers that see the same files, such as Dask's
     progress: bool | str = True,  # see `progress_bar`
     labels=None,  # table of labels, 'events' or 'peaks', see `Recordings.with_labels`; None: those that are known
     **options,  # of `Recordings.from_folder` (pattern, …), `read_signal` (modality, …), `prepare`, `label_windows` (rule, …)
@@ -444,7 +474,7 @@ def embed_recordings(
     out = None if out is None else Path(out)
     if out is not None:
         check_ending(out)
-    if not (isinstance(jobs, (int, np.integer)) and jobs >= 1):
+    if not (hasattr(jobs, "submit") or isinstance(jobs, (int, np.integer)) and jobs >= 1):
         raise ValueError(f"jobs is {jobs!r}: a whole number from 1 is needed")
     settings, finding, reading = _sorted_options(window_seconds, options)
     recordings = find_recordings(recordings, labels, reading, **finding)

@@ -21,6 +21,7 @@ class Tally:
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.used = 0.0  # s of processor time
         self.printing = threading.Lock()
 
     def report(self, outcome, seconds, name, detail=""):

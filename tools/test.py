@@ -4,22 +4,24 @@ A stage that fails does not stop the others. The last line counts what was reall
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import nbformat
+from notebooks import Runner, processor_seconds
 from tally import Skip, Tally, root, succeed
 
 commands = Path(sys.executable).parent
-one_thread = {
-    name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+# one thread each: several run at a time
+environment = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
 def notebooks():
@@ -29,6 +31,12 @@ def notebooks():
         for path in sorted((root / "nbs").rglob("*.ipynb"))
         if not {"runs", "benchmarks", ".ipynb_checkpoints"} & set(path.relative_to(root).parts)
     ]
+
+
+def flagged(path):
+    "The flag of every cell of a notebook that is not run without it."
+    for cell in nbformat.read(path, 4).cells:
+        yield from re.findall(r"^#\|\s*(slow|gpu|browser)\b", cell.source if cell.cell_type == "code" else "", re.MULTILINE)
 
 
 # ---- stages
@@ -96,12 +104,12 @@ def stage_notebooks(tally, args):
             if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))
         ]
 
-    def run(path):
-        command = [commands / "nbdev-test", path, "--flags", args.flags]
-        tally.check(path.relative_to(root).as_posix(), lambda: succeed(command, seconds=args.seconds, **one_thread))
-
+    left_out = Counter(flag for path in paths for flag in flagged(path) if flag not in args.flags.split())
+    print("cells left out:", ", ".join(f"{n} {flag}" for flag, n in sorted(left_out.items())) or "none", flush=True)
+    runner = Runner(args.flags, args.seconds)
     with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(run, paths))
+        list(pool.map(lambda path: tally.check(path.relative_to(root).as_posix(), lambda: runner.run(path)), paths))
+    tally.used += runner.used + runner.imports
 
 
 def stage_docs(tally, args):
@@ -309,19 +317,21 @@ def main():
     if unknown:
         sys.exit(f"There is no stage {unknown[0]!r}: there are {', '.join(stages)}.")
     args.seconds = args.seconds or (3600 if args.flags else 600)
+    os.environ.update(environment)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process compiles torch anew
 
     def do(name):
         print(f"\n{name}: {stages[name].__doc__}", flush=True)
         stages[name](tally, args)
 
     chosen = args.stages or list(stages)
-    alone = [name for name in chosen if name not in ("docs", "runs", "fuzz")]
-    for name in alone:
-        do(name)
-    # one process each: side by side
+    # one process each: side by side; the notebooks are that among themselves
     with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(do, [name for name in chosen if name not in alone]))
-    print(f"\n{time.time() - started:.0f} s\n{tally}")
+        list(pool.map(do, [name for name in chosen if name != "notebooks"]))
+    if "notebooks" in chosen:
+        do("notebooks")
+    tally.used += processor_seconds()
+    print(f"\n{time.time() - started:.0f} s, {tally.used:.0f} s of processor time\n{tally}")
     sys.exit(bool(tally.failed or not tally.passed))
 
 

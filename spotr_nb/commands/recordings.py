@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['READING', 'MAX_WINDOW_SECONDS', 'LABELLING', 'reading_options', 'is_sample', 'read_file', 'read_recording',
-           'check_window_seconds', 'cut_windows', 'list_samples', 'show_info', 'show_channels', 'embed_files',
-           'parse_classes', 'reconstruct_file', 'explore_code', 'explore_file', 'add_recording', 'add_model',
-           'add_labels', 'add_commands']
+           'check_window_seconds', 'cut_windows', 'list_samples', 'show_info', 'show_channels', 'executor',
+           'embed_files', 'parse_classes', 'reconstruct_file', 'explore_code', 'explore_file', 'add_recording',
+           'add_model', 'add_labels', 'add_commands']
 
 # %% ../../nbs/commands/00_recordings.ipynb #a387ca9c
 import importlib.util
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..signals.signal import MODALITIES
@@ -135,6 +136,21 @@ LABELLING = (
 )
 
 
+@contextmanager
+def executor(
+    scheduler: str | None,  # address of a Dask scheduler
+):  # gives None without one
+    "The executor of a cluster, for a while."
+    if scheduler is None:
+        yield None
+        return
+    from spotr_nb.experiments.execution import import_extra
+
+    distributed = import_extra("distributed", "--scheduler")
+    with distributed.Client(scheduler, set_as_default=False) as client:
+        yield client.get_executor(retries=2, pure=False)
+
+# %% ../../nbs/commands/00_recordings.ipynb #3ec52489
 def embed_files(args):
     "Write a table with a token for each window: .csv, .parquet or .npz; run again, it resumes."
     from spotr_nb.tokens import embed_recordings
@@ -152,7 +168,9 @@ def embed_files(args):
     if any(map(is_sample, args.file)) and (given := [name for name in READING if name in options]):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = parse_classes(args.classes)
-    table = embed_recordings(sources, out, args.model, args.window_seconds, jobs=args.jobs, progress="text", **options)
+    with executor(args.scheduler) as pool:
+        options |= dict(jobs=pool or args.jobs, progress="text")
+        table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
@@ -301,7 +319,8 @@ def add_commands(commands):
     samples = commands.add_parser("samples", help=list_samples.__doc__, description=list_samples.__doc__)
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
-    add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:8786, whose workers see the same files")
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
