@@ -36,10 +36,12 @@ class Recording:
         folder=None,  # where to keep the filtered samples; None: in memory
         progress=None,  # called with the share that is done, 0 to 1
         stop=None,  # a `threading.Event`; once it is set, `Cancelled` is raised
+        about: dict = None,  # what is known of its source, see `read_source`
     ):
         name = signal.recording or signal.subject or signal.modality
         n_samples = -(-signal.n_samples * sfreq // signal.sfreq)
-        self._set_metadata(sfreq, signal.ch_names, signal.modality, signal.unit, signal.events, name, n_samples)
+        known = signal.ch_names, signal.modality, signal.unit, signal.events
+        self._set_metadata(sfreq, *known, name, n_samples, about)
         if folder is None:
             self._allocate()
             self._filter(signal, progress, stop)
@@ -48,8 +50,9 @@ class Recording:
 
 # %% ../../nbs/explorer/01_recording.ipynb #3b4838a7
 @patch
-def _set_metadata(self: Recording, sfreq, ch_names, modality, unit, events, name, n_samples):
+def _set_metadata(self: Recording, sfreq, ch_names, modality, unit, events, name, n_samples, about=None):
     "What is known before the samples are; all seconds count as missing."
+    self.about = dict(about or {})
     self.sfreq = float(sfreq)
     self.ch_names = tuple(ch_names)
     self.modality = modality
@@ -182,7 +185,7 @@ def _write(self: Recording, folder):
     "All but samples.npy."
     for name, a in dict(scale=self.scale, flags=self.flags, extremes=self.pyramid.levels[0]).items():
         np.save(folder / f"{name}.npy", a, allow_pickle=False)
-    names = "sfreq", "ch_names", "modality", "unit", "events", "name", "n_samples"
+    names = "sfreq", "ch_names", "modality", "unit", "events", "name", "n_samples", "about"
     write_json(folder / "recording.json", {name: getattr(self, name) for name in names})
 
 # %% ../../nbs/explorer/01_recording.ipynb #de9d1483
