@@ -17,6 +17,8 @@ from spotr_nb.explorer.recording_view import (
     plot_recording,
     point_names,
     row_heights,
+    scale_bars,
+    strip_axis,
     thin_windows,
     view_box,
     view_legend,
@@ -56,8 +58,8 @@ def _build_view_controls(self: RecordingPanel, w):
         self._button(w, "arrows-h", "see the whole recording", self.view_all),
         self._button(w, "crosshairs", "go to the current window", self.to_window),
     ]
-    wide = w.Layout(width="170px")
-    gain = w.FloatLogSlider(value=1, min=-1.5, max=1.5, step=0.1, base=2, description="height", layout=wide)
+    wide = w.Layout(width="150px")
+    gain = w.FloatLogSlider(value=1, min=-1.5, max=1.5, step=0.1, base=2, description="gain", layout=wide)
     gain.readout = False
     overlay = w.Checkbox(value=True, description="reconstruction", indent=False, layout=w.Layout(width="130px"))
     colour_by = w.Dropdown(options=list(COLOURINGS), description="strip by", layout=wide)
@@ -121,6 +123,7 @@ def make_figure(self: RecordingPanel):
         self.colour_by.value,
         session.selected,
         (session.time, session.seconds),
+        gain=self.gain.value,
     )
     bars = label_shapes(session.labelling.events, session.labelling.classes, self.begin, self.begin + self.length)
     figure.layout.shapes = [*figure.layout.shapes, *bars]
@@ -188,8 +191,9 @@ def _update_shapes(self: RecordingPanel):
     shapes, notes = view_shapes(session.recording, session.embedding, self.begin, end, session.selected, current)
     marks = session.labelling
     bars = label_shapes(marks.events, marks.classes, self.begin, end)
-    self.figure.layout.shapes = [*shapes, *bars, view_box(self.begin, end)]
-    self.figure.layout.annotations = notes
+    scales, sizes = scale_bars(self.heights, session.recording.unit, self.gain.value)
+    self.figure.layout.shapes = [*shapes, *bars, *scales, view_box(self.begin, end)]
+    self.figure.layout.annotations = [*notes, *sizes]
 
 # %% ../../nbs/explorer/12_recording_panel.ipynb #0aea35fb
 @patch
@@ -291,4 +295,4 @@ def recolour(self: RecordingPanel):
     numbers, axis = colouring(self.session.embedding, self.colour_by.value)
     with self.guard, self.figure.batch_update():
         self.strip.marker.color = numbers[self.shown].astype(np.float32)
-        self.figure.layout.coloraxis = axis
+        self.figure.layout.coloraxis = strip_axis(axis)

@@ -27,7 +27,7 @@ from spotr_nb.explorer.embedding import (
 )
 from .embedding_views import inside_polygon, worst_part
 from .labelling import Labelling, probe_labels, suggest_windows
-from .neighbours import TokenIndex
+from .neighbours import TokenIndex, alike
 from .recording import Cancelled, CorpusRecording, Recording
 from .recording_view import contiguous_spans
 from spotr_nb.explorer.sources import (
@@ -77,6 +77,7 @@ def _caches(self: Session):
     self._spaces = {}  # the same keys: TokenSpace
     self._choices = {}  # {(model, name, seconds): what `choose_tokens` found}
     self._index = None, None  # what it was made of, TokenIndex
+    self._usual = None, None  # TokenIndex, its `usual`
     self._model_keys = {}  # {name: key of its weights}
     self._labellings = {}  # {name: Labelling}
     self._unsaved = {}  # {name: selection, time and labels} that the folder does not have
@@ -597,6 +598,36 @@ def neighbours(
     if self.token is None:
         raise ValueError("nothing was measured in this window: choose another time")
     return self.index(everywhere).search(self.token, k, apart=self.seconds, unlike=(self.name, self.time))
+
+
+@patch
+def nothing_alike(
+    self: Session,
+    found: list,  # of `neighbours`
+    everywhere: bool = False,  # likewise
+) -> str:  # '' if something is alike
+    "A sentence if nothing is as near as windows of this recording usually are, see `alike`."
+    index = self.index(everywhere)
+    if self._usual[0] is not index:
+        self._usual = index, index.usual(self.seconds)
+    return alike(found, self._usual[1])
+
+
+@patch
+def other_reconstruction(
+    self: Session,
+    name: str,  # of another model, as in `models`
+) -> np.ndarray:  # `[C, L]` in the recording's unit
+    "What another model makes of the current window, from its own token."
+    other = self.open_model(name)
+    if other.config.sfreq != self.recording.sfreq:
+        raise ValueError(
+            f"{name} takes {other.config.sfreq:g} Hz, this view is at {self.recording.sfreq:g} Hz: choose it as the model"
+        )
+    other = model_for(other, self.how)
+    places = known_positions(other, self.recording, self.token_channels)
+    token = other.embed(self.x[None], valid=self.valid[None], **with_positions(places))
+    return decode_tokens(other, token, self.mean, self.scale, self.x.shape[1], places)[0]
 
 
 @patch
