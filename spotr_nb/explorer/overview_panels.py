@@ -6,7 +6,6 @@
 __all__ = ['OverTimePanel', 'HeadPanel']
 
 # %% ../../nbs/explorer/15b_overview_panels.ipynb #af254bb2
-import numpy as np
 from fastcore.basics import patch
 
 from spotr_nb.explorer.overviews import (

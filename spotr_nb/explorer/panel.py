@@ -104,6 +104,7 @@ _SIZES_STYLE = """
 .spotr-resizable { resize: vertical; overflow: hidden; }
 .spotr-column { resize: horizontal; overflow: hidden; }
 .spotr-explorer .widget-toggle-buttons .widget-toggle-button { padding: 0 8px; }
+.spotr-explorer .widget-html-content { line-height: 1.35; }
 """
 
 
