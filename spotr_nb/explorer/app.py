@@ -233,10 +233,10 @@ def _arrange(self: Explorer, w):
 # %% ../../nbs/explorer/16_app.ipynb #1b027a93
 @patch
 def _resize(self: Explorer, name, height):
-    "The border below a figure was dragged."
+    "The border below a figure was dragged; or a figure stayed blank (height 0)."
     for panel in (self.recording_panel, *self.panels):
         if box_class(panel.title) == name:
-            self._run_open(lambda panel=panel: panel.resize(height))
+            self._run_open(lambda panel=panel: panel.resize(height) if height else panel.renew())
 
 # %% ../../nbs/explorer/16_app.ipynb #e3e48fe6
 @patch

@@ -77,7 +77,7 @@ def highlight(
 _SIZES = """
 export default { render({ model, el }) {
   el.style.display = "none";
-  const seen = new WeakSet(), heights = new WeakMap();
+  const seen = new WeakSet(), heights = new WeakMap(), blank = new WeakMap();
   let redraw = null;
   const observer = new ResizeObserver((entries) => {
     clearTimeout(redraw);
@@ -86,14 +86,19 @@ export default { render({ model, el }) {
       const height = parseFloat(target.style.height);  // set by dragging only
       if (!height || heights.get(target) === height) continue;
       heights.set(target, height);
-      const name = [...target.classList].find((one) => one.startsWith("spotr-of-"));
-      if (name) model.send({ name, height });
+      if (nameOf(target)) model.send({ name: nameOf(target), height });
     }
   });
+  const nameOf = (box) => [...box.classList].find((one) => one.startsWith("spotr-of-"));
+  const empty = (box) => box.offsetParent && box.childElementCount && !box.querySelector(".main-svg");
   const look = () => {
     const app = el.closest(".spotr-explorer");
-    for (const box of app ? app.querySelectorAll(".spotr-resizable, .spotr-column") : [])
+    for (const box of app ? app.querySelectorAll(".spotr-resizable, .spotr-column") : []) {
       if (!seen.has(box)) { seen.add(box); observer.observe(box); }
+      if (!nameOf(box)) continue;
+      blank.set(box, empty(box) ? (blank.get(box) || 0) + 1 : 0);
+      if (blank.get(box) === 8) model.send({ name: nameOf(box), height: 0 });  // for five seconds: draw it anew
+    }
   };
   look();
   const timer = setInterval(look, 700);
@@ -114,7 +119,7 @@ def box_class(title):
 
 
 def size_listener(
-    work,  # called with the class of a box, see `box_class`, and its new height in pixels
+    work,  # called with the class of a box, see `box_class`, and its new height in pixels; 0: its figure is blank
 ):  # a widget
     "Listens to borders that are dragged in the app (an element of the class `spotr-explorer` around it)."
     import anywidget
@@ -209,6 +214,13 @@ def resize(self: Panel, height):
         self.height = int(np.clip(height, 90, 3000))
         with self.guard:
             self.figure.layout.height = self.height
+
+
+@patch
+def renew(self: Panel):
+    "Make the figure anew, as a browser lost it."
+    self.figure = None
+    self.update()
 
 
 @patch
