@@ -76,15 +76,23 @@ def spectrogram(
     "Power over time and frequency."
     seconds = min(seconds, recording.duration)
     starts = np.linspace(0, max(0.0, recording.duration - seconds), max(1, min(n_columns, int(recording.duration))))
-    columns = []
-    for k in range(0, len(starts), 64):
-        x, valid = recording.windows(starts[k : k + 64], seconds, [channel])
-        frequency, power = spectrum(x[:, 0], valid[:, 0], recording.sfreq, min(2.0, seconds))
-        columns.append(power)
-    power = np.concatenate(columns)
+    for segment in 2.0, 1.0, 0.5:  # shorter segments where gaps leave no longer ones
+        frequency, power = _spectra_at(recording, channel, starts, seconds, min(segment, seconds))
+        if np.isfinite(power).any():
+            break
     kept = (frequency > 0) & (frequency <= highest)
     decibels = 10 * np.log10(np.where(power > 0, power, np.nan)[:, kept].T)
     return starts + seconds / 2, frequency[kept], decibels.astype(np.float32)
+
+
+def _spectra_at(recording, channel, starts, seconds, segment):
+    "Frequencies `[F]` and power `[n, F]` of windows that begin at some times."
+    parts = []
+    for k in range(0, len(starts), 64):
+        x, valid = recording.windows(starts[k : k + 64], seconds, [channel])
+        frequency, power = spectrum(x[:, 0], valid[:, 0], recording.sfreq, segment)
+        parts.append(power)
+    return frequency, np.concatenate(parts)
 
 # %% ../../nbs/explorer/07a_overviews.ipynb #0a60cdc4
 def plot_spectrogram(
