@@ -381,7 +381,7 @@ def opens(app):
         abs(sum(level) / len(level) + k) < 0.1 and y[-1] is None
         for k, (level, y) in enumerate(zip(levels, seen["rows"]))
     ), "channels are not below one another"
-    assert seen["marks"] == seen["points"] == 114, (seen["marks"], seen["points"])
+    assert seen["marks"] == seen["points"] == 120, (seen["marks"], seen["points"])
     wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
     app.shot("01-opened")
 
@@ -393,12 +393,12 @@ def map_selects_in_recording(app):
         lambda: app.drag(box, [(0.5, 0.02), (0.98, 0.02), (0.98, 0.98), (0.5, 0.98), (0.5, 0.05)]),
         lambda seen: seen["selected"],
     )
-    assert 0 < len(after["highlighted"]) < 114 and after["marked"] == after["highlighted"], (
+    assert 0 < len(after["highlighted"]) < 120 and after["marked"] == after["highlighted"], (
         after["highlighted"],
         after["marked"],
     )
     assert any(
-        f"{len(after['highlighted'])} of 114 windows selected" in text
+        f"{len(after['highlighted'])} of 120 windows selected" in text
         for text in app.page.locator(".widget-html").all_inner_texts()
     )
     app.shot("02-map")
@@ -729,11 +729,11 @@ def labels_by_keys(app):
         app.page.keyboard.type(name)
         app.page.get_by_role("button", name="add class").click()
         wait_for(lambda name=name: name in texts(app), 20, f"no class {name}")
-    assert "0 of 114 windows have a label" in texts(app), "a key in a field was taken for a mark"
+    assert "0 of 120 windows have a label" in texts(app), "a key in a field was taken for a mark"
     app.page.get_by_role("button", name="select none").click()
     for key, n in ("1", 1), ("1", 2), ("2", 3), ("u", 2), ("r", 3), ("ArrowRight", 3), ("2", 4):
         app.page.keyboard.press(key)
-        wait_for(lambda n=n: f"{n} of 114 windows have a label" in texts(app), 20, f"not {n} labels after {key}")
+        wait_for(lambda n=n: f"{n} of 120 windows have a label" in texts(app), 20, f"not {n} labels after {key}")
     app.shot("06-labels")
     bars = """() => document.querySelectorAll('.js-plotly-plot')[0]._fullLayout.shapes.filter(s => s.name === 'label').length"""
     wait_for(lambda: app.page.evaluate(bars), 20, "no bar above the channels")
