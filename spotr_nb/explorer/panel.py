@@ -107,6 +107,7 @@ export default { render({ model, el }) {
 """
 _SIZES_STYLE = """
 .spotr-resizable { resize: vertical; overflow: hidden; }
+.spotr-resizable > *, .spotr-resizable .js-plotly-plot { min-width: 0; max-width: 100%; }
 .spotr-column { resize: horizontal; overflow: hidden; }
 .spotr-explorer .widget-toggle-buttons .widget-toggle-button { padding: 0 8px; }
 .spotr-explorer .widget-html-content { line-height: 1.35; }
