@@ -20,7 +20,12 @@ from .files import writing
 # vermilion, blue, green, orange, sky, purple
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#56B4E9", "#CC79A7")
 GREY = "#7a7a7a"  # 4.3 : 1 on white and on JupyterLab's black
-COLOURS = {"original": GREY, "reconstruction": PALETTE[0], "before moving": PALETTE[1]}
+COLOURS = {
+    "original": GREY,
+    "reconstruction": PALETTE[0],
+    "before moving": PALETTE[1],
+    "other model": PALETTE[2],
+}
 
 # %% ../nbs/10_figures.ipynb #figures-08
 AXIS_STYLE = dict(
@@ -252,6 +257,7 @@ def plot_reconstruction(
     errors=None,  # `[C]` normalised errors; None: computed
     t0: float = 0.0,  # time of the first sample, s
     before=None,  # `[C, L]` another reconstruction, to compare with
+    other=None,  # `[C, L]` the reconstruction by another model
 ):  # a `go.Figure`
     "Original and reconstruction, a row for each channel, with its error beside it; invalid samples are gaps."
     x, reconstruction, valid = _window(x, reconstruction, valid)
@@ -259,20 +265,21 @@ def plot_reconstruction(
     if len(names) != len(x):
         raise ValueError(f"{len(names)} channel names for {len(x)} channels")
     errors = row_errors(x, reconstruction, valid) if errors is None else errors
-    before = None if before is None else np.where(valid, before, np.nan)
+    more = {"before moving": before, "other model": other}
+    more = {name: np.where(valid, lines, np.nan) for name, lines in more.items() if lines is not None}
     figure = _rows(names, unit)
     for k in range(len(x)):
-        _add_window_row(figure, k, x[k], reconstruction[k], None if before is None else before[k], sfreq, t0)
+        _add_window_row(figure, k, x[k], reconstruction[k], {name: lines[k] for name, lines in more.items()}, sfreq, t0)
     for k, error in enumerate(errors):
         _add_error(figure, k, len(x), error_text(float(error)))
     return figure.update_xaxes(range=[t0, t0 + x.shape[1] / sfreq])
 
 # %% ../nbs/10_figures.ipynb #718cd6bd
-def _add_window_row(figure, row, x, reconstruction, before, sfreq, t0):
+def _add_window_row(figure, row, x, reconstruction, more, sfreq, t0):
     "The lines of one channel `[L]`, and the range of its axis."
     _line(figure, x, row, sfreq, t0, "original", color=COLOURS["original"], width=1.4)
-    if before is not None:
-        _line(figure, before, row, sfreq, t0, "before moving", color=COLOURS["before moving"], width=1, dash="dot")
+    for name, line in more.items():
+        _line(figure, line, row, sfreq, t0, name, color=COLOURS[name], width=1.2, dash="dot")
     _line(figure, reconstruction, row, sfreq, t0, "reconstruction", color=COLOURS["reconstruction"], width=1.6)
     figure.update_layout({f"yaxis{row + 1}": dict(range=axis_range(x, reconstruction))})
 

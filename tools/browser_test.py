@@ -41,7 +41,7 @@ look = """() => { const plots = [...document.querySelectorAll('.js-plotly-plot')
     const shapes = (p, name) => p ? p._fullLayout.shapes.filter(s => s.name === name).map(s => [s.x0, s.x1]) : [], picked = t => t && t.selectedpoints ? Array.from(t.selectedpoints) : null;
     const main = has('windows'), map = has('tokens'), moved = has('before moving'), others = plots.filter(p => p !== main && p !== map && p !== moved);
     return { rows: rows(main, 'original'), names: main ? main._fullLayout.yaxis.ticktext : [], reconstructed: rows(main, 'reconstruction').filter(y => y.some(v => v !== null)).length, range: main ? Array.from(main._fullLayout.xaxis.range) : null,
-        selected: shapes(main, 'selected'), current: shapes(main, 'current'), annotations: main ? main._fullLayout.annotations.map(a => a.text) : [], marks: main ? main._fullData.find(t => t.name === 'windows').x.length : 0, marked: main ? picked(main._fullData.find(t => t.name === 'windows')) : null,
+        selected: shapes(main, 'selected'), current: shapes(main, 'current'), annotations: main ? main._fullLayout.annotations.filter(a => a.name !== 'scale').map(a => a.text) : [], scales: main ? main._fullLayout.annotations.filter(a => a.name === 'scale').map(a => a.text) : [], marks: main ? main._fullData.find(t => t.name === 'windows').x.length : 0, marked: main ? picked(main._fullData.find(t => t.name === 'windows')) : null,
         points: map ? map._fullData[0].x.length : 0, highlighted: map ? picked(map._fullData[0]) : null,
         original: of(moved, 'original'), reconstruction: of(moved, 'reconstruction'), before: of(moved, 'before moving'), window: moved ? Array.from(moved._fullLayout.xaxis.range) : null,
         errors: moved ? moved._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
@@ -258,6 +258,10 @@ from spotr_nb import load_sample
 from spotr_nb.explorer.app import explore
 beats = load_sample('ecg_mitbih_208')
 hours = replace(beats, x=np.tile(beats.x, (1, 64)), recording='hours')
+from edfio import Edf, EdfSignal
+rows = np.random.default_rng(0).normal(size=(3, 128 * 60)).cumsum(1)
+rows = 20 * (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
+Edf([EdfSignal(x, 128, label=name, physical_dimension='uV') for name, x in zip(('EEG C3', 'EEG C4', 'ECG'), rows)]).write('mixed.edf')
 app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'ppg_finger_ear': 'ppg_finger_ear', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
 app.patience = .2
 app"""
@@ -377,7 +381,7 @@ def opens(app):
         abs(sum(level) / len(level) + k) < 0.1 and y[-1] is None
         for k, (level, y) in enumerate(zip(levels, seen["rows"]))
     ), "channels are not below one another"
-    assert seen["marks"] == seen["points"] == 114, (seen["marks"], seen["points"])
+    assert seen["marks"] == seen["points"] == 120, (seen["marks"], seen["points"])
     wait_for(lambda: set(app.look()["width"]) <= {0}, 10, "a figure is narrower than its place")
     app.shot("01-opened")
 
@@ -389,12 +393,12 @@ def map_selects_in_recording(app):
         lambda: app.drag(box, [(0.5, 0.02), (0.98, 0.02), (0.98, 0.98), (0.5, 0.98), (0.5, 0.05)]),
         lambda seen: seen["selected"],
     )
-    assert 0 < len(after["highlighted"]) < 114 and after["marked"] == after["highlighted"], (
+    assert 0 < len(after["highlighted"]) < 120 and after["marked"] == after["highlighted"], (
         after["highlighted"],
         after["marked"],
     )
     assert any(
-        f"{len(after['highlighted'])} of 114 windows selected" in text
+        f"{len(after['highlighted'])} of 120 windows selected" in text
         for text in app.page.locator(".widget-html").all_inner_texts()
     )
     app.shot("02-map")
@@ -632,6 +636,90 @@ def opens_at_its_best(app):
     wait_for(lambda: "8 of 8 shown" in texts(app), 20, "not all channels are shown")
 
 
+def mixed_file_switches(app):
+    "A file with EEG and an ECG opens as EEG, says so, and lists switch to the ECG, another mains filter, another model."
+    field = app.page.get_by_placeholder("or a file")
+    field.fill("mixed.edf")
+    app.change(lambda: field.press("Enter"), lambda seen: seen["names"], 120)
+    wait_for(lambda: "The file has 2 EEG and 1 ECG channels" in texts(app), 20, "it does not say what it chose")
+    before, after = app.change(lambda: app.choose("signal", "ECG: 1 channel"), lambda seen: seen["names"], 120)
+    assert (before["names"], after["names"]) == (["C3", "C4"], ["ECG"]), (before["names"], after["names"])
+    assert all(text.endswith("µV") for text in before["scales"]) and len(before["scales"]) == 2, before["scales"]
+    wait_for(lambda: "No mains filter" in texts(app), 20, "it does not say that the mains are not filtered")
+    app.choose("mains", "50 Hz")
+    wait_for(lambda: "No mains filter" not in texts(app), 60, "the mains filter is not switched on")
+    was = texts(app)
+    app.choose("model", "spotr-tiny-beats")
+    wait_for(lambda: texts(app) != was and not app.page.get_by_role("alert").count(), 60, "no other model")
+    app.choose("model", model_name(app))
+    app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["names"], 120)
+
+
+def model_name(app):
+    "The first of the list of models."
+    return app.page.locator(".widget-dropdown", has_text="model").locator("select option").first.inner_text()
+
+
+def gain_changes_scale(app):
+    "The scale bars follow the gain."
+    app.settled(app.look())
+    app.change(lambda: app.press("gain", "ArrowRight", 5), lambda seen: seen["scales"])
+    app.change(lambda: app.press("gain", "ArrowLeft", 5), lambda seen: seen["scales"])
+
+
+def overviews(app):
+    "A spectrogram over time, and electrodes on the head; a frame shows the current window."
+    app.show_panel("Over time")
+    kinds = lambda: [kind for one in app.look()["others"] for kind in one["kinds"]]  # noqa: E731
+    wait_for(lambda: "heatmap" in kinds(), 40, "no spectrogram")
+    app.shot("14-over-time")
+    app.show_panel("Head")
+    wait_for(lambda: "electrodes" in [name for one in app.look()["others"] for name in one["names"]], 40, "no head")
+    app.choose("show", "alpha")
+    wait_for(lambda: kinds().count("scatter") >= 6, 40, "not two heads")
+    app.shot("15-head")
+    app.show_panel("Map")
+
+
+def compares_models(app):
+    "A second model over the same window, with its error beside."
+    app.show_panel("Window")
+    app.choose("compare with", "spotr-tiny-beats")
+    wait_for(lambda: "spotr-tiny-beats" in texts(app) and "over 12 windows" in texts(app), 60, "no second model")
+    app.shot("16-two-models")
+    app.choose("compare with", "no other model")
+    app.show_panel("Map")
+
+
+def resizes(app):
+    "Dragging the border below the recording makes it higher; in both themes and sizes nothing is wider than the page."
+    box = ".spotr-of-recording"
+    height = "() => [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent)._fullLayout.height"
+    before = app.page.evaluate(height)
+    app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before + 100}px'")
+    wait_for(lambda: app.page.evaluate(height) == before + 100, 20, "the figure is as high as before")
+    app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before}px'")
+    wait_for(lambda: app.page.evaluate(height) == before, 20, "the figure keeps its height")
+    for theme in "Dark", "Light":
+        app.page.evaluate(
+            f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+        )
+        for width, height in (1000, 800), (1400, 900):
+            app.page.set_viewport_size(dict(width=width, height=height))
+            wait_for(lambda: set(app.look()["width"]) <= {0}, 20, "a figure is narrower than its place")
+            app.shot(f"17-{theme.lower()}-{width}")
+    app.page.set_viewport_size(dict(width=1400, height=1100))
+
+
+def blank_figure_comes_back(app):
+    "A figure that the browser lost is drawn anew."
+    count = "() => document.querySelectorAll('.spotr-of-recording .main-svg').length"
+    app.page.evaluate("() => document.querySelectorAll('.spotr-of-recording .main-svg').forEach(e => e.remove())")
+    assert not app.page.evaluate(count)
+    wait_for(lambda: app.page.evaluate(count), 40, "the figure stays blank")
+    app.settled(app.look())
+
+
 def labels_by_keys(app):
     "One key marks a window and goes on; undo, redo, suggestions; keys in a field are text."
     app.show_panel("Labels")
@@ -641,11 +729,11 @@ def labels_by_keys(app):
         app.page.keyboard.type(name)
         app.page.get_by_role("button", name="add class").click()
         wait_for(lambda name=name: name in texts(app), 20, f"no class {name}")
-    assert "0 of 114 windows have a label" in texts(app), "a key in a field was taken for a mark"
+    assert "0 of 120 windows have a label" in texts(app), "a key in a field was taken for a mark"
     app.page.get_by_role("button", name="select none").click()
     for key, n in ("1", 1), ("1", 2), ("2", 3), ("u", 2), ("r", 3), ("ArrowRight", 3), ("2", 4):
         app.page.keyboard.press(key)
-        wait_for(lambda n=n: f"{n} of 114 windows have a label" in texts(app), 20, f"not {n} labels after {key}")
+        wait_for(lambda n=n: f"{n} of 120 windows have a label" in texts(app), 20, f"not {n} labels after {key}")
     app.shot("06-labels")
     bars = """() => document.querySelectorAll('.js-plotly-plot')[0]._fullLayout.shapes.filter(s => s.name === 'label').length"""
     wait_for(lambda: app.page.evaluate(bars), 20, "no bar above the channels")
@@ -777,6 +865,12 @@ checks = (
     labels_by_keys,
     labels_in_both_sizes_and_themes,
     annotations_follow_recording,
+    mixed_file_switches,
+    gain_changes_scale,
+    overviews,
+    compares_models,
+    resizes,
+    blank_figure_comes_back,
     wrong_file_is_named,
     stops_and_resumes,
     dark,
@@ -853,7 +947,7 @@ def report(model, path, shots):
         figures = page.evaluate(
             "() => [...document.querySelectorAll('figure')].map(f => f._fullData ? f._fullData.length : 0)"
         )
-        assert len(figures) == 9 and all(figures), figures
+        assert len(figures) == 12 and all(figures), figures
         assert not elsewhere and not errors, (elsewhere, errors)
         if shots:
             page.screenshot(path=shots / "13-report.png", full_page=True)

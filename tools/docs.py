@@ -52,6 +52,7 @@ gallery = (
     ("What is alike? Explore", "tutorials/explore", "alike"),
     ("Your own file", "tutorials/your_own_file", "file"),
     ("Labels from a CSV", "how_to/labels_from_a_table", "labels"),
+    ("Label with one key", "how_to/label_in_the_app", "label"),
     ("A BIDS folder", "how_to/a_bids_folder", "bids"),
     ("MNE Raw and Epochs", "how_to/from_mne", "mne"),
     ("A table for scikit-learn, R", "how_to/tokens_as_a_table", "table"),

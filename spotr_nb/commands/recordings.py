@@ -226,7 +226,8 @@ def explore_code(args) -> str:
         recording = f"load_sample({args.file!r}){channels}"
     else:
         keywords = "".join(f", {name}={value!r}" for name, value in options.items())
-        recording = f"read_signal({_absolute(args.file)!r}{keywords})"
+        path = repr(_absolute(args.file))  # the app reads it, and offers what else it can be read as
+        recording = f"read_signal({path}{keywords})" if keywords else path
     model = args.model and _absolute(args.model)
     explore = f"explore({recording}, {model!r}, window_seconds={args.window_seconds!r}, folder='.')"
     return f"from spotr_nb import explore, load_sample, read_signal\n\n{explore}"

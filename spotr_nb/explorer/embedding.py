@@ -122,9 +122,18 @@ def within(self: RecordingEmbedding, begin, end):
 
 # %% ../../nbs/explorer/02_embedding.ipynb #eac546c2
 def _window_starts(recording, seconds):
-    "Where windows begin, s: at least one; the last may reach beyond the end, as in `prepare`."
-    n = int(np.ceil(recording.duration / seconds - 1e-6))
-    return np.arange(max(1, n)) * float(seconds)
+    "Where windows begin, and where the stretch between gaps ends that each begins in, s: as in `prepare`."
+    length, whole = max(1, round(seconds * recording.sfreq)), [(0, recording.n_samples)]
+    for segments in recording.segments, whole:  # windows longer than any stretch are cut across the gaps
+        starts, ends = [], []
+        for first, last in segments:
+            n = 1 + max(0, -(-(last - first - length) // length))
+            starts += [first + k * length for k in range(n)]
+            ends += [last] * n
+        starts, ends = np.array(starts), np.array(ends)
+        if (ends - starts >= length / 2).any():
+            break
+    return starts / recording.sfreq, ends / recording.sfreq
 
 
 def _window_quality(recording, t0, seconds, channels):
@@ -149,15 +158,21 @@ def _window_labels(recording, t0, seconds):
     return label, tuple(names)
 
 # %% ../../nbs/explorer/02_embedding.ipynb #bbe9f967
-def _token_batches(model, recording, t0, seconds, channels, batch_size, embed):
+def _token_batches(model, recording, t0, seconds, channels, batch_size, embed, ends=None):
     "For each batch of windows: the number of windows done, and (t0, *embed(…)) of those with enough samples, or None."
     channel_positions = known_positions(model, recording, channels)
     for k in range(0, len(t0), batch_size):
         batch = t0[k : k + batch_size]
         x, valid = recording.windows(batch, seconds, channels)
-        enough = valid.mean((1, 2)) >= 0.5
+        inside = valid if ends is None else _until(valid, ends[k : k + batch_size] - batch, recording.sfreq)
+        enough = inside.mean((1, 2)) >= 0.5
         found = (batch[enough], *embed(model, x[enough], valid[enough], channel_positions)) if enough.any() else None
         yield k + len(batch), found
+
+
+def _until(valid, ends, sfreq):
+    "The mask `[n, C, L]` up to some time (s) after the beginning of each window."
+    return valid & (np.arange(valid.shape[-1]) < np.round(ends * sfreq)[:, None, None])
 
 
 def _no_window(seconds):
@@ -176,12 +191,14 @@ def embed_recording(
 ) -> RecordingEmbedding:
     "Tokens, errors, quality and labels of all windows of a recording."
     channels = tuple(range(recording.n_channels) if channels is None else channels)
-    starts = _window_starts(recording, seconds)
-    todo = starts if earlier is None or not len(earlier) else starts[starts > earlier.t0[-1] + 1e-6]
+    starts, ends = _window_starts(recording, seconds)
+    left = starts > (-1 if earlier is None or not len(earlier) else earlier.t0[-1] + 1e-6)
+    todo, ends = starts[left], ends[left]
     batch_size = max(1, min(64, 400_000 // (len(channels) * round(seconds * recording.sfreq))))
     parts = [] if earlier is None else [(earlier.t0, earlier.token, earlier.error)]
     complete = True
-    for n_done, found in _token_batches(model, recording, todo, seconds, channels, batch_size, embed_windows):
+    what = model, recording, todo, seconds, channels, batch_size, embed_windows, ends
+    for n_done, found in _token_batches(*what):
         if found is not None:
             parts.append(found)
         if progress:

@@ -11,8 +11,8 @@ import numpy as np
 
 from .biomarkers import spectrum
 from .embedding import QUALITIES, mean_and_scale, reconstruct_windows
-from .recording_view import SCALE, colouring, row_range, thin_windows
-from ..figures import COLOURS, PALETTE, new_figure, plain
+from .recording_view import SCALE, colouring, round_below, row_range, thin_windows
+from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a0193ad1
 def map_coordinates(
@@ -255,6 +255,7 @@ def plot_windows(
     sfreq: float,  # Hz
     ch_names,  # C names
     n_columns: int = 2,  # windows in a row
+    unit: str = None,  # of the recording: each row gets a scale bar; None: none
 ):  # a `go.Figure`
     "Windows with their reconstructions side by side, channels below one another in standard deviations."
     n_rows, n_channels = -(-len(windows) // n_columns), len(ch_names)
@@ -270,9 +271,25 @@ def plot_windows(
         names = [plain(name) for name in ch_names] if column == 0 else [""] * n_channels
         _add_window(figure, axis, window, sfreq, names, showlegend=i == 0)
         _add_title(figure, axis, window["title"])
+        if unit is not None:
+            _add_scales(figure, axis, window, unit)
         if window.get("mark"):
             _add_mark(figure, axis, *window["mark"], window.get("t0", 0), sfreq)
     return figure
+
+# %% ../../nbs/explorer/07_embedding_views.ipynb #0f93155f
+def _add_scales(figure, axis, window, unit):
+    "A bar at the right of each row, and the amplitude that it stands for; a row is five standard deviations."
+    _, scale = mean_and_scale(window["x"], window["valid"])
+    place = dict(type="line", xref=f"x{axis} domain", xsizemode="pixel", xanchor=1, x0=-3, x1=-3, yref=f"y{axis}")
+    text = dict(x=1, xref=f"x{axis} domain", xanchor="right", xshift=-5, yref=f"y{axis}", showarrow=False)
+    for k, deviation in enumerate(scale[:, 0]):
+        if deviation > 0:
+            size = round_below(2.5 * float(deviation))
+            half = size / (10 * float(deviation))
+            figure.add_shape(name="scale", line=dict(color=GREY, width=2), y0=-k - half, y1=-k + half, **place)
+            label = f"{size:g} {plain({'uV': 'µV'}.get(unit, unit))}"
+            figure.add_annotation(name="scale", text=label, y=-k + 0.36, font=dict(size=9), **text)
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a80862c8
 def _add_window_axes(figure, axis, row, column, n_rows, n_columns, gap):

@@ -36,10 +36,12 @@ class Recording:
         folder=None,  # where to keep the filtered samples; None: in memory
         progress=None,  # called with the share that is done, 0 to 1
         stop=None,  # a `threading.Event`; once it is set, `Cancelled` is raised
+        about: dict = None,  # what is known of its source, see `read_source`
     ):
         name = signal.recording or signal.subject or signal.modality
         n_samples = -(-signal.n_samples * sfreq // signal.sfreq)
-        self._set_metadata(sfreq, signal.ch_names, signal.modality, signal.unit, signal.events, name, n_samples)
+        known = signal.ch_names, signal.modality, signal.unit, signal.events
+        self._set_metadata(sfreq, *known, name, n_samples, about, _stretches(signal, sfreq))
         if folder is None:
             self._allocate()
             self._filter(signal, progress, stop)
@@ -48,8 +50,10 @@ class Recording:
 
 # %% ../../nbs/explorer/01_recording.ipynb #3b4838a7
 @patch
-def _set_metadata(self: Recording, sfreq, ch_names, modality, unit, events, name, n_samples):
+def _set_metadata(self: Recording, sfreq, ch_names, modality, unit, events, name, n_samples, about=None, segments=None):
     "What is known before the samples are; all seconds count as missing."
+    self.about = dict(about or {})
+    self.segments = [tuple(one) for one in segments or [(0, int(n_samples))]]  # stretches without a common gap, samples
     self.sfreq = float(sfreq)
     self.ch_names = tuple(ch_names)
     self.modality = modality
@@ -60,6 +64,13 @@ def _set_metadata(self: Recording, sfreq, ch_names, modality, unit, events, name
     self.duration = self.n_samples / self.sfreq
     self.flags = np.zeros((int(np.ceil(self.duration)), self.n_channels, 3), np.float16)  # flat, clipped, missing
     self.flags[..., 2] = 1
+
+
+def _stretches(signal, sfreq):
+    "[(first, last + 1)] of the stretches between gaps, in samples at `sfreq`."
+    from spotr_nb.signals.filtering import segments_at
+
+    return segments_at(signal, sfreq)
 
 
 @patch
@@ -182,7 +193,7 @@ def _write(self: Recording, folder):
     "All but samples.npy."
     for name, a in dict(scale=self.scale, flags=self.flags, extremes=self.pyramid.levels[0]).items():
         np.save(folder / f"{name}.npy", a, allow_pickle=False)
-    names = "sfreq", "ch_names", "modality", "unit", "events", "name", "n_samples"
+    names = "sfreq", "ch_names", "modality", "unit", "events", "name", "n_samples", "about", "segments"
     write_json(folder / "recording.json", {name: getattr(self, name) for name in names})
 
 # %% ../../nbs/explorer/01_recording.ipynb #de9d1483

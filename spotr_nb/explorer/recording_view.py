@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['SCALE', 'COLOURINGS', 'row_heights', 'row_means', 'stacked', 'row_range', 'join_rows', 'split_rows', 'point_names',
-           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'label_shapes', 'reconstructed_view',
-           'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'view_legend', 'view_box']
+           'colouring', 'thin_windows', 'contiguous_spans', 'view_shapes', 'label_shapes', 'round_below', 'scale_bars',
+           'reconstructed_view', 'view_columns', 'view_lines', 'plot_recording', 'recording_height', 'strip_axis',
+           'view_legend', 'view_box']
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #2ac51646
 import numpy as np
@@ -210,6 +211,32 @@ def label_shapes(
         shapes.append(place | dict(y0=1, y1=1.035, label=name))
     return shapes
 
+# %% ../../nbs/explorer/06_recording_view.ipynb #c1dc19bc
+def round_below(
+    value: float,  # positive
+) -> float:
+    "The largest of …, 0.5, 1, 2, 5, 10, … that is not above a number."
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9)))
+
+
+def scale_bars(
+    heights: np.ndarray,  # `[C]` of the rows, in the recording's unit
+    unit: str,  # of the recording
+    gain: float = 1.0,  # as in `stacked`
+    max_bars: int = 32,  # of more rows, only some have one
+) -> tuple[list, list]:  # plotly shapes and annotations
+    "A bar at the right of each row, and the amplitude that it stands for."
+    bars, notes, unit = [], [], plain({"uV": "µV"}.get(unit, unit or ""))
+    place = dict(type="line", xref="paper", xsizemode="pixel", xanchor=1, x0=5, x1=5, yref="y")
+    beside = dict(x=1, xref="paper", xanchor="left", xshift=8, yref="y", showarrow=False, font=dict(size=9))
+    for k in range(0, len(heights), -(-len(heights) // max_bars)):
+        size = round_below(0.6 * heights[k] / gain)
+        half = 0.45 * size * gain / heights[k]
+        bars.append(dict(name="scale", line=dict(color=GREY, width=2), y0=-k - half, y1=-k + half) | place)
+        notes.append(dict(name="scale", text=f"{size:g} {unit}", y=-k) | beside)
+    return bars, notes
+
 # %% ../../nbs/explorer/06_recording_view.ipynb #8d9510de
 def reconstructed_view(
     model,  # has `render`
@@ -291,23 +318,25 @@ def plot_recording(
     selected=None,  # `[n]` bool: selected windows
     current=None,  # (t0, seconds) of the current window
     n_columns: int = None,  # of the screen; None: see `view_columns`
+    gain: float = 1.0,  # larger: higher amplitudes
 ):  # a `go.Figure`
     "Channels over time, and a strip with a mark for each window of the whole recording."
     channels = list(range(recording.n_channels)) if channels is None else list(channels)
     end = min(recording.duration, t0 + (seconds or recording.duration))
     names = [recording.ch_names[k] for k in channels]
     heights = row_heights(recording)[channels]
-    lines = view_lines(recording, embedding, model, t0, end, channels, heights, n_columns)
+    lines = view_lines(recording, embedding, model, t0, end, channels, heights, n_columns, gain)
     figure = _view_layout(names, t0, end, recording.duration)
     _add_lines(figure, lines, names)
     _add_strip(figure, embedding, colour_by)
     shapes, notes = view_shapes(recording, embedding, t0, end, selected, current)
-    return figure.update_layout(shapes=shapes + [view_box(t0, end)], annotations=notes)
+    bars, sizes = scale_bars(heights, recording.unit, gain)
+    return figure.update_layout(shapes=[*shapes, *bars, view_box(t0, end)], annotations=[*notes, *sizes])
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #df7f566b
 def recording_height(n_channels):
     "Height of the figure in pixels."
-    return int(np.clip(34 * n_channels, 190, 520)) + 130
+    return int(np.clip(34 * n_channels, 150, 390)) + 130
 
 
 def _view_layout(names, begin, end, duration):
@@ -320,17 +349,19 @@ def _view_layout(names, begin, end, duration):
     )
     bare = dict(showgrid=False, zeroline=False, fixedrange=True)
     times = dict(zeroline=False, ticklabeloverflow="allow")
+    height = recording_height(len(names))
+    pixel = 1 / (height - 64)  # of what is between the margins
     return new_figure(
-        height=recording_height(len(names)),
+        height=height,
         showlegend=False,
         dragmode="pan",
         selectdirection="h",
-        margin=dict(l=76, r=92, t=30, b=34),
+        margin=dict(l=66, r=122, t=24, b=40),
         hovermode="closest",
-        yaxis=bare | rows | dict(domain=[0.2, 1]),
+        yaxis=bare | rows | dict(domain=[58 * pixel, 1]),
         xaxis=times | dict(range=[begin, end], anchor="y", title=dict(text="s", standoff=2)),
         xaxis2=bare | times | dict(domain=[0, 1], anchor="y2", range=[0, duration], tickfont=dict(size=10)),
-        yaxis2=bare | dict(domain=[0, 0.07], anchor="x2", range=[-1, 1], showticklabels=False),
+        yaxis2=bare | dict(domain=[0, 14 * pixel], anchor="x2", range=[-1, 1], showticklabels=False),
     )
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9230b0c4
@@ -343,15 +374,15 @@ def _add_lines(figure, lines, names):
         text=point_names(original["y"], names),
         mode="lines",
         name="original",
-        line=dict(color=COLOURS["original"], width=1),
+        line=dict(color=COLOURS["original"], width=1.5),
         hovertemplate="<b>%{text}</b> %{x:.2f} s<extra></extra>",
     )
     figure.add_scatter(
         **reconstruction,
         mode="lines",
         name="reconstruction",
-        line=dict(color=COLOURS["reconstruction"], width=1.1),
-        opacity=0.75,  # the original shows through
+        line=dict(color=COLOURS["reconstruction"], width=1.0),
+        opacity=0.7,  # the original shows through
         hoverinfo="skip",
     )
 
@@ -376,7 +407,12 @@ def _add_strip(figure, embedding, colour_by):
         hovertemplate="%{x:.1f} s: %{marker.color:.2f}<extra></extra>",
         **strip,
     )
-    figure.update_layout(coloraxis=axis)
+    figure.update_layout(coloraxis=strip_axis(axis))
+
+
+def strip_axis(axis):
+    "The colour axis of `colouring`, right of the scale bars."
+    return axis | dict(colorbar=axis["colorbar"] | dict(x=1, xpad=58))
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #5f3f2b32
 def view_legend(

@@ -27,10 +27,18 @@ from spotr_nb.explorer.embedding import (
 )
 from .embedding_views import inside_polygon, worst_part
 from .labelling import Labelling, probe_labels, suggest_windows
-from .neighbours import TokenIndex
+from .neighbours import TokenIndex, alike
 from .recording import Cancelled, CorpusRecording, Recording
 from .recording_view import contiguous_spans
-from .sources import name_sources, open_model, open_source, source_key
+from spotr_nb.explorer.sources import (
+    Reading,
+    name_models,
+    name_sources,
+    open_model,
+    read_source,
+    recording_name,
+    source_key,
+)
 from .traversal import token_space
 from ..files import write_json
 from ..probing.protocols import embedder_key
@@ -46,6 +54,8 @@ class Session:
         seconds: float = 3.0,  # length of a window
         folder=None,  # where to keep filtered samples, tokens and state; None: nowhere
     ):
+        self.models = name_models(model)  # {name: model or folder}
+        self.model_name = next(iter(self.models))
         self.whole_model = open_model(model)  # `model` makes tokens with it, see `how`
         self.sources = name_sources(recordings)
         self.seconds = float(seconds)
@@ -61,12 +71,14 @@ class Session:
 @patch
 def _caches(self: Session):
     "Empty caches of what was computed, and of state that is not written yet."
-    self._recordings = {}  # {name: Recording}
-    self._embeddings = {}  # {(name, seconds, channels, how): RecordingEmbedding}
+    self._opened = {self.model_name: self.whole_model}  # {name: model}
+    self._recordings = {}  # {(name, sfreq): Recording}
+    self._embeddings = {}  # {(model, name, seconds, channels, how): RecordingEmbedding}
     self._spaces = {}  # the same keys: TokenSpace
-    self._choices = {}  # {(name, seconds): what `choose_tokens` found}
+    self._choices = {}  # {(model, name, seconds): what `choose_tokens` found}
     self._index = None, None  # what it was made of, TokenIndex
-    self._model_key = None
+    self._usual = None, None  # TokenIndex, its `usual`
+    self._model_keys = {}  # {name: key of its weights}
     self._labellings = {}  # {name: Labelling}
     self._unsaved = {}  # {name: selection, time and labels} that the folder does not have
     self._as_found = None  # selection and time of the open recording as they were read
@@ -203,28 +215,39 @@ def open(
     channels=None,  # indices of the channels that tokens are made from; None: all
     patience: float = None,  # wait at most, s; None: until it is done
     how: str = "together",  # a token for all channels together, for 'each', or the 'best' of both, see `choose_tokens`
+    model: str = None,  # as in `models`; None: as it is
 ):
     "Read, filter and embed a recording, unless it was before, and show it."
     seconds = float(seconds or self.seconds)
-    channels = tuple(channels) if channels else None
+    channels, model = tuple(channels) if channels else None, model or self.model_name
 
     def compute(stop):
-        recording = self._load_recording(name, stop)
-        made = self._made_of(name, recording, seconds, channels, how)
-        embedding = self._embed(name, recording, seconds, *made[:2], stop)
-        return lambda: self._show(name, recording, embedding, *made)
+        recording = self._load_recording(name, stop, self.open_model(model).config.sfreq)
+        made = self._made_of(model, name, recording, seconds, channels, how)
+        embedding = self._embed(model, name, recording, seconds, *made[:2], stop)
+        return lambda: self._show(name, recording, embedding, *made, model)
 
     self._start(compute, patience)
 
 
 @patch
-def _made_of(self: Session, name, recording, seconds, channels, how):
+def open_model(self: Session, name):
+    "One of `models`, opened when it is first needed."
+    if name not in self.models:
+        raise ValueError(f"no model {name!r} among {', '.join(self.models)}")
+    if name not in self._opened:
+        self._opened[name] = open_model(self.models[name])
+    return self._opened[name]
+
+
+@patch
+def _made_of(self: Session, model, name, recording, seconds, channels, how):
     "Channels, how tokens are made of them, and why (None: it was said)."
     if how != "best":
         return channels, how, None
-    key = name, seconds
+    key = model, name, seconds
     if key not in self._choices:
-        self._choices[key] = choose_tokens(self.whole_model, recording, seconds)
+        self._choices[key] = choose_tokens(self.open_model(model), recording, seconds)
     return self._choices[key]
 
 
@@ -250,26 +273,27 @@ def _progress(self: Session, what):
 
 
 @patch
-def _load_recording(self: Session, name, stop):
+def _load_recording(self: Session, name, stop, sfreq):
     "A filtered recording: from memory, from the folder, or filtered now."
-    if name not in self._recordings:
-        source, sfreq = self.sources[name], self.whole_model.config.sfreq
+    if (name, sfreq) not in self._recordings:
+        source = self.sources[name]
         folder = None if self.folder is None else self.folder / f"{source_key(source, sfreq)}.recording"
         if isinstance(source, CorpusRecording):
-            self._recordings[name] = source.open()
+            found = source.open()
         elif folder is not None and (folder / "recording.json").is_file():
-            self._recordings[name] = Recording.load(folder)
+            found = Recording.load(folder)
         else:
-            signal = open_source(source)
-            self._recordings[name] = Recording(signal, sfreq, folder, self._progress("filtering"), stop)
-    return self._recordings[name]
+            signal, about = read_source(source)
+            found = Recording(signal, sfreq, folder, self._progress("filtering"), stop, about)
+        self._recordings[name, sfreq] = found
+    return self._recordings[name, sfreq]
 
 # %% ../../nbs/explorer/10_session.ipynb #da4c32fe
 @patch
-def _embed(self: Session, name, recording, seconds, channels, how, stop):
+def _embed(self: Session, model_name, name, recording, seconds, channels, how, stop):
     "An embedding: from memory, from the folder, or computed now; one that was stopped is resumed."
-    key = name, seconds, channels, how
-    path, model = self._token_path(*key), model_for(self.whole_model, how)
+    key = model_name, name, seconds, channels, how
+    path, model = self._token_path(*key), model_for(self.open_model(model_name), how)
     found = self._embeddings.get(key)
     if found is None and path is not None and path.is_file():
         found = RecordingEmbedding.load(path)
@@ -286,14 +310,16 @@ def _embed(self: Session, name, recording, seconds, channels, how, stop):
 
 # %% ../../nbs/explorer/10_session.ipynb #2485e91d
 @patch
-def _token_path(self: Session, name, seconds, channels, how):
+def _token_path(self: Session, model_name, name, seconds, channels, how):
     "The file of an embedding, named by recording, model, window length, channels; None without a folder."
     if self.folder is None:
         return None
-    self._model_key = self._model_key or embedder_key(self.whole_model)
-    made = (self._model_key, seconds, channels, *([how] if how != "together" else []))
+    model = self.open_model(model_name)
+    if model_name not in self._model_keys:
+        self._model_keys[model_name] = embedder_key(model)
+    made = (self._model_keys[model_name], seconds, channels, *([how] if how != "together" else []))
     made = hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()
-    return self.folder / f"{source_key(self.sources[name], self.whole_model.config.sfreq)}-{made}.tokens.npz"
+    return self.folder / f"{source_key(self.sources[name], model.config.sfreq)}-{made}.tokens.npz"
 
 # %% ../../nbs/explorer/10_session.ipynb #6f2e4167
 def spans_of(selected, embedding):
@@ -322,7 +348,13 @@ def _selection(self: Session):
 def _note_changes(self: Session):
     "Keep selection and time until they are written, if they changed here: another session may have changed them since."
     if self.embedding is not None and self._selection() != self._as_found:
-        self._unsaved[self.name] = self._as_found = self._selection()
+        self._unsaved[self.file_name] = self._as_found = self._selection()
+
+
+@patch(as_prop=True)
+def file_name(self: Session):
+    "Name of the open recording, however it is read: marks and selection are of that."
+    return None if self.name is None else recording_name(self.sources, self.name)
 
 
 @patch
@@ -343,17 +375,18 @@ def _all_selections(self: Session):
 
 # %% ../../nbs/explorer/10_session.ipynb #3e850a26
 @patch
-def _show(self: Session, name, recording, embedding, channels, how="together", why=None):
+def _show(self: Session, name, recording, embedding, channels, how, why, model_name):
     "Make a recording the open one; its selection and time come back with it."
     self._note_changes()
-    saved = self._all_selections().get(name, dict(selected=[], time=0.0))
     self.name, self.recording, self.embedding = name, recording, embedding
+    self.model_name, self.whole_model = model_name, self.open_model(model_name)
+    saved = self._all_selections().get(self.file_name, dict(selected=[], time=0.0))
     self.seconds, self.channels, self.how, self.why = embedding.seconds, channels, how, why
-    self.space = self._spaces[name, self.seconds, channels, how]
+    self.space = self._spaces[model_name, name, self.seconds, channels, how]
     self.moves = {}
     self.time = min(saved["time"], max(0.0, recording.duration - self.seconds))
     self.selected, self.span = windows_in(saved["selected"], embedding), None
-    self.labelling = self._labelling_of(name, saved.get("labels", []), saved.get("classes", []))
+    self.labelling = self._labelling_of(self.file_name, saved.get("labels", []), saved.get("classes", []))
     self._label_windows()
     self._as_found = self._selection()
     self._read_window()
@@ -521,9 +554,16 @@ def _embedding_like(self: Session, name):
     "The embedding of a recording whose tokens are made as those of the open one; None without one."
     made = self.channels, self.how
     if self.why is not None and name != self.name:
-        made = self._choices.get((name, self.seconds), (None, self.how))[:2]
+        made = self._choices.get((self.model_name, name, self.seconds), (None, self.how))[:2]
         made = made if made[1] == self.how else (None, self.how)
-    return self._embeddings.get((name, self.seconds, *made))
+    return self._embeddings.get((self.model_name, name, self.seconds, *made))
+
+
+@patch
+def _others(self: Session):
+    "Names of the other recordings; none that is the open one, or another in the list, read in another way."
+    own, sources = self.file_name, self.sources
+    return [name for name in sources if name != own and not isinstance(sources[name], Reading)]
 
 
 @patch
@@ -533,11 +573,11 @@ def index(
 ) -> TokenIndex:
     "The index to search in, built when it is first needed."
     found = {}
-    for name in self.sources if everywhere else [self.name]:
+    for name in sorted([self.name, *self._others()]) if everywhere else [self.name]:
         embedding = self._embedding_like(name)
         if embedding is not None and embedding.token.shape[1] == self.embedding.token.shape[1]:
             found[name] = embedding
-    made_of = tuple((name, len(embedding)) for name, embedding in sorted(found.items()))
+    made_of = self.model_name, *((name, id(embedding)) for name, embedding in found.items())
     if self._index[0] != made_of:
         tokens = np.concatenate([embedding.token for embedding in found.values()])
         t0 = np.concatenate([embedding.t0 for embedding in found.values()])
@@ -561,6 +601,36 @@ def neighbours(
 
 
 @patch
+def nothing_alike(
+    self: Session,
+    found: list,  # of `neighbours`
+    everywhere: bool = False,  # likewise
+) -> str:  # '' if something is alike
+    "A sentence if nothing is as near as windows of this recording usually are, see `alike`."
+    index = self.index(everywhere)
+    if self._usual[0] is not index:
+        self._usual = index, index.usual(self.seconds)
+    return alike(found, self._usual[1])
+
+
+@patch
+def other_reconstruction(
+    self: Session,
+    name: str,  # of another model, as in `models`
+) -> np.ndarray:  # `[C, L]` in the recording's unit
+    "What another model makes of the current window, from its own token."
+    other = self.open_model(name)
+    if other.config.sfreq != self.recording.sfreq:
+        raise ValueError(
+            f"{name} takes {other.config.sfreq:g} Hz, this view is at {self.recording.sfreq:g} Hz: choose it as the model"
+        )
+    other = model_for(other, self.how)
+    places = known_positions(other, self.recording, self.token_channels)
+    token = other.embed(self.x[None], valid=self.valid[None], **with_positions(places))
+    return decode_tokens(other, token, self.mean, self.scale, self.x.shape[1], places)[0]
+
+
+@patch
 def anomalies(
     self: Session,
     k: int = 6,  # how many
@@ -581,7 +651,8 @@ def window_view(
     mark: bool = False,  # mark where the reconstruction fails
 ) -> dict:  # for `plot_windows`
     "A window with its reconstruction."
-    recording, embedding = self._recordings[name], self._embedding_like(name)
+    recording = self._recordings[name, self.whole_model.config.sfreq]
+    embedding = self._embedding_like(name)
     number = int(np.abs(embedding.t0 - t0).argmin())
     parts = (part[0] for part in reconstruct_windows(self.model, recording, embedding, [number]))
     names = [recording.ch_names[k] for k in embedding.channels]
@@ -601,14 +672,14 @@ def embed_all(
     "Embed every recording, so that all can be searched; the open recording stays open."
 
     def compute(stop):
-        names = [name for name in self.sources if name != self.name]
-        failed = []
+        names, failed, model = self._others(), [], self.model_name
         for k, name in enumerate(names):
             self.emit("progress", f"embedding {name}", k / len(names))
             try:
-                recording, how = self._load_recording(name, stop), self.how if self.why is None else "best"
-                made = self._made_of(name, recording, self.seconds, self.channels, how)
-                self._embed(name, recording, self.seconds, *made[:2], stop)
+                recording = self._load_recording(name, stop, self.open_model(model).config.sfreq)
+                how = self.how if self.why is None else "best"
+                made = self._made_of(model, name, recording, self.seconds, self.channels, how)
+                self._embed(model, name, recording, self.seconds, *made[:2], stop)
             except (ValueError, OSError, Cancelled) as error:
                 failed.append(f"{name}: {error}")  # one unreadable file should not end the search in the others
             if stop.is_set():
@@ -627,6 +698,9 @@ def state(self: Session, **more) -> dict:  # for `state.json`
         seconds=self.seconds,
         channels=self.channels and list(self.channels),
         how=self.how if self.why is None else "best",
+        model=self.model_name,
+        model_given=next(iter(self.models)),
+        reading=self._reading(),
         recordings=self._all_selections(),
         **more,
     )
@@ -651,9 +725,32 @@ def restore(
 ) -> dict:  # the saved state; {} without one that fits
     "Open what was open last, with its selection; or the first recording."
     saved = self.saved_state()
+    self._restore_reading(saved)
     if saved.get("name") not in self.sources:
         saved = {}
     name = saved.get("name", next(iter(self.sources)))
     how = saved.get("how", "together" if saved.get("channels") else how)
-    self.open(name, saved.get("seconds"), None if how == "best" else saved.get("channels"), patience, how)
+    model = saved.get("model") if saved.get("model_given") == self.model_name else None  # unless another one is given
+    model = model if model in self.models else None
+    self.open(name, saved.get("seconds"), None if how == "best" else saved.get("channels"), patience, how, model)
     return saved
+
+
+@patch
+def _reading(self: Session):
+    "How the open recording is read, if not by default; None otherwise."
+    source = self.sources[self.name]
+    if not isinstance(source, Reading):
+        return None
+    channels = source.channels and list(source.channels)
+    return [source.of, source.modality, source.line_freq, source.sfreq, channels]
+
+
+@patch
+def _restore_reading(self: Session, saved):
+    "Add the reading of a recording that a state was written of."
+    of, *how = saved.get("reading") or [None]
+    if of in self.sources:
+        *how, channels = how
+        reading = Reading(self.sources[of], of, *how, channels and tuple(channels))
+        self.sources = self.sources | {reading.name: reading}

@@ -10,6 +10,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from .biomarkers import biomarkers, format_biomarker, format_biomarkers
+from .channel_tokens import measure_both
 from .panel import Panel, channel_names, figure_widget, muted
 from .traversal import TokenSpace, biomarkers_along, blend
 from spotr_nb.figures import (
@@ -23,6 +24,7 @@ from spotr_nb.figures import (
     row_errors,
     thinned,
 )
+from ..text import html
 
 # %% ../../nbs/explorer/14_traversal_panel.ipynb #d7cc4df2
 class TraversalPanel(Panel):
@@ -32,6 +34,8 @@ class TraversalPanel(Panel):
 
     def build(self, w):
         self.token_strip = None  # a figure widget: the numbers of the token
+        self.by_other = None  # `[C, L]`: the reconstruction of another model
+        self.measured = {}  # errors of models over some windows
         self.strip_box = w.VBox(layout=w.Layout(width="100%"))
         self.about, self.moves_text, self.biomarker_text = w.HTML(), w.HTML(), w.HTML()
         self._build_controls(w)
@@ -40,6 +44,7 @@ class TraversalPanel(Panel):
             w.HBox([self.kind, self.number, self.about], layout=layout),
             w.HBox([self.move, w.HTML("standard deviations"), self.reset], layout=layout),
             w.HBox([self.share, self.partner, w.HTML("s")], layout=layout),
+            w.HBox([self.other, self.other_text], layout=layout),
             self.biomarker_text,
             self.figure_box,
             self.moves_text,
@@ -56,6 +61,10 @@ def _build_controls(self: TraversalPanel, w):
     move = w.FloatSlider(min=-4, max=4, step=0.1, description="by", readout_format="+.1f", layout=wide)
     share = w.FloatSlider(min=0, max=1, step=0.05, description="blend", readout_format=".0%", layout=wide)
     partner = w.BoundedFloatText(min=0, max=1, step=1, description="with that at", layout=w.Layout(width="190px"))
+    names = ["no other model", *self.session.models]
+    other = w.Dropdown(options=names, description="compare with", layout=w.Layout(width="270px"))
+    self.other = self.on_change(other, self._show_other)
+    self.other_text = w.HTML()
     self.kind = self.on_change(kind, self._first_direction)
     self.number = self.on_change(number, self._show_direction)
     self.move = self.on_change(move, self._move_token)
@@ -71,7 +80,7 @@ def make_figure(self: TraversalPanel):
     "For other channels or another recording: an empty figure, filled by `on_window`."
     recording = self.session.recording
     empty = np.zeros((len(self.channels), self.session.x.shape[1]))
-    figure = plot_reconstruction(empty, empty, recording.sfreq, channel_names(self), unit=recording.unit, before=empty)
+    figure = plot_reconstruction(empty, empty, recording.sfreq, channel_names(self), unit=recording.unit, before=empty, other=empty)
     height = max(300, figure.layout.height)
     return figure.update_layout(height=height, margin=dict(r=115), uirevision=self.session.name)
 
@@ -91,6 +100,7 @@ def static_figure(self: TraversalPanel):
         recording.unit,
         t0=session.time,
         before=session.reconstruction[rows] if self.is_moved else None,
+        other=None if self.by_other is None else self.by_other[rows],
     )
 
 # %% ../../nbs/explorer/14_traversal_panel.ipynb #fea2f513
@@ -115,7 +125,7 @@ def _lines_of(self: TraversalPanel, x):
 @patch
 def connect(self: TraversalPanel):
     "Find the lines of the figure, and make the token strip."
-    names = "original", "before moving", "reconstruction"
+    names = "original", "before moving", "other model", "reconstruction"
     self.lines = {name: [trace for trace in self.figure.data if trace.name == name] for name in names}
     dim = len(self.session.space.mean)
     if self.token_strip is None or len(self.token_strip.data[0].z[0]) != dim:
@@ -172,7 +182,56 @@ def on_window(self: TraversalPanel):
             for row, y in enumerate(self._lines_of(session.reconstruction)):
                 self.lines["before moving"][row].y = y
                 self._fit_axis(row)
+    self._show_other()
+
+
+@patch
+def _show_other(self: TraversalPanel):
+    "The reconstruction of the window by another model, and its error over a few windows beside that of this one."
+    if self.figure is None or self.stale:
+        return
+    session, name = self.session, self.other.value
+    wanted = name in session.models and name != session.model_name and session.token is not None
+    self.by_other = session.other_reconstruction(name) if wanted else None
+    nothing = np.full(session.x.shape, np.nan)
+    lines = self._lines_of(nothing if self.by_other is None else self.by_other)
+    with self.guard, self.figure.batch_update():
+        for trace, y in zip(self.lines["other model"], lines):
+            trace.y = y
+            trace.visible = wanted
+    self.other_text.value = self._other_errors() if wanted else muted(self._why_no_other(name))
     self.update_reconstruction()
+
+# %% ../../nbs/explorer/14_traversal_panel.ipynb #eba5b9bf
+@patch
+def _other_errors(self: TraversalPanel):
+    "Mean error of this window and over some of the recording, by both models, in HTML."
+    session, texts = self.session, []
+    both = {session.model_name: session.reconstruction, self.other.value: self.by_other}
+    for name, reconstruction in both.items():
+        error = row_errors(session.x, reconstruction, session.valid)
+        here = float(np.mean(error[np.isfinite(error)])) if np.isfinite(error).any() else np.nan
+        texts.append(f"{html(name)} <b>{here:.2f}</b> here, <b>{self._error_over_windows(name):.2f}</b> over 12 windows")
+    return " &nbsp;·&nbsp; ".join(["mean error: " + texts[0], texts[1] + " (dotted)"])
+
+
+@patch
+def _error_over_windows(self: TraversalPanel, name):
+    "Mean error of one of the models over windows that are evenly spaced."
+    session = self.session
+    key = session.name, session.seconds, session.how, tuple(session.token_channels), name
+    if key not in self.measured:
+        model = session.open_model(name)
+        self.measured[key] = measure_both(model, session.recording, session.seconds, session.token_channels)
+    return self.measured[key][session.how]
+
+
+@patch
+def _why_no_other(self: TraversalPanel, name):
+    "Why nothing is compared."
+    if name == self.session.model_name:
+        return "that is the model of this view"
+    return "" if name in self.session.models else "a second model over the same window, with its error"
 
 # %% ../../nbs/explorer/14_traversal_panel.ipynb #90d9f4c0
 @patch

@@ -74,7 +74,7 @@ def plot(self: ListPanel, windows, **how):
     "A figure of [(source, t0, title)]."
     names = self.names()
     views = [self.session.window_view(source, t0, names, title, **how) for source, t0, title in windows]
-    return plot_windows(views, self.session.recording.sfreq, names)
+    return plot_windows(views, self.session.recording.sfreq, names, unit=self.session.recording.unit)
 
 # %% ../../nbs/explorer/15_window_panels.ipynb #afcf38e8
 class NeighboursPanel(ListPanel):
@@ -100,7 +100,10 @@ class NeighboursPanel(ListPanel):
         texts = [f"{one.similarity:.2f} at {self._place(one)}" for one in self.found]
         self.fill_list([(text, (one.source, one.t0)) for text, one in zip(texts, self.found)])
         n_windows = len(session.index(everywhere))
-        self.note.value = muted(f"nearest to the window at {session.time:.1f} s,<br>among {n_windows:,} windows")
+        note = muted(f"nearest to the window at {session.time:.1f} s,<br>among {n_windows:,} windows")
+        nothing = session.nothing_alike(self.found, everywhere)
+        warning = f'<div role="status" style="line-height:1.3;max-width:260px"><b>{html(nothing)}</b></div>'
+        self.note.value = note + (warning if nothing else "")
         own = session.name, session.time, f"current window, {session.time:.1f} s"
         return self.plot([own] + [(one.source, one.t0, text) for text, one in zip(texts[:7], self.found)])
 

@@ -169,6 +169,7 @@ def choose_channels(
     modality = options.modality
     if modality is not None and modality not in MODALITIES:
         raise ReadError(f"{path.name}: unknown modality {modality!r}: one of {', '.join(MODALITIES)} is needed")
+    options.kinds = dict(zip(names, kinds))
     if options.channels is not None:
         return _chosen_by_name(path, names, kinds, options, bad)
     every = _by_modality(range(len(names)), kinds)

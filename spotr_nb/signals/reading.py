@@ -35,6 +35,7 @@ class ReadOptions:
     partial: bool = False  # read a truncated file as far as it goes
     remarks: list = field(default_factory=list)  # sentences that become warnings
     modalities: tuple = ()  # kinds of channel that the file contains, set by `choose_channels`
+    kinds: dict = field(default_factory=dict)  # {name of each channel: its kind}, set likewise
     every_kind: bool = False  # the other kinds are read besides, so that none is left out
     file: str = "the recording"  # its name, for messages
     stored: int = 0  # size of the file and of those that belong to it, bytes
