@@ -77,9 +77,12 @@ def _coverage(valid, energy):
     return torch.where((last_sample <= end) | (last_sample == n), coverage, 0)
 
 
-@torch.compiler.assume_constant_result
 def _fourier_basis(n, sfreq, n_bands):
-    return _cached_fourier_basis(n, sfreq, n_bands)  # a constant in exported graphs
+    return _cached_fourier_basis(n, sfreq, n_bands)
+
+
+# a constant in compiled graphs: what `torch.compiler.assume_constant_result` sets, which imports the compiler for seconds
+_fourier_basis._dynamo_marked_constant = True
 
 # %% ../nbs/05_statistics.ipynb #994e1c3c
 @lru_cache
