@@ -13,7 +13,7 @@ import zlib
 
 from fastcore.basics import patch
 
-from .reading import ReadError
+from .reading import ReadError, listed
 
 # %% ../../nbs/signals/08a_matlab_files.ipynb #fb2fd7fc
 NUMBERS = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13}  # types of an element: integers, single and double precision
@@ -66,7 +66,7 @@ def integers(self: _Elements, what):
     first, size = self.element({5, 6}, what)
     values = [self.dims.unpack_from(self.content, first + k)[0] for k in range(0, size - size % 4, 4)]
     if size % 4 or min(values, default=-1) < 0:
-        raise self.damaged(f"{what} {values}")
+        raise self.damaged(f"{what} of {len(values)} numbers, {listed(values, 4)}")
     return values
 
 # %% ../../nbs/signals/08a_matlab_files.ipynb #5ee1dd82
@@ -130,7 +130,7 @@ def n_fields(self: _Elements):
     "How many fields a struct has."
     longest = self.integers("the length of names")
     if len(longest) != 1 or longest[0] < 1:
-        raise self.damaged(f"names of fields of length {longest}")
+        raise self.damaged(f"names of fields of length {listed(longest, 4)}")
     _, size = self.element({1, 16}, "names of fields")
     self.options.check_channels(size // longest[0], "fields of a struct")
     return size // longest[0]
