@@ -10,6 +10,7 @@ __all__ = ['SIZES', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LAR
 
 # %% ../nbs/07_model.ipynb #4d991ee1
 import json
+import math
 import os
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
@@ -670,14 +672,13 @@ def build_model(
     config,  # its configuration
     path: Path,  # a .safetensors
 ) -> nn.Module:  # in evaluation mode
-    "A model with the weights in a file; an error if header and configuration do not fit, before anything is built."
+    "A model with the weights in a file; an error if header and configuration do not fit, before memory is taken."
     shapes = _header_shapes(path)
     for field in fields(config):
         value = getattr(config, field.name)
         if ("block" in field.name or "layer" in field.name) and isinstance(value, int) and value > len(shapes):
             raise ValueError(f"{path.parent}: {field.name} is {value}, but {path.name} contains {len(shapes)} tensors")
-    _check_shapes({name: p.shape for name, p in _on_meta(kind, config, path).state_dict().items()}, shapes, path)
-    return load_weights(kind(config), path)
+    return load_weights(_built(kind, config, path, sum(math.prod(shape) for shape in shapes.values())), path)
 
 
 def _header_shapes(path):
@@ -691,12 +692,35 @@ def _header_shapes(path):
         raise ValueError(f"{path} is damaged: {error}") from error
 
 # %% ../nbs/07_model.ipynb #54d3fd99
-def _on_meta(kind, config, path):
-    "The model without storage."
+_MAKERS = (torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand, torch.eye, torch.arange)
+
+
+class _Bounded(TorchFunctionMode):
+    "Tensors are made as long as they have, together, no more than a number of elements."
+
+    def __init__(self, left):
+        self.left = left
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in _MAKERS:
+            sizes = args[0] if args and isinstance(args[0], (tuple, list)) else args
+            self.left -= math.prod(max(size, 1) for size in sizes if isinstance(size, (int, float)))
+            if self.left < 0:
+                raise MemoryError
+        return function(*args, **kwargs or {})
+
+
+def _built(kind, config, path, n_stored):
+    "A model, unless its tensors would be out of proportion to the number of weights in a file."
     try:
-        with torch.device("meta"), warnings.catch_warnings():
+        with _Bounded(2 * n_stored + 2_000_000), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # empty layers, refused by their shape
             return kind(config)
+    except MemoryError:
+        raise ValueError(
+            f"{path.parent} contains another architecture than its config.json says: {path.name} has {n_stored:,} weights, "
+            "such a model more"
+        ) from None
     except (ValueError, TypeError, RuntimeError, OverflowError, ZeroDivisionError) as error:
         cause = str(error).splitlines()[0]
         raise ValueError(f"{path.parent / 'config.json'}: no model can have these settings: {cause}") from error

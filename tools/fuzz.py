@@ -88,6 +88,10 @@ def seed_recordings(folder):
         add(name, f"a.{name}")
     raw.save(folder / "a_raw.fif", verbose="error")
     add("fif", "a_raw.fif")
+    raw.save(folder / "z_raw.fif.gz", verbose="error")
+    add("fif.gz", "z_raw.fif.gz")
+    (folder / "a.gdf").write_bytes(gdf(x))
+    add("gdf", "a.gdf")
     (folder / "a.eeg").write_bytes((x.T * 10).astype("<i2").tobytes())
     (folder / "a.vmrk").write_text(BRAINVISION_MARKERS)
     (folder / "a.vhdr").write_text(BRAINVISION_HEADER)
@@ -97,19 +101,51 @@ def seed_recordings(folder):
     eeg["event"] = np.array([(100.0, "left"), (300.0, "boundary")], dtype=[("latency", object), ("type", object)])
     scipy.io.savemat(folder / "a.set", dict(EEG=eeg), appendmat=False)
     add("set", "a.set")
+    scipy.io.savemat(folder / "z.set", dict(EEG=eeg), appendmat=False, do_compression=True)
+    add("set-packed", "z.set")
+    scipy.io.savemat(folder / "m.mat", dict(data=x, fs=100.0, labels=np.array(["C3", "C4"], object)))
+    add("mat", "m.mat")
+    scipy.io.savemat(folder / "m4.mat", dict(data=x, fs=100.0), format="4")
+    add("mat4", "m4.mat")
     wfdb.wrsamp("w", fs=100, units=["mV"] * 2, sig_name=["I", "II"], p_signal=x.T / 20, fmt=["16"] * 2, write_dir=str(folder))
     wfdb.wrann("w", "atr", np.array([50, 150]), symbol=["N", "V"], aux_note=["", "(AFIB"], write_dir=str(folder))
     add("hea", "w.hea", "w.dat", "w.atr")
+    for part, k in (("s1", 0), ("s2", 300)):
+        piece = x.T[k : k + 300] / 20
+        wfdb.wrsamp(part, fs=100, units=["mV"] * 2, sig_name=["I", "II"], p_signal=piece, fmt=["212"] * 2, write_dir=str(folder))
+    (folder / "s.hea").write_text("s/2 2 100 600\ns1 300\ns2 300\n")
+    add("hea-parts", "s.hea", "s1.hea", "s1.dat", "s2.hea", "s2.dat")
     table = pd.DataFrame(dict(time=np.arange(600) / 100, C3=x[0], C4=x[1]))
     table.to_csv(folder / "a.csv", index=False)
     add("csv", "a.csv")
     table.to_csv(folder / "a.tsv", index=False, sep="\t")
     add("tsv", "a.tsv")
+    table.to_csv(folder / "z.csv.gz", index=False)
+    add("csv.gz", "z.csv.gz")
+    table.to_excel(folder / "a.xlsx", index=False)
+    add("xlsx", "a.xlsx")
     table.to_parquet(folder / "a.parquet")
     add("parquet", "a.parquet")
     write_npz(Signal(x, 100, ["C3", "C4"], "eeg", events=[(1.0, 0.5, "left")], line_freq=50), folder / "a.npz")
     add("npz", "a.npz")
     return found
+
+
+def gdf(x):
+    "Bytes of a GDF 2.20 of one record a second at 100 Hz, microvolts."
+    import numpy as np
+
+    n, records = len(x), x.shape[1] // 100
+    start = (735_000 * 2**32).to_bytes(8, "little")
+    head = b"GDF 2.20".ljust(168, b"\0") + start + bytes(8) + (n + 1).to_bytes(2, "little")
+    head = head.ljust(236, b"\0") + records.to_bytes(8, "little") + (1).to_bytes(4, "little") * 2
+    head += n.to_bytes(2, "little") + bytes(2)
+    numbers = [np.full(n, value, "<f8").tobytes() for value in (-3276.8, 3276.7, -32768, 32767)]
+    channels = b"".join(name.ljust(16, b"\0") for name in (b"C3", b"C4")) + bytes(80 * n) + b"uV".ljust(6, b"\0") * n
+    channels += (4275).to_bytes(2, "little") * n + b"".join(numbers) + bytes(68 * n) + bytes(12 * n)
+    channels += (100).to_bytes(4, "little") * n + (3).to_bytes(4, "little") * n + bytes(12 * n) + bytes(20 * n)
+    samples = (x * 10).astype("<i2").reshape(n, records, 100).swapaxes(0, 1)
+    return head + channels + samples.tobytes()
 
 
 BRAINVISION_HEADER = """Brain Vision Data Exchange Header File Version 1.0
@@ -166,22 +202,18 @@ def seed_checkpoint(folder):
 
 # ---- what is done with a damaged input; each returns what is impossible about the result
 
-guards = []  # the guarded reader of the child
+tables = (".csv", ".tsv", ".parquet", ".gz", ".xlsx", ".mat")  # without a kind of signal of their own
+
 
 def use_recording(path):
     import numpy as np
 
     from spotr_nb import prepare, read_signal
-    from spotr_nb.signals.guard import GuardedReader
 
-    options = dict(modality="eeg") if path.suffix in (".csv", ".tsv", ".parquet") else {}
+    options = dict(modality="eeg") if path.suffix in tables and not path.name.endswith(".fif.gz") else {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if path.suffix == ".set":  # SciPy's reader crashes on some of these: they are read as commands and corpora do
-            guards.append(guards.pop() if guards else GuardedReader(seconds=30))
-            signal = guards[0].read(path, **options)
-        else:
-            signal = read_signal(path, **options)
+        signal = read_signal(path, **options)
     texts = [str(warning.message) for warning in caught]
     wrong = []
     if not 0 < signal.sfreq <= 1e6:

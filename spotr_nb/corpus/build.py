@@ -35,8 +35,8 @@ from spotr_nb.corpus.shards import (
     write_shard,
 )
 from .sources import Identity, identify, list_sources, stat
-from .workers import FULL, BuildLog, in_child, prepare_all
-from ..files import lock, open_lock, progress_bar
+from .workers import BuildLog, in_child, prepare_all
+from ..files import FULL, lock, open_lock, progress_bar
 
 # %% ../../nbs/corpus/04_build.ipynb #64ecd55e
 def _to_json(content):
@@ -488,6 +488,6 @@ def _explained_disk_errors(out):
         if error.errno not in FULL:
             raise
         raise OSError(
-            f"the corpus {out} cannot be written: {error.strerror}; "
+            f"the corpus {out} cannot be written: {getattr(error, 'why_not_written', error.strerror)}; "
             "what is done is kept: free some space and build again to continue"
         ) from error

@@ -8,13 +8,13 @@ __all__ = ['channels_by_samples', 'read_npz', 'write_npz', 'check_mat', 'read_ma
 # %% ../../nbs/signals/08_arrays.ipynb #7ffb5fa8
 import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ..files import writing
 from .channel_types import KINDS, channel_kind, choose_channels
+from .matlab_files import check_matlab
 from .reading import ReadError, listed
 from .signal import Signal
 from .units import mark_missing, report_missing, unit_factors
@@ -200,44 +200,15 @@ _NAMES_NAMES = ("ch_names", "labels", "channels", "channel_names", "chanlocs", "
 
 
 def check_mat(path, options):
-    "An error if the arrays of a MATLAB file are out of proportion to it."
+    "An error if a MATLAB file is damaged, or its arrays are out of proportion to it."
     from scipy.io import whosmat
 
-    _check_compressed(path, options)
+    check_matlab(path, options)
     try:
         arrays = whosmat(path)
     except Exception:  # the reader says what is wrong
         return
     options.check_memory(8.0 * sum(math.prod(shape) for _, shape, kind in arrays if kind != "sparse"), "its arrays")
-
-
-def _check_compressed(path, options):
-    "An error if a MATLAB file unpacks to something out of proportion to it."
-    with open(path, "rb") as file:
-        head = file.read(128)
-        if head[126:128] not in (b"IM", b"MI"):
-            return  # of MATLAB 4 or 7.3, which have no compressed parts that could be seen here
-        order = "little" if head[126:128] == b"IM" else "big"
-        total = 0
-        while len(tag := file.read(8)) == 8:
-            kind, size = (int.from_bytes(tag[k : k + 4], order) for k in (0, 4))
-            if kind != 15:  # not compressed
-                file.seek(size, 1)
-                continue
-            total += _unpacked_size(file.read(min(size, options.stored)), options, total)
-
-
-def _unpacked_size(content, options, before):
-    "How many bytes come out of compressed bytes."
-    unpacker, n_bytes = zlib.decompressobj(), 0
-    try:
-        while content and not unpacker.eof:
-            n_bytes += len(unpacker.decompress(content, 1 << 20))
-            content = unpacker.unconsumed_tail
-            options.check_memory(before + n_bytes, "its arrays")
-    except zlib.error:  # the reader says what is wrong
-        pass
-    return n_bytes
 
 # %% ../../nbs/signals/08_arrays.ipynb #d147f79a
 def _mat_arrays(path, options):

@@ -13,6 +13,7 @@ import shutil
 import struct
 import tempfile
 import warnings
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -238,11 +239,8 @@ def check_header(path, options):
         options.check_channels(int(found[1]) if found else 0)
     elif _ending(path) == ".set":
         check_mat(path, options)
-    elif _ending(path) == ".fif.gz":
-        with gzip.open(path) as file:
-            options.check_unpacked(file)
-    elif _ending(path) == ".fif":
-        _check_tags(path)
+    elif _ending(path) in (".fif", ".fif.gz"):
+        _check_fif(path, options)
     elif _ending(path) == ".gdf":
         _check_gdf(path, options)
 
@@ -256,23 +254,89 @@ def _check_gdf(path, options):
         raise ReadError(f"{path.name}: is damaged: it promises {n_records:,} records, and has {path.stat().st_size:,} bytes")
     options.check_channels(int.from_bytes(head[252:254], "little"))
 
+# %% ../../nbs/signals/12_mne_formats.ipynb #127db7b8
+_REFERENCE_ROLE, _PART_NUMBER, _PART_NAME, _NEXT_FILE = 115, 117, 118, 2  # kinds of tag, and a role
+_DIRECTORY, _BLOCK_START, _BLOCK_END = 101, 104, 105
 
-def _check_tags(path):
-    "An error if a tag of a FIF file leads back to an earlier one, or says that it is longer than the file."
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        at = 0
-        while at + 16 <= size:
-            file.seek(at)
-            _, _, n_bytes, following = struct.unpack(">iiii", file.read(16))
-            end = at + 16 + n_bytes
-            if n_bytes < 0 or end > size:
-                raise ReadError(f"{path.name}: is damaged or truncated: a part at byte {at:,} should have {n_bytes:,} bytes")
-            if following < 0:
-                return
-            if 0 < following <= at:
-                raise ReadError(f"{path.name}: is damaged: the part at byte {at:,} leads back to byte {following:,}")
-            at = following or end
+
+def _tag(path, file, at, size):
+    "(kind, bytes, position of the next) of the tag at a position of a FIF file."
+    file.seek(at)
+    kind, _, n_bytes, following = struct.unpack(">iiii", file.read(16).ljust(16, b"\xff"))
+    if n_bytes < 0 or at + 16 + n_bytes > size:
+        raise ReadError(f"{path.name}: is damaged or truncated: a part at byte {at:,} should have {n_bytes:,} bytes")
+    return kind, n_bytes, following
+
+
+def _chain(path, file, size):
+    "[(kind, position, bytes), …] of all tags of a FIF file; none may lead back to an earlier one."
+    at, tags = 0, []
+    while 0 <= at and at + 16 <= size:
+        kind, n_bytes, following = _tag(path, file, at, size)
+        tags.append((kind, at, n_bytes))
+        if 0 < following <= at:
+            raise ReadError(f"{path.name}: is damaged: the part at byte {at:,} leads back to byte {following:,}")
+        at = following or at + 16 + n_bytes
+    return tags
+
+
+def _integer(file, at):
+    "The number that a tag contains."
+    file.seek(at + 16)
+    return int.from_bytes(file.read(4), "big", signed=True)
+
+# %% ../../nbs/signals/12_mne_formats.ipynb #6ab642c7
+def _directory(path, file, size, tags):
+    "The tags that the directory of a FIF file lists; they must have the sizes that it says."
+    at = next((_integer(file, at) for kind, at, _ in tags if kind == _DIRECTORY), -1)
+    if not 0 < at <= size - 16:
+        return []
+    _, n_bytes, _ = _tag(path, file, at, size)
+    file.seek(at + 16)
+    listed_tags = []
+    for kind, _, n_listed, position in struct.iter_unpack(">iiii", file.read(n_bytes - n_bytes % 16)):
+        if position < 0 or _tag(path, file, position, size)[1] != n_listed:
+            raise ReadError(f"{path.name}: is damaged: its directory and the part at byte {position:,} disagree")
+        listed_tags.append((kind, position, n_listed))
+    return listed_tags
+
+
+def _next_parts(path, file, tags):
+    "Names of the files in which a recording goes on."
+    found, names, numbered, role = [], [], [], _NEXT_FILE
+    for kind, at, n_bytes in tags:
+        if kind == _BLOCK_START:
+            names, numbered, role = [], [], _NEXT_FILE
+        elif kind == _REFERENCE_ROLE:
+            role = _integer(file, at)
+        elif kind == _PART_NAME:
+            file.seek(at + 16)
+            names.append(file.read(n_bytes).decode("latin-1"))
+        elif kind == _PART_NUMBER:
+            first, *endings = path.name.partition(".")
+            numbered.append(re.sub(r"-\d+$", "", first) + f"-{_integer(file, at)}" + "".join(endings))
+        elif kind == _BLOCK_END and role == _NEXT_FILE:
+            found += names or numbered
+    return found
+
+# %% ../../nbs/signals/12_mne_formats.ipynb #27a0febe
+def _check_fif(path, options):
+    "An error if the tags of a FIF file, or of one in which it goes on, lead MNE elsewhere or in circles."
+    parts = [path]
+    for part in parts:
+        with gzip.open(part) if _ending(part) == ".fif.gz" else open(part, "rb") as file:
+            size = part.stat().st_size
+            if _ending(part) == ".fif.gz":
+                size = replace(options, file=part.name, stored=size).check_unpacked(file)
+            tags = _chain(part, file, size)
+            names = _next_parts(part, file, tags)
+            if _ending(part) != ".fif.gz":  # where going back and forth takes no time
+                names += _next_parts(part, file, _directory(part, file, size, tags))
+        following = [file for file in {file_below(part, name) for name in names} if file.is_file()]
+        for file in following:
+            if file in parts:
+                raise ReadError(f"{part.name}: is damaged: it goes on in {file.name}, which was read before")
+        parts += following
 
 # %% ../../nbs/signals/12_mne_formats.ipynb #f66384f2
 def open_mne(path, options):

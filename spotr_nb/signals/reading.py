@@ -112,7 +112,7 @@ def check_samples(
 def check_unpacked(
     self: ReadOptions,
     file,  # open for reading; what it gives is counted
-):
+) -> int:  # bytes that it unpacks to
     "An error if a compressed file unpacks to something out of proportion; the file is read, and not kept."
     n_bytes = 0
     try:
@@ -121,6 +121,7 @@ def check_unpacked(
             self.check_memory(n_bytes, "what it unpacks to", UNPACKED)
     except (OSError, EOFError, zlib.error) as error:
         raise ReadError(f"{self.file}: is damaged: it cannot be unpacked ({error})") from error
+    return n_bytes
 
 # %% ../../nbs/signals/01_reading.ipynb #134376e3
 def file_below(

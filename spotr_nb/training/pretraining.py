@@ -31,7 +31,6 @@ from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 from spotr_nb.training.checkpoints import (
-    disk_errors,
     find_checkpoints,
     last_checkpoint,
     optimizer_state,
@@ -729,8 +728,7 @@ def _save_model(run):
     if run.fabric.is_global_zero and run.interrupted:
         print(f"interrupted at step {run.step}; the same call resumes from here", flush=True)
     if run.fabric.is_global_zero and run.progress >= 1:
-        with disk_errors(f"model {run.folder / 'model'}"):
-            model.save_pretrained(run.folder / "model")
+        model.save_pretrained(run.folder / "model")
     return model
 
 # %% ../../nbs/training/04_pretraining.ipynb #1082c7f5
