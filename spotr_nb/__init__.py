@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'ReadError', 'write_npz', 'prepare', 'Windows', 'BANDS',
            'PreparationError', 'label_windows', 'windows_around', 'find_peaks', 'LabelError', 'Recordings',
-           'RecordingsError', 'as_recordings', 'signal_quality', 'embed_recordings', 'TokenTable', 'model_id', 'Corpus',
+           'RecordingsError', 'as_recordings', 'signal_quality', 'embed_recordings', 'TokenTable', 'Corpus',
            'channel_positions', 'datasets', 'dataset', 'LabelledSet', 'DatasetError', 'samples', 'load_sample',
            'load_labelled', 'SampleError', 'SPOTR', 'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error',
            'bundled_models', 'evaluate', 'System', 'SYSTEMS', 'make_system', 'load_system', 'paired_recordings',
            'SupervisedClassifier', 'Recipe', 'make_recipe', 'pretrain', 'open_corpus', 'last_checkpoint',
            'best_checkpoint', 'effective_rank', 'convert_published', 'export_model', 'Catch22', 'Handcrafted',
            'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult', 'nearest',
-           'few_shot', 'fine_tune', 'compare', 'cached_embed', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
-           'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search',
-           'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore',
-           'recording_report', 'TokenIndex']
+           'few_shot', 'train_by_fold', 'compare', 'cached_embed', 'model_id', 'SpotrTransformer', 'SpotrClassifier',
+           'SpotrRegressor', 'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep',
+           'sweep_table', 'search', 'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings',
+           'compare_models', 'explore', 'recording_report', 'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -45,7 +45,7 @@ _all_ = ["signal_quality"]
 _home |= dict.fromkeys(_all_, "signals.quality")
 
 # %% ../nbs/99_package.ipynb #53f4e685
-_all_ = ["embed_recordings", "TokenTable", "model_id"]
+_all_ = ["embed_recordings", "TokenTable"]
 _home |= dict.fromkeys(_all_, "tokens")
 
 # %% ../nbs/99_package.ipynb #03f5c09a
@@ -117,7 +117,7 @@ _all_ = ["probe", "linear_probe", "ProbeResult"]
 _home |= dict.fromkeys(_all_, "probing.linear")
 
 # %% ../nbs/99_package.ipynb #b5bc005f
-_all_ = ["nearest", "few_shot", "fine_tune", "compare", "cached_embed"]
+_all_ = ["nearest", "few_shot", "train_by_fold", "compare", "cached_embed", "model_id"]
 _home |= dict.fromkeys(_all_, "probing.protocols")
 
 # %% ../nbs/99_package.ipynb #4760ed45

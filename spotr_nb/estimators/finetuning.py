@@ -34,7 +34,7 @@ from spotr_nb.probing.linear import (
     _Ridge,
     check_features,
 )
-from ..probing.protocols import _digest, embedder_key
+from ..probing.protocols import _digest, model_id
 from ..systems.interface import load_system
 from ..systems.supervised import held_back
 from ..text import markdown
@@ -508,7 +508,7 @@ def _identity(model, batch, targets, groups, class_weight, settings):
     data = _digest([batch.x, batch.valid, batch.channel_positions]).hex()[:16]
     weights = None if class_weight is None else np.asarray(class_weight).round(6).tolist()
     labels = _digest([targets, None if groups is None else np.unique(groups, return_inverse=True)[1]]).hex()[:16]
-    return facts | dict(model=embedder_key(model, 16), windows=data, labels=labels, class_weight=weights)
+    return facts | dict(model=model_id(model), windows=data, labels=labels, class_weight=weights)
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #ec861aac
 MODEL_FILES = {"model.safetensors", "config.json", "head.safetensors", "head.json", "README.md"}

@@ -33,7 +33,7 @@ from .recording_view import contiguous_spans
 from .sources import name_sources, open_model, open_source, source_key
 from .traversal import token_space
 from ..files import write_json
-from ..probing.protocols import embedder_key
+from ..probing.protocols import cache_key
 
 # %% ../../nbs/explorer/10_session.ipynb #a94746e8
 class Session:
@@ -290,7 +290,7 @@ def _token_path(self: Session, name, seconds, channels, how):
     "The file of an embedding, named by recording, model, window length, channels; None without a folder."
     if self.folder is None:
         return None
-    self._model_key = self._model_key or embedder_key(self.whole_model)
+    self._model_key = self._model_key or cache_key(self.whole_model)
     made = (self._model_key, seconds, channels, *([how] if how != "together" else []))
     made = hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()
     return self.folder / f"{source_key(self.sources[name], self.whole_model.config.sfreq)}-{made}.tokens.npz"
