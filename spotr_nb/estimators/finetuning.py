@@ -184,7 +184,7 @@ def outputs(
 @patch
 def predict_proba(
     self: FineTuned,
-    windows,  # array `[n, C, L]`, `Windows` or `mne.Epochs`
+    windows,  # `Windows` or `mne.Epochs`; or an array `[n, C, L]`, which is taken as it is: nothing is filtered
     sfreq: float | None = None,  # of an array, Hz; None: the encoder's
 ) -> np.ndarray:  # `[n, K]`, in the order of `classes`
     "Probabilities of the classes."
@@ -632,7 +632,7 @@ FineTuned.push_to_hub = SPOTR.push_to_hub
 # %% ../../nbs/estimators/01_finetuning.ipynb #1154dfb3
 def finetune(
     model,  # `SPOTR` or a `System`, its folder, or the name of one that ships; it is not changed
-    windows,  # array `[n, C, L]`, `Windows` or `mne.Epochs`
+    windows,  # `Windows` or `mne.Epochs`; or an array `[n, C, L]`, which is taken as it is: nothing is filtered
     labels,  # `[n]` classes; numbers with `regression`
     groups=None,  # `[n]` subject of each window, for the held-out share; None: windows by themselves
     method: str = "last_block",  # what is trained: head, last_block, all or lora
