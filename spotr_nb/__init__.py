@@ -177,17 +177,27 @@ _aliases = dict(channel_places="channel_positions")
 
 # %% ../nbs/99_package.ipynb #d4166931
 def __getattr__(name):
-    from importlib import import_module
-
     if name == "__version__":
         value = _version()
     elif name in _aliases:
         value = __getattr__(_aliases[name])
     elif name in _home:
-        value = getattr(import_module(f"spotr_nb.{_home[name]}"), name)
+        value = getattr(_imported(name), name)
     else:
         raise AttributeError(f"module 'spotr_nb' has no attribute {name!r}")
     return globals().setdefault(name, value)
+
+
+def _imported(name):
+    "The module that a name is from, or an error with the line that installs what it needs."
+    from importlib import import_module
+
+    try:
+        return import_module(f"spotr_nb.{_home[name]}")
+    except ModuleNotFoundError as error:
+        from spotr_nb.files import how_to_install
+
+        raise ImportError(f"spotr_nb.{name}: {how_to_install(error)}") from error
 
 
 def __dir__():

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import how_to_install
 from .bids_tables import ENTITY, bids_files
 from spotr_nb.signals.labels import (
     NO_LABEL,
@@ -465,7 +466,8 @@ def cause_of(
 ) -> str:
     "Why a recording is left out, in one line."
     expected = isinstance(error, (ValueError, OSError, ImportError))
-    text = " ".join(str(error).split())
+    said = how_to_install(error) if isinstance(error, ModuleNotFoundError) else str(error)
+    text = " ".join(said.split())
     return text if expected else f"{type(error).__name__}: {text}".rstrip(": ")
 
 # %% ../../nbs/signals/22_recordings.ipynb #6e612ea6
