@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .channel_types import channel_kind, choose_channels
-from .mne_formats import _annotations, _mark_bad, _samples, _timeline, montage_positions
+from spotr_nb.signals.mne_formats import (
+    _annotations,
+    _mark_bad,
+    _samples,
+    _timeline,
+    annotated_events,
+    montage_positions,
+)
 from .reading import ReadError
 from .signal import Signal, join_trials
 from .tables import FrameLayout, read_columns
@@ -107,7 +114,7 @@ def _read_raw(path, options, raw):
         timeline = _timeline(path, raw, [a[:3] for a in annotations], options)
         x = _samples(raw, index, np.zeros(len(index)), factors, options)
     _mark_bad(x, raw.info["sfreq"], annotations, known["ch_names"])
-    return known | dict(x=timeline.spread(x), events=timeline.move_events([a[:3] for a in annotations]))
+    return known | dict(x=timeline.spread(x), events=timeline.move_events(annotated_events(annotations)))
 
 # %% ../../nbs/signals/20_objects.ipynb #d106c365
 def _read_epochs(path, options, epochs):
