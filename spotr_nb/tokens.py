@@ -461,7 +461,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     parts |= _embed_all(folder, todo, model, identity, settings, jobs, progress)
     failed = {keys[key].name: part["cause"] for key, part in parts.items() if "cause" in part}
     parts = {key: part for key, part in parts.items() if "cause" not in part}
-    for remark in dict.fromkeys(remark for part in parts.values() for remark in part["remarks"]):
+    for remark in _in_one_line([remark for part in parts.values() for remark in part["remarks"]]):
         warnings.warn(remark, stacklevel=3)
     if not parts:
         first = next(iter(failed.values()), "there is none")
@@ -474,6 +474,17 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
         failed=failed, n_windows=sum(part["n"] for part in parts.values()), n_recordings=len(parts), model=identity
     )
     return _put_together(out, folder, parts, known)
+
+
+def _in_one_line(remarks):
+    "Remarks 'name: text'; those of one text about several recordings as one."
+    found = {}
+    for remark in remarks:
+        name, _, text = remark.partition(": ")
+        found.setdefault(text or name, {})[name if text else ""] = None
+    for text, names in found.items():
+        first, *others = names
+        yield f"{first}{f' and {len(others)} more' if others else ''}{': ' if first else ''}{text}"
 
 
 def _put_together(out, folder, parts, known):
