@@ -6,13 +6,13 @@
 __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'read_signals', 'ReadError', 'ReadWarning', 'write_npz',
            'read_guarded', 'GuardedReader', 'prepare', 'Windows', 'BANDS', 'PreparationError', 'label_windows',
            'windows_around', 'find_peaks', 'LabelError', 'Recordings', 'RecordingsError', 'as_recordings',
-           'signal_quality', 'embed_recordings', 'TokenTable', 'model_id', 'Corpus', 'channel_positions', 'datasets',
-           'dataset', 'LabelledSet', 'DatasetError', 'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR',
+           'signal_quality', 'embed_recordings', 'TokenTable', 'Corpus', 'channel_positions', 'datasets', 'dataset',
+           'LabelledSet', 'DatasetError', 'samples', 'load_sample', 'load_labelled', 'SampleError', 'SPOTR',
            'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS',
            'make_system', 'load_system', 'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe',
            'pretrain', 'open_corpus', 'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published',
            'export_model', 'Catch22', 'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe',
-           'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'fine_tune', 'compare', 'cached_embed',
+           'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'train_by_fold', 'compare', 'cached_embed', 'model_id',
            'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor', 'OnlineEmbedder', 'SpotrModule', 'finetune',
            'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark', 'benchmark_table',
            'labelled_windows', 'probe_recordings', 'compare_models', 'explore', 'side_by_side', 'recording_report',
@@ -50,7 +50,7 @@ _all_ = ["signal_quality"]
 _home |= dict.fromkeys(_all_, "signals.quality")
 
 # %% ../nbs/99_package.ipynb #53f4e685
-_all_ = ["embed_recordings", "TokenTable", "model_id"]
+_all_ = ["embed_recordings", "TokenTable"]
 _home |= dict.fromkeys(_all_, "tokens")
 
 # %% ../nbs/99_package.ipynb #03f5c09a
@@ -122,7 +122,7 @@ _all_ = ["probe", "linear_probe", "ProbeResult"]
 _home |= dict.fromkeys(_all_, "probing.linear")
 
 # %% ../nbs/99_package.ipynb #b5bc005f
-_all_ = ["nearest", "few_shot", "fine_tune", "compare", "cached_embed"]
+_all_ = ["nearest", "few_shot", "train_by_fold", "compare", "cached_embed", "model_id"]
 _home |= dict.fromkeys(_all_, "probing.protocols")
 
 # %% ../nbs/99_package.ipynb #4760ed45
@@ -186,17 +186,27 @@ _aliases = dict(channel_places="channel_positions")
 
 # %% ../nbs/99_package.ipynb #d4166931
 def __getattr__(name):
-    from importlib import import_module
-
     if name == "__version__":
         value = _version()
     elif name in _aliases:
         value = __getattr__(_aliases[name])
     elif name in _home:
-        value = getattr(import_module(f"spotr_nb.{_home[name]}"), name)
+        value = getattr(_imported(name), name)
     else:
         raise AttributeError(f"module 'spotr_nb' has no attribute {name!r}")
     return globals().setdefault(name, value)
+
+
+def _imported(name):
+    "The module that a name is from, or an error with the line that installs what it needs."
+    from importlib import import_module
+
+    try:
+        return import_module(f"spotr_nb.{_home[name]}")
+    except ModuleNotFoundError as error:
+        from spotr_nb.files import how_to_install
+
+        raise ImportError(f"spotr_nb.{name}: {how_to_install(error)}") from error
 
 
 def __dir__():

@@ -13,6 +13,7 @@ import re
 import sys
 import warnings
 
+from .files import how_to_install
 from .text import terminal
 
 # %% ../nbs/11_cli.ipynb #41c8222f
@@ -66,6 +67,8 @@ def explain(
         return "not enough memory: choose a smaller --window-seconds", 1
     if isinstance(error, OverflowError):
         return f"a value is out of range ({error}): check the unit, scale and sampling rate of the recording", 1
+    if isinstance(error, ModuleNotFoundError):
+        return how_to_install(error), 1
     if isinstance(error, (ValueError, OSError, ImportError)):
         return as_options(error), 2 if isinstance(error, WRONG_ARGUMENT) else 1
     return None

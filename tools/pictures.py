@@ -57,7 +57,7 @@ photographed = {
     "mne": ("how_to/from_mne", "div.cell_output table", 1),
     "table": ("how_to/tokens_as_a_table", "div.cell_output table", 0),
     "pretrain": ("tutorials/your_own_folder", ".plotly-graph-div", 0),
-    "fine_tuning": ("probing/protocols", "div.cell_input:has-text('fine_tune('):visible", -1),
+    "fine_tuning": ("probing/protocols", "div.cell_input:has-text('train_by_fold('):visible", -1),
     "export": ("how_to/export_onnx", "div.highlight:visible", 1),
     "sweep": ("tutorials/sweep_on_slurm", "div.cell_output table", 0),
     "ecg_from_ppg": ("tutorials/ecg_from_ppg", "div.cell_output img", 0),

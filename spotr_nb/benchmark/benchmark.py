@@ -33,7 +33,7 @@ from ..corpus.corpus import Corpus
 from ..files import progress_bar, write_json, writing
 from ..probing.features import Catch22, Handcrafted, HrvMorphology, WaveformPCA, WindowStatistics
 from ..probing.linear import ProbeResult, check_not_pretrained, linear_probe
-from ..probing.protocols import compare, few_shot, fine_tune, holm, nearest, pool
+from ..probing.protocols import compare, few_shot, holm, nearest, pool, train_by_fold
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #7575963e
 FULL = dict(statistics_weight=1.0, statistics=True, amplitude=True)
@@ -383,7 +383,7 @@ def supervised(
         return SupervisedClassifier(encoder, epochs=epochs, seed=seed)
 
     how = dict(groups=np.asarray(labelled.groups).astype(str), valid=windows.valid, test_mask=test_mask)
-    return fine_tune(new_classifier, windows.x, labelled.labels, **how)
+    return train_by_fold(new_classifier, windows.x, labelled.labels, **how)
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #2cb70cfb
 def run_benchmark(

@@ -160,11 +160,12 @@ def folder_windows(
     regression: bool = False,  # labels are numbers
     sfreq: float = 200.0,  # of the windows, Hz: the model's
     progress: bool | str = "text",  # see `progress_bar`
+    line_freq: float = 0.0,  # mains frequency to remove, Hz; 0: where the files state one
 ) -> OwnWindows:
     "Labelled windows of the recordings in a folder."
     from spotr_nb.signals.recordings import Recordings
 
-    reading = dict(modality=modality) if modality else {}
+    reading = {name: value for name, value in dict(modality=modality, line_freq=line_freq).items() if value}
     known = dict(labels=labels or None, label=label or None, pattern=pattern or None)
     recordings = Recordings.from_folder(folder, **known, **reading)
     names = [name.strip() for name in channels.split(",") if name.strip()] or None

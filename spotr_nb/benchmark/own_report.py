@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import figures
 from ..files import writing
-from ..probing.protocols import embedder_key
+from ..probing.protocols import model_id
 from ..signals.signal import html_table
 from ..text import html
 
@@ -139,7 +139,7 @@ def _question(study):
         facts["left out"] = "; ".join(f"{n} recordings {cause}" for cause, n in own.left_out.items())
     model = study.embedders[study.name]
     if hasattr(model, "state_dict"):
-        facts["model"] = f"{study.name}, {embedder_key(model, 16)}"
+        facts["model"] = model_id(model, study.name)
     items = "".join(f"<dt>{html(name)}</dt><dd>{html(text)}</dd>" for name, text in facts.items())
     remarks = "".join(f"<p>{html(remark)}.</p>" for remark in study.remarks)
     return f"<dl>{items}</dl>{remarks}"

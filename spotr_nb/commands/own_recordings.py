@@ -6,7 +6,10 @@
 __all__ = ['OWN', 'run_compare', 'add_own_options', 'add_commands']
 
 # %% ../../nbs/commands/05_own_recordings.ipynb #b538153e
-OWN = ("labels", "label", "pattern", "modality", "channels", "window_seconds", "rule", "max_windows", "regression")
+OWN = (
+    *("labels", "label", "pattern", "modality", "channels", "line_freq"),
+    *("window_seconds", "rule", "max_windows", "regression"),
+)
 
 
 def run_compare(args):
@@ -43,6 +46,7 @@ def add_own_options(option):
     option("--pattern", default="", help="how files are called, such as {subject}_{session}.edf")
     option("--modality", default="", help="eeg, ieeg, ecg or ppg, of files that do not say")
     option("--channels", default="", help="channels, separated by commas (default: those of the first recording)")
+    option("--line-freq", type=float, default=0.0, help="mains frequency to remove, Hz (default: as the files say)")
     option("--window-seconds", type=float, default=10.0, help="length of a window, s (default: 10)")
     option("--rule", default="majority", help="which label a window gets: majority, any or middle")
     option("--max-windows", type=int, default=0, help="of each recording, evenly spread (default: all)")

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import how_to_install
 from ..signals.signal import Signal
 
 # %% ../../nbs/corpus/00_sources.ipynb #b2717f81
@@ -112,7 +113,9 @@ def cause_of(
     name: str,  # of the source
 ) -> dict:  # `cause`, and `final`: True if the recording itself is at fault, so that reading it again would not help
     "Why a recording is left out."
-    expected = isinstance(error, (ValueError, OSError))
+    if isinstance(error, ModuleNotFoundError):
+        return dict(cause=how_to_install(error), final=False)
+    expected = isinstance(error, (ValueError, OSError, ImportError))
     cause = f"{error}" if expected else f"{type(error).__name__}: {error}".rstrip(": ")
     return dict(cause=cause.removeprefix(f"{Path(name).name}: "), final=isinstance(error, ValueError))
 

@@ -34,7 +34,7 @@ from spotr_nb.probing.linear import (
     _Ridge,
     check_features,
 )
-from ..probing.protocols import _digest, embedder_key
+from ..probing.protocols import _digest, model_id
 from ..systems.interface import load_system
 from ..systems.supervised import held_back
 from ..text import markdown
@@ -184,7 +184,7 @@ def outputs(
 @patch
 def predict_proba(
     self: FineTuned,
-    windows,  # array `[n, C, L]`, `Windows` or `mne.Epochs`
+    windows,  # `Windows` or `mne.Epochs`; or an array `[n, C, L]`, which is taken as it is: nothing is filtered
     sfreq: float | None = None,  # of an array, Hz; None: the encoder's
 ) -> np.ndarray:  # `[n, K]`, in the order of `classes`
     "Probabilities of the classes."
@@ -508,7 +508,7 @@ def _identity(model, batch, targets, groups, class_weight, settings):
     data = _digest([batch.x, batch.valid, batch.channel_positions]).hex()[:16]
     weights = None if class_weight is None else np.asarray(class_weight).round(6).tolist()
     labels = _digest([targets, None if groups is None else np.unique(groups, return_inverse=True)[1]]).hex()[:16]
-    return facts | dict(model=embedder_key(model, 16), windows=data, labels=labels, class_weight=weights)
+    return facts | dict(model=model_id(model), windows=data, labels=labels, class_weight=weights)
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #ec861aac
 MODEL_FILES = {"model.safetensors", "config.json", "head.safetensors", "head.json", "README.md"}
@@ -632,7 +632,7 @@ FineTuned.push_to_hub = SPOTR.push_to_hub
 # %% ../../nbs/estimators/01_finetuning.ipynb #1154dfb3
 def finetune(
     model,  # `SPOTR` or a `System`, its folder, or the name of one that ships; it is not changed
-    windows,  # array `[n, C, L]`, `Windows` or `mne.Epochs`
+    windows,  # `Windows` or `mne.Epochs`; or an array `[n, C, L]`, which is taken as it is: nothing is filtered
     labels,  # `[n]` classes; numbers with `regression`
     groups=None,  # `[n]` subject of each window, for the held-out share; None: windows by themselves
     method: str = "last_block",  # what is trained: head, last_block, all or lora

@@ -97,7 +97,7 @@ def save_pretrained(
 
 # %% ../../nbs/estimators/03_supervised.ipynb #774d7959
 class SpotrClassifier(ClassifierMixin, _Supervised):
-    "A linear head on tokens, or a fine-tuned encoder, as a classifier."
+    "A linear head on tokens, or a fine-tuned encoder, as a classifier; takes what `SpotrTransformer` takes."
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ def from_pretrained(
 
 # %% ../../nbs/estimators/03_supervised.ipynb #716eaf3e
 class SpotrRegressor(RegressorMixin, _Supervised):
-    "Ridge regression on tokens, or a fine-tuned encoder, as a regressor."
+    "Ridge regression on tokens, or a fine-tuned encoder, as a regressor; takes what `SpotrTransformer` takes."
 
     def fit(self, X, y, groups=None):
         "Windows, numbers `[n]`, and the subject of each window, for early stopping."

@@ -11,14 +11,14 @@ from fastcore.basics import patch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .inputs import as_batch, model_batch
+from .inputs import model_batch, n_channels_of
 from ..systems.interface import load_system
 from ..training.devices import pick_device
 
 # %% ../../nbs/estimators/02_transformer.ipynb #d20b6c8b
 def checked_windows(
     estimator,  # gets or has `n_features_in_`
-    windows,  # as for `as_batch`
+    windows,  # as for `model_batch`
     reset: bool,  # True in `fit`
 ):  # the same, or an array `[n, C, L]`
     "Check windows as scikit-learn checks arrays."
@@ -26,7 +26,7 @@ def checked_windows(
         return validate_data(
             estimator, windows, reset=reset, dtype=np.float32, ensure_all_finite="allow-nan", allow_nd=True
         )
-    n_channels = as_batch(windows).x.shape[1]
+    n_channels = n_channels_of(windows)
     if reset:
         estimator.n_features_in_ = n_channels
     elif n_channels != getattr(estimator, "n_features_in_", n_channels):  # unknown of one read from a folder
@@ -53,7 +53,11 @@ def windows_tags(
 
 # %% ../../nbs/estimators/02_transformer.ipynb #ee15a4b7
 class SpotrTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    "Windows to tokens, as a step of a scikit-learn pipeline."
+    """Windows to tokens, as a step of a scikit-learn pipeline.
+
+    `mne.Epochs` and recordings are filtered and resampled as by `model.embed`, `Windows` are prepared already, and
+    arrays `[n, C, L]` are taken as they are: nothing is filtered, and they are resampled only if `sfreq` says their rate.
+    """
 
     def __init__(
         self,
@@ -76,7 +80,7 @@ class SpotrTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 @patch
 def fit(
     self: SpotrTransformer,
-    X,  # array `[n, C, L]` (`[n, L]`: one channel), `Windows` or `mne.Epochs`
+    X,  # array `[n, C, L]` (`[n, L]`: one channel), `Windows`, `mne.Epochs`; a recording, in windows of 3 s
     y=None,  # ignored
 ):  # self
     "Read the model."

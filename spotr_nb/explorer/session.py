@@ -41,7 +41,7 @@ from spotr_nb.explorer.sources import (
 )
 from .traversal import token_space
 from ..files import write_json
-from ..probing.protocols import embedder_key
+from ..probing.protocols import cache_key
 
 # %% ../../nbs/explorer/10_session.ipynb #a94746e8
 class Session:
@@ -316,7 +316,7 @@ def _token_path(self: Session, model_name, name, seconds, channels, how):
         return None
     model = self.open_model(model_name)
     if model_name not in self._model_keys:
-        self._model_keys[model_name] = embedder_key(model)
+        self._model_keys[model_name] = cache_key(model)
     made = (self._model_keys[model_name], seconds, channels, *([how] if how != "together" else []))
     made = hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()
     return self.folder / f"{source_key(self.sources[name], model.config.sfreq)}-{made}.tokens.npz"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bids_tables import channel_table, event_table
+from .bids_tables import channel_table, electrode_positions, event_table, with_table_units
 from .channel_types import channel_kind, choose_channels, kinds_by_unit, without_other_units
 from .reading import ReadError
 from .timeline import Run, Timeline, at_highest_rate
@@ -282,7 +282,8 @@ def read_edf(path, options):
     runs = _record_runs(header, onsets, max(rates), options)
     timeline = _timeline(header, chosen[int(np.argmax(rates))], runs, max(rates), options)
     options.check_samples(len(chosen), timeline.n_samples)
-    factors = unit_factors(path, modality, [header.units[k] for k in chosen], names, options)
+    units = with_table_units(path, [header.units[k] for k in chosen], [header.labels[k] for k in chosen])
+    factors = unit_factors(path, modality, units, names, options)
     samples, n_missing = [], 0
     for k, rate, factor in zip(chosen, rates, factors):
         digital = _digital(raw, header, k)
@@ -293,7 +294,13 @@ def read_edf(path, options):
     x, sfreq = at_highest_rate(samples, rates, names, options)
     events = [(timeline.from_clock(onset), duration, text) for onset, duration, text in annotations]
     return dict(
-        x=x, sfreq=sfreq, ch_names=names, modality=modality, events=event_table(path, options) or events, ch_types=kinds
+        x=x,
+        sfreq=sfreq,
+        ch_names=names,
+        modality=modality,
+        events=event_table(path, options) or events,
+        ch_types=kinds,
+        positions=electrode_positions(path, names, options) if modality == "eeg" else None,
     )
 
 # %% ../../nbs/signals/11_edf.ipynb #38b8eeb0

@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .channel_types import channel_kind, choose_channels
-from .mne_formats import _annotations, _mark_bad, _samples, _timeline
+from spotr_nb.signals.mne_formats import (
+    _annotations,
+    _mark_bad,
+    _samples,
+    _timeline,
+    annotated_events,
+    montage_positions,
+)
 from .reading import ReadError
 from .signal import Signal, join_trials
 from .tables import FrameLayout, read_columns
@@ -91,19 +98,10 @@ def _mne_channels(path, thing, options):
         modality=modality,
         line_freq=thing.info["line_freq"],
         ch_types=[kinds[i] for i in index],
-        positions=_montage(thing, chosen) if modality == "eeg" else None,
+        positions=montage_positions(thing, chosen) if modality == "eeg" else None,
         subject=(thing.info["subject_info"] or {}).get("his_id"),
     )
     return index, factors, known
-
-
-def _montage(thing, names):
-    "Positions [C, 3] in head radii of the electrodes that a montage has; None if there is none."
-    montage = thing.get_montage()
-    found = montage.get_positions() if montage is not None else {}
-    if found.get("coord_frame") != "head":
-        return None
-    return np.array([found["ch_pos"].get(name, [np.nan] * 3) for name in names], np.float32) / np.float32(0.095)
 
 # %% ../../nbs/signals/20_objects.ipynb #1ad170f7
 def _read_raw(path, options, raw):
@@ -116,7 +114,7 @@ def _read_raw(path, options, raw):
         timeline = _timeline(path, raw, [a[:3] for a in annotations], options)
         x = _samples(raw, index, np.zeros(len(index)), factors, options)
     _mark_bad(x, raw.info["sfreq"], annotations, known["ch_names"])
-    return known | dict(x=timeline.spread(x), events=timeline.move_events([a[:3] for a in annotations]))
+    return known | dict(x=timeline.spread(x), events=timeline.move_events(annotated_events(annotations)))
 
 # %% ../../nbs/signals/20_objects.ipynb #d106c365
 def _read_epochs(path, options, epochs):

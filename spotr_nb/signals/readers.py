@@ -12,6 +12,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from ..files import how_to_install
 from .arrays import read_mat, read_npz, write_npz
 from .edf import read_edf
 from .mne_formats import MNE_READERS, read_mne
@@ -135,6 +136,8 @@ def _read(path, options, scale, known, reader=None):
             options.remark(_in_terms_of_reading(warning.message, options))
     except ReadError:
         raise
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{path.name}: {how_to_install(error)}") from error
     except Exception as error:
         raise ReadError(f"{path.name}: {_cause(error, path)}") from error
     return signal
@@ -171,7 +174,7 @@ def _cause(error, path):
         return f"the file {Path(error.filename).name} that belongs to it is missing"
     if isinstance(error, NotImplementedError) or "not supported" in str(error):
         return f"is of a kind that its reader does not support ({str(error).strip().splitlines()[0][:200]})"
-    if isinstance(error, (MemoryError, PermissionError, ModuleNotFoundError)):
+    if isinstance(error, (MemoryError, PermissionError)):
         return f"could not be read ({type(error).__name__}: {error})"
     if file_ending(path) in (".hea", ""):
         return f"cannot be read by the WFDB library ({type(error).__name__}: {error})"

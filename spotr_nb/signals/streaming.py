@@ -121,10 +121,12 @@ def _edf_pieces(path, options):
     if not timeline.continuous or timeline.n_samples != n * n_records:
         return None
     options.check_samples(len(chosen), timeline.n_samples)
-    factors = edf.unit_factors(path, modality, [header.units[k] for k in chosen], names, options)
+    units = edf.with_table_units(path, [header.units[k] for k in chosen], [header.labels[k] for k in chosen])
+    factors = edf.unit_factors(path, modality, units, names, options)
     events = [(timeline.from_clock(onset), duration, text) for onset, duration, text in annotations]
     read = _edf_reader(path, header, chosen, factors)
-    known = dict(sfreq=rate, ch_names=names, modality=modality, ch_types=kinds)
+    positions = edf.electrode_positions(path, names, options) if modality == "eeg" else None
+    known = dict(sfreq=rate, ch_names=names, modality=modality, ch_types=kinds, positions=positions)
     return read, timeline.n_samples, known | dict(events=event_table(path, options) or events)
 
 # %% ../../nbs/signals/26_streaming.ipynb #89c08de8
@@ -173,7 +175,7 @@ def _mne_pieces(path, options):
     bad = any(label.lower().startswith("bad") and duration > 0 for _, duration, label, _ in annotations)
     if bad or not timeline.continuous or timeline.n_samples != raw.n_times:
         return None
-    events = event_table(path, options) or timeline.move_events([a[:3] for a in annotations])
+    events = event_table(path, options) or timeline.move_events(mne_formats.annotated_events(annotations))
 
     def read(first, last):
         with mne.utils.use_log_level("ERROR"):
