@@ -135,7 +135,8 @@ def _blocks(item, signal, sfreq, settings):
     "(windows, their quality) of a recording, some minutes at a time."
     length = {} if "around" in settings else dict(block_seconds=block_seconds(signal))
     for windows in item.windows(signal=signal, sfreq=sfreq, **length, **settings):
-        yield windows, signal_quality(windows, signal)
+        if len(windows):
+            yield windows, signal_quality(windows, signal)
 
 
 def _unknown_mains(item):

@@ -394,6 +394,16 @@ def first_sentence(symbol):
     return "" if text.startswith("dict(") else re.split(r"(?<=[.:;])\s", text)[0].rstrip(".:;")
 
 
+def is_property(module, name):
+    "Whether `Class.name` of a module is a property: it has no entry of its own on a page."
+    import importlib
+    import inspect
+
+    owner, _, attribute = name.rpartition(".")
+    found = getattr(importlib.import_module(module), owner, None) if owner else None
+    return inspect.isclass(found) and isinstance(inspect.getattr_static(found, attribute, None), property)
+
+
 def write_names(pages):
     "The index: what `spotr_nb` offers, then everything that has a page, from A to Z."
     import spotr_nb
@@ -405,6 +415,9 @@ def write_names(pages):
             name = full.removeprefix(f"{module}.")
             if not any(part.startswith("_") for part in name.split(".")):
                 places[name, module] = place
+    for name, module in places:
+        if is_property(module, name):  # described with its class
+            places[name, module] = places[name.rpartition(".")[0], module]
     lines = ["# Index of names", "", "*What to import, and everything else from A to Z*", "", "## From `spotr_nb`", ""]
     lines += ["| name | |", "|---|---|"]
     for name in sorted(spotr_nb.__all__, key=str.lower):

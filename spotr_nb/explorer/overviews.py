@@ -111,7 +111,7 @@ def plot_spectrogram(
     return figure.add_heatmap(
         x=np.round(times, 3),
         y=frequency,
-        z=power.round(1),
+        z=np.where(np.isfinite(power), power.round(1), None),  # NaN is not JSON
         zmin=float(low),
         zmax=float(high),
         colorscale="Viridis",

@@ -124,13 +124,15 @@ class Job:
         self.apply = None
         self.error = None
 
-    def run(self):
-        "Compute; errors are kept, as a thread has no caller to raise them to."
-        try:
-            self.apply = self.compute(self.stop)
-        except Exception as error:
-            self.error = error
-        self.finished.set()
+
+@patch
+def run(self: Job):
+    "Compute; errors are kept, as a thread has no caller to raise them to."
+    try:
+        self.apply = self.compute(self.stop)
+    except Exception as error:
+        self.error = error
+    self.finished.set()
 
 # %% ../../nbs/explorer/10_session.ipynb #a0462135
 @patch

@@ -123,4 +123,5 @@ def _add_scatter(axis, trace, colours):
     numbers = np.asarray(trace.marker.color)
     coloured = numbers.ndim and numbers.dtype.kind in "fi" and len(numbers) == len(x)
     size = (trace.marker.size or 6) ** 1.4
-    axis.scatter(x, y, s=size, c=numbers.astype(float) if coloured else GREY, cmap=colours, linewidths=0)
+    colour = dict(c=numbers.astype(float), cmap=colours) if coloured else dict(color=GREY)
+    axis.scatter(x, y, s=size, linewidths=0, **colour)

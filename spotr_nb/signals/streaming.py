@@ -38,6 +38,7 @@ class FileSamples:
         self.read, self.shape = read, (n_channels, n_samples)
         self.kept, self.lock = (0, 0, None), threading.Lock()
         self.low = self.high = None  # of each channel [C], once `look_through` has been
+        self.nbytes = 4 * n_channels * n_samples  # if all were read
 
     def __len__(self):
         return self.shape[0]
