@@ -213,13 +213,12 @@ def resize(self: Panel, height):
     "Draw the figure so high, in pixels."
     if self.figure is not None:
         self.height = int(np.clip(height, 90, 3000))
-        with self.guard:
-            self.figure.layout.height = self.height
+        self.renew()  # a height that is changed in place fixes the width too
 
 
 @patch
 def renew(self: Panel):
-    "Make the figure anew, as a browser lost it."
+    "Make the figure anew: a browser lost it, or its height changed."
     self.figure = None
     self.update()
 
