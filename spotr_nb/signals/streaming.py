@@ -16,7 +16,6 @@ import numpy as np
 from fastcore.basics import patch
 
 from . import edf, mne_formats, readers
-from .bids_tables import event_table
 from .reading import ReadOptions, ReadWarning
 from .signal import LIMIT, Signal, _events, _warn_of_events, typical_amplitude
 
@@ -108,53 +107,21 @@ def __array_ufunc__(self: FileSamples, function, method, *inputs, axis=None, **o
 # %% ../../nbs/signals/26_streaming.ipynb #0483b6d8
 def _edf_pieces(path, options):
     "(read, number of samples, arguments of `Signal`) of an EDF or BDF; None if it has to be read as a whole."
-    header = edf.edf_header(path)
-    signals = [k for k in range(len(header.labels)) if k not in header.annotations]
-    if not signals or not header.record_seconds > 0:
+    opened = edf.open_edf(path, options)
+    timeline, n_samples = opened.timeline, opened.n_records * opened.header.per_record[opened.chosen[0]]
+    if len(set(opened.rates)) > 1 or not timeline.continuous or timeline.n_samples != n_samples:
         return None
-    chosen, names, kinds, modality = edf._choose(path, header, signals, options)
-    n, n_records = header.per_record[chosen[0]], edf.complete_records(path, header, options)
-    if not n or any(header.per_record[k] != n for k in chosen):
-        return None
-    onsets, annotations = _edf_annotations(path, header, n_records)
-    rate = n / header.record_seconds
-    timeline = edf._timeline(header, chosen[0], edf._record_runs(header, onsets, rate, options), rate, options)
-    if not timeline.continuous or timeline.n_samples != n * n_records:
-        return None
-    options.check_samples(len(chosen), timeline.n_samples)
-    units = edf.with_table_units(path, [header.units[k] for k in chosen], [header.labels[k] for k in chosen])
-    factors = edf.unit_factors(path, modality, units, names, options)
-    events = [(timeline.from_clock(onset), duration, text) for onset, duration, text in annotations]
-    read = _edf_reader(path, header, chosen, factors)
-    positions = edf.electrode_positions(path, names, options) if modality == "eeg" else None
-    known = dict(sfreq=rate, ch_names=names, modality=modality, ch_types=kinds, positions=positions)
-    return read, timeline.n_samples, known | dict(events=event_table(path, options) or events)
+    read = _edf_reader(path, opened.header, opened.chosen, opened.factors)
+    return read, n_samples, edf.describe_edf(path, opened, options) | dict(sfreq=opened.rates[0])
 
 # %% ../../nbs/signals/26_streaming.ipynb #89c08de8
-def _edf_records(path, header, first, last):
-    "Some records of a file, [last - first, bytes]."
-    size = header.record_bytes
-    raw = np.fromfile(path, np.uint8, (last - first) * size, offset=header.n_bytes + first * size)
-    return raw.reshape(last - first, size)
-
-
-def _edf_annotations(path, header, n_records, step=512):
-    "As `edf.read_annotations`, some records at a time."
-    onsets, annotations = [None] * n_records, []
-    for first in range(0, n_records if header.annotations else 0, step):
-        last = min(first + step, n_records)
-        onsets[first:last], found = edf.read_annotations(_edf_records(path, header, first, last), header)
-        annotations += found
-    return onsets, annotations
-
-
 def _edf_reader(path, header, chosen, factors):
     "(first, last) → samples of the chosen signals, as `read_edf` gives them."
     n = header.per_record[chosen[0]]
 
     def read(first, last):
         begin, end = first // n, -(-last // n)
-        records = _edf_records(path, header, begin, end)
+        records = edf.read_records(path, header, begin, end)
         x = np.empty((len(chosen), last - first), np.float32)
         for row, k, factor in zip(x, chosen, factors):
             channel = edf._physical(path, header, k, edf._digital(records, header, k)[first - begin * n :][: last - first])
@@ -170,13 +137,11 @@ def _mne_pieces(path, options):
 
     with mne.utils.use_log_level("ERROR"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        raw, known, picked = mne_formats.open_mne(path, options)
-        annotations = mne_formats._annotations(raw)
-        timeline = mne_formats._timeline(path, raw, [a[:3] for a in annotations], options)
+        raw, known, picked, annotations, timeline = mne_formats.open_mne(path, options)
     bad = any(label.lower().startswith("bad") and duration > 0 for _, duration, label, _ in annotations)
     if bad or not timeline.continuous or timeline.n_samples != raw.n_times:
         return None
-    events = event_table(path, options) or timeline.move_events(mne_formats.annotated_events(annotations))
+    events = mne_formats.file_events(path, annotations, timeline, options)
 
     def read(first, last):
         with mne.utils.use_log_level("ERROR"):
