@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FULL', 'DISTRIBUTIONS', 'writing', 'writing_folder', 'check_replaceable', 'write_json', 'sha256', 'open_lock', 'lock',
-           'how_to_install', 'progress_bar']
+           'file_size_limit', 'how_to_install', 'describe_error', 'progress_bar']
 
 # %% ../nbs/00_files.ipynb #files-03
 import errno
@@ -187,6 +187,23 @@ def lock(
     return True
 
 # %% ../nbs/00_files.ipynb #9a772bcc
+@contextmanager
+def file_size_limit(
+    n_bytes: int,  # that a file may have
+):
+    "To a writer within it, the same as a full disk: for tests, where the system has such limits."
+    import resource  # not on Windows
+    import sys
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sys.dont_write_bytecode = True  # a module that is imported under the limit would be cached in part
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+# %% ../nbs/00_files.ipynb #81cfa0ca
 DISTRIBUTIONS = dict(sklearn="scikit-learn", lightning_fabric="lightning-fabric", umap="umap-learn")
 
 
@@ -198,6 +215,17 @@ def how_to_install(
     if package in ("", "spotr_nb"):
         return str(error)
     return f"{package} is not installed: pip install {DISTRIBUTIONS.get(package, package)}"
+
+
+def describe_error(
+    error: Exception,
+) -> str:
+    "What to tell a user: the message; with the name of the error where none was meant for users."
+    if isinstance(error, ModuleNotFoundError):
+        return how_to_install(error)
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 # %% ../nbs/00_files.ipynb #f274047d
 def progress_bar(

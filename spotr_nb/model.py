@@ -293,13 +293,12 @@ def _pairs_of_neighbours(statistics, counts, recording):
     return torch.stack([statistics[:-1][both], statistics[1:][both]], 1)
 
 
-@patch
-def window_statistics(self: SPOTR, x, valid=None):
-    "`[n, C, K]` of windows `[n, C, L]`, and `[n, C]` bool: channels that vary and are nine tenths valid."
+def _statistics_of(model, x, valid):
+    "Statistics `[n, C, K]` of windows `[n, C, L]`, and `[n, C]` bool: channels that vary and are nine tenths valid."
     x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
-    z = self.zscore(x, valid)[0]
+    z, config = model.zscore(x, valid)[0], model.config
     found = [
-        window_statistics(z[k : k + 64], self.config.sfreq, valid[k : k + 64], self.config.beats)
+        window_statistics(z[k : k + 64], config.sfreq, valid[k : k + 64], config.beats)
         for k in range(0, len(z), 64)
     ]
     return torch.cat(found), (valid.float().mean(-1) >= 0.9) & (z.abs().amax(-1) > 0)
@@ -316,7 +315,7 @@ def fit_start(
         raise ValueError("this model has no start to fit: make it with SpotrConfig(statistics=True, fitted_start=True)")
     statistics, pairs = [], []
     for x, valid, recording in windows:
-        found, counts = self.window_statistics(x, valid)
+        found, counts = _statistics_of(self, x, valid)
         statistics.append(found[counts])
         pairs.append(_pairs_of_neighbours(found, counts, recording))
     if not statistics:

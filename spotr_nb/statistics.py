@@ -409,6 +409,10 @@ def _noise_weight(pairs):
     return (vectors * values**-0.25) @ vectors.T
 
 
+def _standardised(statistics, mean, scale):
+    return ((statistics - mean) / scale).clamp(-CLIP, CLIP)
+
+
 def _rotation(dim):
     "A fixed orthogonal matrix `[D, D]`."
     generator = torch.Generator().manual_seed(0)
@@ -424,9 +428,9 @@ def fit_projection(
     statistics, pairs = statistics.double(), pairs.double()
     mean, scale = statistics.mean(0), statistics.std(0)
     scale = torch.where(scale < 1e-3, 1e3, scale)  # what does not vary says nothing
-    scaled = ((statistics - mean) / scale).clamp(-CLIP, CLIP)
+    scaled = _standardised(statistics, mean, scale)
     offset = scaled.mean(0)
-    weigh = _noise_weight(((pairs - mean) / scale).clamp(-CLIP, CLIP))
+    weigh = _noise_weight(_standardised(pairs, mean, scale))
     weighed = (scaled - offset) @ weigh
     vectors = torch.linalg.eigh(weighed.T @ weighed / len(weighed)).eigenvectors.flip(-1)[:, :dim]
     weight = nn.functional.pad(weigh @ vectors, (0, max(0, dim - vectors.shape[1]))) @ _rotation(dim)
@@ -453,7 +457,7 @@ class FittedEmbedding(nn.Module):
 
     def forward(self, statistics, position=None, valid=None):
         "As `StatisticsEmbedding`; positions are not used."
-        scaled = ((statistics.to(self.mean.dtype) - self.mean) / self.scale).clamp(-CLIP, CLIP)
+        scaled = _standardised(statistics.to(self.mean.dtype), self.mean, self.scale)
         projected = START_GAIN * ((scaled - self.offset) @ self.weight)
         if valid is None:
             return projected.mean(1)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
-from ..files import how_to_install
+from ..files import describe_error
 from ..signals.signal import Signal
 
 # %% ../../nbs/corpus/00_sources.ipynb #b2717f81
@@ -113,11 +113,7 @@ def cause_of(
     name: str,  # of the source
 ) -> dict:  # `cause`, and `final`: True if the recording itself is at fault, so that reading it again would not help
     "Why a recording is left out."
-    if isinstance(error, ModuleNotFoundError):
-        return dict(cause=how_to_install(error), final=False)
-    expected = isinstance(error, (ValueError, OSError, ImportError))
-    cause = f"{error}" if expected else f"{type(error).__name__}: {error}".rstrip(": ")
-    return dict(cause=cause.removeprefix(f"{Path(name).name}: "), final=isinstance(error, ValueError))
+    return dict(cause=describe_error(error).removeprefix(f"{Path(name).name}: "), final=isinstance(error, ValueError))
 
 # %% ../../nbs/corpus/00_sources.ipynb #fcbf6b9b
 def signal_digest(

@@ -18,7 +18,7 @@ from .panel import CallbackGuard, box_class, muted, size_listener
 from .recording import Cancelled, CorpusRecording
 from .recording_panel import RecordingPanel
 from .session import Session
-from .sources import Reading, is_model, name_sources, unique_name
+from .sources import Reading, as_reading, is_model, name_sources, recording_name, unique_name
 from .static_figures import write_figure
 from .token_map_panel import TokenMapPanel
 from .traversal_panel import TraversalPanel
@@ -396,7 +396,7 @@ def _open_added(self: Explorer, added):
 def _listed(self: Explorer):
     "Names of the list of recordings: however they are read, once each."
     sources = self.session.sources
-    return list(dict.fromkeys(source.of if isinstance(source, Reading) else name for name, source in sources.items()))
+    return list(dict.fromkeys(recording_name(sources, name) for name in sources))
 
 # %% ../../nbs/explorer/16_app.ipynb #f3aeb45a
 @patch
@@ -407,9 +407,8 @@ def _read_as(self: Explorer):
     if self._pending is not None:
         of, source, channels = self._pending
     elif session.name is not None:
-        of, source, channels = session.file_name, session.sources[session.name], None
-        if isinstance(source, Reading):
-            source, channels = source.source, source.channels
+        now = as_reading(session.sources[session.name], session.name)
+        of, source, channels = now.of, now.source, now.channels
         if channels is None and modality == _main_kind(session.recording):
             modality = None
     else:
@@ -433,7 +432,7 @@ def _offer_reading(self: Explorer, error):
     if options is None or self._asked is None or not (unknown or rate_missing):
         return ""
     name, source = self._asked
-    reading = source if isinstance(source, Reading) else Reading(source, name)
+    reading = as_reading(source, name)
     names = tuple(options.kinds) if unknown else reading.channels
     self._pending = reading.of, reading.source, names
     kinds = [("choose one", UNSAID), *((_kind_name(kind), kind) for kind in MODALITIES)]
@@ -454,7 +453,7 @@ def _sync_reading(self: Explorer):
     "Set the lists of signal and mains to how the open recording is read."
     session, recording = self.session, self.session.recording
     source = session.sources[session.name]
-    reading = source if isinstance(source, Reading) else Reading(source, session.name)
+    reading = as_reading(source, session.name)
     kinds = recording.about.get("kinds") or {recording.modality: recording.n_channels}
     options = [(_kind_name(kind, kinds[kind]), kind) for kind in MODALITIES if kind in kinds]
     if "eeg" in kinds and "ieeg" not in kinds and isinstance(reading.source, (str, os.PathLike)):
@@ -537,7 +536,7 @@ def _status(session):
         html(recording.modality.upper()),
         f"{recording.n_channels} channel{'s' * (recording.n_channels > 1)}",
         _clock(recording.duration),
-        f"{n:,} windows of {session.x.size:,} samples → {_tokens_text(session)}",
+        f"{n:,} windows of {session.x.size:,} samples → {session.describe_tokens()}",
         f"mean error <b>{mean:.2f}</b>",
     ]
     remarks = " ".join([*([session.why] if session.why else []), *_assumed(recording)])
@@ -555,14 +554,6 @@ def _assumed(recording):
             yield f"{remark[:1].upper()}{remark[1:]}."
     if "line_freq" in recording.about and not recording.about["line_freq"]:
         yield "No mains filter: the list “mains” chooses one."
-
-
-def _tokens_text(session):
-    "Of how many numbers a window's token is, or its tokens are."
-    dim, n_channels = session.embedding.token.shape[1], len(session.embedding.channels)
-    if session.how == "each":
-        return f"a token of {dim // n_channels} numbers for each of {n_channels} channels"
-    return f"one token of {dim} numbers each"
 
 
 def _clock(seconds):

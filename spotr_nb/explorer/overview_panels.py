@@ -8,17 +8,7 @@ __all__ = ['OverTimePanel', 'HeadPanel']
 # %% ../../nbs/explorer/15b_overview_panels.ipynb #af254bb2
 from fastcore.basics import patch
 
-from spotr_nb.explorer.overviews import (
-    describe_heart_rate,
-    electrode_errors,
-    electrode_powers,
-    electrodes,
-    heart_rate_over_time,
-    plot_heads,
-    plot_heart_rate,
-    plot_spectrogram,
-    spectrogram,
-)
+from .overviews import draw_heads, draw_heart_rate, draw_spectrogram
 from .panel import Panel, muted
 from ..figures import PALETTE, new_figure
 from ..probing.features import BAND_EDGES
@@ -50,18 +40,17 @@ class OverTimePanel(Panel):
     def _spectrogram(self, channel):
         "Of one channel."
         self.note.value = muted("power of four seconds; click to go there")
-        return plot_spectrogram(*spectrogram(self.session.recording, channel), self.session.recording.unit)
+        return draw_spectrogram(self.session.recording, channel)
 
     def _heart(self, channel):
         "From beat to beat."
-        recording = self.session.recording
-        found = heart_rate_over_time(recording, channel)
+        found = draw_heart_rate(self.session.recording, channel)
         if found is None:
             self.note.value = muted("no beats were found in this channel")
             return new_figure(height=240).add_scatter(x=[], y=[], name="heart rate")
-        times, rate, n_beats = found
-        self.note.value = muted(html(describe_heart_rate(recording, channel, rate, n_beats)))
-        return plot_heart_rate(times, rate, recording.duration)
+        text, figure = found
+        self.note.value = muted(html(text))
+        return figure
 
 # %% ../../nbs/explorer/15b_overview_panels.ipynb #f309827c
 @patch
@@ -107,19 +96,15 @@ class HeadPanel(Panel):
 
     def make_figure(self):
         session, what = self.session, self.what.value
-        recording, embedding = session.recording, session.embedding
-        found = electrodes(recording, embedding.channels)
+        found = draw_heads(session.model, session.recording, session.embedding, what)
         if found is None:
             self.note.value = "needs an EEG with at least three electrodes whose positions are known by their names"
             return new_figure(height=60).update_xaxes(visible=False).update_yaxes(visible=False)
-        known, x, y = found
-        names = [recording.ch_names[embedding.channels[k]] for k in known]
-        seen = f"{len(known)} of {len(embedding.channels)} electrodes, from above, the nose at the top"
-        if what == "error":
-            self.note.value = muted(f"median error; {seen}")
-            return plot_heads(x, y, {"error": electrode_errors(embedding)[known]}, names, (0, 1))
-        low, high = BAND_EDGES[what]
-        self.note.value = muted(f"share of {low:g} to {high:g} Hz in the power, over up to 24 windows; {seen}")
-        parts = electrode_powers(session.model, recording, embedding, what)
-        heads = dict(zip(("recorded", "reconstructed"), (part[known] for part in parts)))
-        return plot_heads(x, y, heads, names, scale_title=f"share of {what}")
+        figure, n_known = found
+        text = "median error"
+        if what != "error":
+            low, high = BAND_EDGES[what]
+            text = f"share of {low:g} to {high:g} Hz in the power, over up to 24 windows"
+        seen = f"{n_known} of {len(session.embedding.channels)} electrodes, from above, the nose at the top"
+        self.note.value = muted(f"{text}; {seen}")
+        return figure

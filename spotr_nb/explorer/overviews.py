@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['HEART_SECONDS', 'heart_rate_over_time', 'plot_heart_rate', 'describe_heart_rate', 'spectrogram', 'plot_spectrogram',
-           'flat_head', 'electrodes', 'electrode_errors', 'electrode_powers', 'plot_heads']
+           'flat_head', 'electrodes', 'electrode_errors', 'electrode_powers', 'plot_heads', 'draw_heart_rate',
+           'draw_spectrogram', 'draw_heads']
 
 # %% ../../nbs/explorer/07a_overviews.ipynb #b199b8b8
 import numpy as np
@@ -218,3 +219,40 @@ def _add_head(figure, x, y, numbers, labels, place):
     how = dict(mode="markers+text", text=text, textfont=dict(size=9 if len(x) <= 32 else 7, color="white"))
     hover = "%{text}: %{customdata:.2f}<extra></extra>"
     figure.add_scatter(x=x, y=y, marker=marker, customdata=numbers, name="electrodes", hovertemplate=hover, **how, **place)
+
+# %% ../../nbs/explorer/07a_overviews.ipynb #66a3919e
+def draw_heart_rate(recording, channel):
+    "A sentence about the heart rate, and its figure; None without beats."
+    found = heart_rate_over_time(recording, channel)
+    if found is None:
+        return None
+    times, rate, n_beats = found
+    text = describe_heart_rate(recording, channel, rate, n_beats)
+    return text, plot_heart_rate(times, rate, recording.duration)
+
+
+def draw_spectrogram(recording, channel):
+    "The figure of a channel's spectrogram."
+    return plot_spectrogram(*spectrogram(recording, channel), recording.unit)
+
+# %% ../../nbs/explorer/07a_overviews.ipynb #fa975abe
+def draw_heads(
+    model,  # has `render`
+    recording,  # a `Recording`
+    embedding,  # its `RecordingEmbedding`
+    what: str,  # 'error', or a band of `BAND_EDGES`
+    **how,  # of `plot_heads`: height
+):  # a `go.Figure`, and how many electrodes it has; None where positions are not known
+    "Error of each electrode, or a band's share of the power as recorded and as reconstructed."
+    found = electrodes(recording, embedding.channels)
+    if found is None:
+        return None
+    known, x, y = found
+    names = [recording.ch_names[embedding.channels[k]] for k in known]
+    if what == "error":
+        heads, how = {"error": electrode_errors(embedding)[known]}, dict(limits=(0, 1)) | how
+    else:
+        parts = electrode_powers(model, recording, embedding, what)
+        heads = dict(zip(("recorded", "reconstructed"), (part[known] for part in parts)))
+        how = dict(scale_title=f"share of {what}") | how
+    return plot_heads(x, y, heads, names, **how), len(known)

@@ -17,17 +17,7 @@ import numpy as np
 from .biomarkers import biomarkers, format_biomarkers, heart_rate
 from .embedding import reconstruct_windows
 from .embedding_views import plot_error_map, plot_spectra, plot_token_map, plot_windows, window_spectra
-from spotr_nb.explorer.overviews import (
-    describe_heart_rate,
-    electrode_errors,
-    electrode_powers,
-    electrodes,
-    heart_rate_over_time,
-    plot_heads,
-    plot_heart_rate,
-    plot_spectrogram,
-    spectrogram,
-)
+from .overviews import draw_heads, draw_heart_rate, draw_spectrogram
 from .recording_view import plot_recording, thin_windows
 from .traversal import PRINCIPAL
 from ..figures import plot_traversal
@@ -177,20 +167,13 @@ def _traversal(session, channels):
 def _topography(session):
     "Error and alpha power of each electrode on a head; nothing where positions are not known."
     recording, embedding = session.recording, session.embedding
-    found = electrodes(recording, embedding.channels)
-    if found is None:
+    error = draw_heads(session.model, recording, embedding, "error", height=420)
+    if error is None:
         return []
-    known, x, y = found
-    names = [recording.ch_names[embedding.channels[k]] for k in known]
+    alpha = draw_heads(session.model, recording, embedding, "alpha")
     text = "The median error of each electrode, seen from above, the nose at the top."
-    error = plot_heads(x, y, {"error": electrode_errors(embedding)[known]}, names, (0, 1), height=420)
-    parts = electrode_powers(session.model, recording, embedding, "alpha")
-    alpha = dict(zip(("recorded", "reconstructed"), (part[known] for part in parts)))
     share = "Share of the alpha band (8 to 13 Hz) in the power, over up to 24 windows, as recorded and as reconstructed."
-    return [
-        ("On the head", text, error),
-        ("Alpha on the head", share, plot_heads(x, y, alpha, names, scale_title="share of alpha")),
-    ]
+    return [("On the head", text, error[0]), ("Alpha on the head", share, alpha[0])]
 
 
 def _over_time(session):
@@ -198,13 +181,9 @@ def _over_time(session):
     recording, channel = session.recording, session.embedding.channels[0]
     if recording.modality not in ("ecg", "ppg"):
         text = f"Power of {recording.ch_names[channel]} over time, spectra of four seconds; as recorded."
-        return [("Spectrogram", text, plot_spectrogram(*spectrogram(recording, channel), recording.unit))]
-    found = heart_rate_over_time(recording, channel)
-    if found is None:
-        return []
-    times, rate, n_beats = found
-    text = describe_heart_rate(recording, channel, rate, n_beats)
-    return [("Heart rate", text, plot_heart_rate(times, rate, recording.duration))]
+        return [("Spectrogram", text, draw_spectrogram(recording, channel))]
+    found = draw_heart_rate(recording, channel)
+    return [("Heart rate", *found)] if found else []
 
 # %% ../../nbs/explorer/17_report.ipynb #357746af
 AMOUNTS = (0.05, "nearly all"), (0.3, "most"), (0.6, "about half"), (0.9, "little"), (np.inf, "next to nothing")
@@ -372,10 +351,8 @@ def _filters(session):
 
 def _tokens(session):
     "Of how many numbers the tokens of a window are, and of what they are made."
-    dim, n = session.embedding.token.shape[1], len(session.embedding.channels)
-    if session.how == "each":
-        return f"a token of {dim // n} numbers for each of {_channels(n)}"
-    return f"one token of {dim} numbers each, made from {_channels(n)}"
+    made_from = "" if session.how == "each" else f", made from {_channels(len(session.embedding.channels))}"
+    return session.describe_tokens() + made_from
 
 
 def _channels(n):

@@ -353,6 +353,15 @@ def _note_changes(self: Session):
         self._unsaved[self.file_name] = self._as_found = self._selection()
 
 
+@patch
+def describe_tokens(self: Session):
+    "Of how many numbers a window's token is, or its tokens are, in words."
+    dim, n = self.embedding.token.shape[1], len(self.embedding.channels)
+    if self.how == "each":
+        return f"a token of {dim // n} numbers for each of {n} channel{'s' * (n != 1)}"
+    return f"one token of {dim} numbers each"
+
+
 @patch(as_prop=True)
 def file_name(self: Session):
     "Name of the open recording, however it is read: marks and selection are of that."

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
-from ..files import how_to_install
+from ..files import describe_error
 from .bids_tables import ENTITY, bids_files
 from spotr_nb.signals.labels import (
     NO_LABEL,
@@ -465,10 +465,7 @@ def cause_of(
     error: Exception,
 ) -> str:
     "Why a recording is left out, in one line."
-    expected = isinstance(error, (ValueError, OSError, ImportError))
-    said = how_to_install(error) if isinstance(error, ModuleNotFoundError) else str(error)
-    text = " ".join(said.split())
-    return text if expected else f"{type(error).__name__}: {text}".rstrip(": ")
+    return " ".join(describe_error(error).split())
 
 # %% ../../nbs/signals/22_recordings.ipynb #6e612ea6
 @patch
