@@ -12,7 +12,7 @@ import numpy as np
 from .biomarkers import spectrum
 from .embedding import QUALITIES, mean_and_scale, reconstruct_windows
 from .recording_view import SCALE, colouring, round_below, row_range, thin_windows
-from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
+from ..figures import COLOURS, GREY, PALETTE, new_figure, plain, unit_text
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a0193ad1
 def map_coordinates(
@@ -288,7 +288,7 @@ def _add_scales(figure, axis, window, unit):
             size = round_below(2.5 * float(deviation))
             half = size / (10 * float(deviation))
             figure.add_shape(name="scale", line=dict(color=GREY, width=2), y0=-k - half, y1=-k + half, **place)
-            label = f"{size:g} {plain({'uV': 'µV'}.get(unit, unit))}"
+            label = f"{size:g} {plain(unit_text(unit))}"
             figure.add_annotation(name="scale", text=label, y=-k + 0.36, font=dict(size=9), **text)
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a80862c8

@@ -13,7 +13,7 @@ import numpy as np
 from .biomarkers import spectrum
 from .embedding import reconstruct_windows
 from .recording_view import SCALE, thin_windows
-from ..figures import GREY, PALETTE, new_figure, plain
+from ..figures import GREY, PALETTE, new_figure, plain, unit_text
 from ..probing.features import BAND_EDGES, sum_bands
 
 # %% ../../nbs/explorer/07a_overviews.ipynb #23b7e919
@@ -105,7 +105,7 @@ def plot_spectrogram(
     "A heat map over time; colours from the 5 % to the 95 % quantile."
     known = power[np.isfinite(power)]
     low, high = np.percentile(known, [5, 95]) if len(known) else (0, 1)
-    title = dict(text=f"dB, {plain({'uV': 'µV'}.get(unit, unit or ''))}²/Hz", side="right")
+    title = dict(text=f"dB, {plain(unit_text(unit))}²/Hz", side="right")
     figure = new_figure(height=240, margin=dict(l=66, r=90, t=10, b=40))
     figure.update_xaxes(title=dict(text="s", standoff=2), showgrid=False)
     figure.update_yaxes(title=dict(text="Hz", standoff=4), showgrid=False)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .embedding import QUALITIES, reconstruct_windows
 from .pyramid import extremes
-from ..figures import COLOURS, GREY, PALETTE, new_figure, plain
+from ..figures import COLOURS, GREY, PALETTE, new_figure, plain, unit_text
 from ..text import html
 
 # %% ../../nbs/explorer/06_recording_view.ipynb #9e0bea0c
@@ -227,7 +227,7 @@ def scale_bars(
     max_bars: int = 32,  # of more rows, only some have one
 ) -> tuple[list, list]:  # plotly shapes and annotations
     "A bar at the right of each row, and the amplitude that it stands for."
-    bars, notes, unit = [], [], plain({"uV": "µV"}.get(unit, unit or ""))
+    bars, notes, unit = [], [], plain(unit_text(unit))
     place = dict(type="line", xref="paper", xsizemode="pixel", xanchor=1, x0=5, x1=5, yref="y")
     beside = dict(x=1, xref="paper", xanchor="left", xshift=8, yref="y", showarrow=False, font=dict(size=9))
     for k in range(0, len(heights), -(-len(heights) // max_bars)):
@@ -430,7 +430,7 @@ def view_legend(
     ]
     spans = [f'<span style="color:{colour}">■</span> {text}' for colour, text in parts]
     low, high = (f"{height / gain / 0.9:.3g}" for height in (np.min(heights), np.max(heights)))
-    unit = html({"uV": "µV"}.get(unit, unit))
+    unit = html(unit_text(unit))
     spans.append(f"from row to row: {low if low == high else f'{low} to {high}'} {unit}")
     return f'<span style="opacity:.75">{" &nbsp; ".join(spans)}</span>'
 
