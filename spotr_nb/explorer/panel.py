@@ -62,8 +62,11 @@ def replace_figure(
 def clear_frame(
     widget,  # of `figure_widget`
 ):
-    "Remove the box or lasso that was drawn; only the browser has it."
+    "Remove the box or lasso that was drawn; only the browser has it, and it forgets with it which points stand out."
     widget._send_relayout_msg(dict(selections=[]))
+    for number, trace in enumerate(widget.data):
+        if getattr(trace, "selectedpoints", None) is not None:
+            widget._send_restyle_msg(dict(selectedpoints=[list(trace.selectedpoints)]), number)
 
 
 def highlight(
@@ -77,7 +80,7 @@ def highlight(
 _SIZES = """
 export default { render({ model, el }) {
   el.style.display = "none";
-  const seen = new WeakSet(), heights = new WeakMap(), blank = new WeakMap();
+  const seen = new WeakSet(), heights = new WeakMap(), blank = new WeakMap(), narrow = new WeakMap();
   let redraw = null;
   const observer = new ResizeObserver((entries) => {
     clearTimeout(redraw);
@@ -95,6 +98,14 @@ export default { render({ model, el }) {
     const app = el.closest(".spotr-explorer");
     for (const box of app ? app.querySelectorAll(".spotr-resizable, .spotr-column") : []) {
       if (!seen.has(box)) { seen.add(box); observer.observe(box); }
+      for (const plot of box.querySelectorAll(".js-plotly-plot")) {
+        // one message of a kind is sent at a time, the last one: hovering would take the place of a click or a selection
+        for (const name of ["plotly_hover", "plotly_unhover"]) plot.removeAllListeners?.(name);
+        const drawn = plot.offsetParent && plot._fullLayout ? plot._fullLayout.width : 0;
+        if (!drawn || Math.abs(drawn - plot.clientWidth) < 2) { narrow.delete(plot); continue; }
+        narrow.set(plot, (narrow.get(plot) || 0) + 1);
+        if (narrow.get(plot) < 9) window.dispatchEvent(new Event("resize"));
+      }
       if (!nameOf(box)) continue;
       blank.set(box, empty(box) ? (blank.get(box) || 0) + 1 : 0);
       if (blank.get(box) === 8) model.send({ name: nameOf(box), height: 0 });  // for five seconds: draw it anew
@@ -167,6 +178,7 @@ class Panel:
         self.guard = CallbackGuard()
         self.stale = True  # the figure does not show the state of the session
         self.figure = None  # made when the panel is first shown
+        self.observed_figure = None  # of which boxes and lassos are followed
         self.channels = []  # indices of the channels to show
         self.height = None  # of the figure in pixels, once a user has dragged its border
         self.figure_box = w.VBox(layout=w.Layout(width="100%", min_width="0"))
@@ -228,6 +240,21 @@ def update(self: Panel):
     "Redraw the figure."
     self.stale = True
     self.show()
+
+
+@patch
+def follow_frames(self: Panel, work):
+    "Call `work` with each box or lasso that is drawn, an entry of plotly's `layout.selections`; removed: with None."
+    if self.observed_figure is self.figure:
+        return  # the widget stays when its content is replaced
+
+    def on_relayout(change):
+        frames = (change["new"] or {}).get("relayout_data", {}).get("selections")
+        if frames is not None:
+            work(frames[-1] if frames else None)
+
+    self.observed_figure = self.figure
+    self.figure.observe(on_relayout, "_js2py_relayout")
 
 
 @patch

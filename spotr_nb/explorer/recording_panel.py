@@ -39,7 +39,6 @@ class RecordingPanel(Panel):
         self.begin, self.length = 0.0, None  # of the view, s; None: what is usual, see `USUAL_LENGTH`
         self.cache = {}  # {number of a window in view: its reconstruction}
         self.cached_embedding = None  # what the cache is of
-        self.observed_figure = None
         self._build_view_controls(w)
         self._build_selection_controls(w)
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
@@ -146,9 +145,7 @@ def connect(self: RecordingPanel):
     self.strip = self.figure.data[-1]
     self.shown = thin_windows(len(self.session.embedding))
     self.strip.on_click(self._on_click)
-    if self.observed_figure is not self.figure:  # once: the widget stays when its content is replaced
-        self.observed_figure = self.figure
-        self.figure.observe(lambda change: self._on_relayout(change["new"]), "_js2py_relayout")
+    self.follow_frames(self._on_frame)
     self.figure.layout.on_change(self._on_range, "xaxis.range")
 
 
@@ -242,12 +239,11 @@ def take(self: RecordingPanel, mark):
 
 
 @patch
-def _on_relayout(self: RecordingPanel, message):
-    "From the browser: a box was drawn over strip or channels, in seconds; or removed."
-    boxes = (message or {}).get("relayout_data", {}).get("selections")
-    if boxes:
-        self.run(lambda: self._select_box(boxes[-1]))
-    elif boxes is not None:
+def _on_frame(self: RecordingPanel, box):
+    "A box was drawn over strip or channels, in seconds; or removed."
+    if box:
+        self.run(lambda: self._select_box(box))
+    else:
         highlight(self.strip, self.session.selected[self.shown])
 
 

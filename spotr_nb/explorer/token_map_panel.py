@@ -66,15 +66,16 @@ class TokenMapPanel(Panel):
 def connect(self: TokenMapPanel):
     "Boxes, lassos and clicks."
     self.points = self.figure.data[0]
-    self.points.on_selection(self._on_points)
+    self.points.on_selection(lambda *_: self.highlight_selected())  # plotly shows its own
+    self.follow_frames(self._on_frame)
     self.points.on_click(self._on_click)
 
 
 @patch
-def _on_points(self: TokenMapPanel, trace, points, selector):
-    "A box or lasso was drawn; without points: it was removed."
-    if points.point_inds:
-        self.run(lambda: self.select_inside(selector))
+def _on_frame(self: TokenMapPanel, frame):
+    "A box or lasso was drawn; None: it was removed."
+    if frame:
+        self.run(lambda: self.select_inside(frame))
     else:
         self.highlight_selected()
 
@@ -88,13 +89,13 @@ def _on_click(self: TokenMapPanel, trace, points, state):
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #23ce7e55
 @patch
-def select_inside(self: TokenMapPanel, selector):
-    "Select all windows inside a box or lasso, also those that are not shown."
-    if selector is None:
-        return
-    lasso = selector.type == "lasso"
-    x, y = (selector.xs, selector.ys) if lasso else (selector.xrange, selector.yrange)
-    self.session.select(inside_polygon(self.coordinates, np.stack([x, y], 1)))
+def select_inside(self: TokenMapPanel, frame):
+    "Select all windows inside a box or lasso (of plotly's `layout.selections`), also those that are not shown."
+    if "path" in frame:  # M1,2L3,4L5,6Z
+        corners = [corner.split(",") for corner in frame["path"].strip("MZ").split("L")]
+    else:
+        corners = [(frame["x0"], frame["y0"]), (frame["x1"], frame["y1"])]
+    self.session.select(inside_polygon(self.coordinates, np.array(corners, float)))
     clear_frame(self.figure)
 
 
