@@ -7,6 +7,7 @@ __all__ = ['LAYOUT_LISTS', 'figure_widget', 'redraw', 'replace_figure', 'clear_f
            'CallbackGuard', 'Panel', 'channel_names', 'muted']
 
 # %% ../../nbs/explorer/11_panel.ipynb #2b3c0038
+from functools import cache
 from threading import local
 
 import numpy as np
@@ -17,20 +18,36 @@ def figure_widget(
     figure,  # a `go.Figure`
 ):  # a `go.FigureWidget`
     "A figure as wide as the page; its camera saves SVG."
-    import plotly.graph_objects as go
-
-    widget = go.FigureWidget(figure.update_layout(autosize=True))
+    widget = _whole_figure_class()(figure.update_layout(autosize=True))
     widget._config = dict(
-        widget._config or {},
         responsive=True,
         displaylogo=False,
         scrollZoom=True,
         modeBarButtonsToRemove=["zoomIn2d", "zoomOut2d", "autoScale2d"],
         toImageButtonOptions=dict(format="svg", filename="spotr"),
     )
+    widget.is_whole = True
+    widget.open()
     # plotly draws before it is on the page, 700 pixels wide; once there is a view, it has to draw again
     widget.observe(lambda change: redraw(widget), "_view_count")
     return widget
+
+
+@cache
+def _whole_figure_class():
+    "A `go.FigureWidget` that is sent to the browser whole."
+    import plotly.graph_objects as go
+
+    class WholeFigure(go.FigureWidget):
+        "Plotly opens a widget before it has data, and sends them after it: a view may draw what is not yet there."
+
+        is_whole = False
+
+        def open(self):
+            if self.is_whole:
+                super().open()
+
+    return WholeFigure
 
 
 def redraw(widget):
@@ -93,7 +110,9 @@ export default { render({ model, el }) {
     }
   });
   const nameOf = (box) => [...box.classList].find((one) => one.startsWith("spotr-of-"));
-  const empty = (box) => box.offsetParent && box.childElementCount && !box.querySelector(".main-svg");
+  // lost, or drawn before its data arrived: a view does not wait for what is still on its way to its model
+  const empty = (box) => box.offsetParent && box.childElementCount
+    && (!box.querySelector(".main-svg") || [...box.querySelectorAll(".js-plotly-plot")].some((plot) => !plot.data?.length));
   const look = () => {
     const app = el.closest(".spotr-explorer");
     for (const box of app ? app.querySelectorAll(".spotr-resizable, .spotr-column") : []) {
@@ -104,11 +123,12 @@ export default { render({ model, el }) {
         const drawn = plot.offsetParent && plot._fullLayout ? plot._fullLayout.width : 0;
         if (!drawn || Math.abs(drawn - plot.clientWidth) < 2) { narrow.delete(plot); continue; }
         narrow.set(plot, (narrow.get(plot) || 0) + 1);
+        delete plot.layout.width;  // plotly fixes it with a new height, and then resizes no more
         if (narrow.get(plot) < 9) window.dispatchEvent(new Event("resize"));
       }
       if (!nameOf(box)) continue;
       blank.set(box, empty(box) ? (blank.get(box) || 0) + 1 : 0);
-      if (blank.get(box) === 8) model.send({ name: nameOf(box), height: 0 });  // for five seconds: draw it anew
+      if ([12, 40].includes(blank.get(box))) model.send({ name: nameOf(box), height: 0 });  // draw it anew
     }
   };
   look();
