@@ -10,9 +10,17 @@ import numpy as np
 from fastcore.basics import patch
 
 from .embedding import QUALITIES
-from .embedding_views import add_ring, inside_polygon, map_coordinates, plot_token_map
-from .panel import Panel, clear_frame, highlight, muted
+from spotr_nb.explorer.embedding_views import (
+    add_ring,
+    inside_polygon,
+    map_coordinates,
+    plot_token_map,
+    window_svg,
+    window_texts,
+)
+from .panel import Panel, channel_names, clear_frame, highlight, muted
 from .recording_view import COLOURINGS, thin_windows
+from ..text import html
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #689bccb6
 def window_groups(
@@ -44,6 +52,8 @@ class TokenMapPanel(Panel):
         self.group = self.on_change(group, lambda: self.session.select(self.groups.get(self.group.value)))
         hint = w.HTML(muted("draw around points to select them; click one to make its window the current one"))
         self.controls.children = [self.method, self.colour_by, self.group, hint]
+        self.described = w.HTML(layout=w.Layout(width="100%", height="112px"))
+        self.widget.children = [self.controls, self.figure_box, self.described]
 
     def make_figure(self):
         session, by = self.session, self.method.value
@@ -58,16 +68,21 @@ class TokenMapPanel(Panel):
 
     def _current(self):
         "Where the window nearest to the current one is on the map."
+        return self.coordinates[self._current_number()]
+
+    def _current_number(self):
         session = self.session
-        return self.coordinates[session.embedding.nearest(session.time + session.seconds / 2)]
+        return int(session.embedding.nearest(session.time + session.seconds / 2))
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #b63e149b
 @patch
 def connect(self: TokenMapPanel):
-    "Boxes, lassos and clicks."
+    "Boxes, lassos, clicks and hovering."
     self.points = self.figure.data[0]
+    self.points.on_hover(self._on_hover)
     self.points.on_selection(self._on_points)
     self.points.on_click(self._on_click)
+    self.describe(self._current_number())
 
 
 @patch
@@ -85,6 +100,30 @@ def _on_click(self: TokenMapPanel, trace, points, state):
     if points.point_inds:
         number = self.shown[points.point_inds[0]]
         self.run(lambda: self.session.look_at(float(self.session.embedding.t0[number])))
+
+# %% ../../nbs/explorer/13_token_map_panel.ipynb #23ad6716
+@patch
+def _on_hover(self: TokenMapPanel, trace, points, state):
+    "The mouse is over a point."
+    with self.session.lock:
+        if points.point_inds and not self.stale:
+            self.describe(self.shown[points.point_inds[0]])
+
+
+@patch
+def describe(
+    self: TokenMapPanel,
+    number: int,  # of a window
+    n_channels: int = 3,  # the first of those that are shown
+):
+    "Show a window below the map."
+    session = self.session
+    names = channel_names(self)[:n_channels] or session.recording.ch_names[:1]
+    window = session.window_view(session.name, session.embedding.t0[number], names)
+    text = window_texts(session.embedding, [number])[0]
+    remark = muted(html(", ".join(names)))
+    row = "display:flex;gap:12px;align-items:center;line-height:1.3"
+    self.described.value = f'<div style="{row}">{window_svg(window)}<div>{text}<br>{remark}</div></div>'
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #23ce7e55
 @patch
@@ -116,6 +155,7 @@ def on_window(self: TokenMapPanel):
     if self.figure is None or self.stale:
         return
     x, y = self._current()
+    self.describe(self._current_number())
     with self.guard, self.figure.batch_update():
         self.figure.data[1].update(x=[float(x)], y=[float(y)])
 
