@@ -46,7 +46,7 @@ look = """() => { const plots = [...document.querySelectorAll('.js-plotly-plot')
         original: of(moved, 'original'), reconstruction: of(moved, 'reconstruction'), before: of(moved, 'before moving'), window: moved ? Array.from(moved._fullLayout.xaxis.range) : null,
         errors: moved ? moved._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
         others: others.map(p => ({ kinds: p._fullData.map(t => t.type), names: p._fullData.map(t => t.name), n: p._fullData.reduce((n, t) => n + (t.y ? t.y.length : 0), 0), worst: shapes(p, 'worst').length, first: numbers(p._fullData[0] && p._fullData[0].y).slice(0, 50) })),
-        width: plots.map(p => p.clientWidth - p._fullLayout.width) } }"""
+        width: plots.map(p => Math.trunc((p.clientWidth - p._fullLayout.width) / 2)) } }"""
 has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type=\"application/vnd.jupyter.stderr\"], .jp-RenderedText[data-mime-type*=error]')].map(e => e.textContent)"
 
 
@@ -759,12 +759,12 @@ def two_side_by_side(app):
     "Two recordings beside each other: each has its own figures, and what is done in one does not change the other."
     app.page.evaluate(
         """async code => { const { content } = window.jupyterapp.shell.currentWidget; content.model.sharedModel.insertCell(1, { cell_type: 'code', source: code });
-        content.activeCellIndex = 1; await window.jupyterapp.commands.execute('notebook:run-cell') }""",
+        content.activeCellIndex = 1; await content.scrollToItem(1, 'start'); await window.jupyterapp.commands.execute('notebook:run-cell') }""",
         pair_cell,
     )
     see = """() => [...document.querySelectorAll('.jp-Cell')].slice(1, 2).flatMap(cell => [...cell.querySelectorAll('.spotr-explorer')]).map(app => {
         const main = [...app.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p._fullLayout && p.data && p.data.some(t => t.name === 'windows')), box = app.getBoundingClientRect();
-        return { left: box.left, right: box.right, top: box.top, names: main ? main._fullLayout.yaxis.ticktext : null, range: main ? Array.from(main._fullLayout.xaxis.range) : null, wide: main ? main.clientWidth - main._fullLayout.width : null } })"""
+        return { left: box.left, right: box.right, top: box.top, names: main ? main._fullLayout.yaxis.ticktext : null, range: main ? Array.from(main._fullLayout.xaxis.range) : null, wide: main ? Math.trunc((main.clientWidth - main._fullLayout.width) / 2) : null } })"""
     both = wait_for(
         lambda: (now := app.page.evaluate(see)) and len(now) == 2 and all(one["names"] for one in now) and now,
         120,
@@ -772,9 +772,9 @@ def two_side_by_side(app):
     )
     first, second = both
     assert first["names"] != second["names"], both
-    wait_for(lambda: all(one["wide"] <= 0 for one in app.page.evaluate(see)), 20, "a figure is narrower than its place")
-    app.page.locator(".jp-Cell").nth(1).evaluate("cell => cell.scrollIntoView()")
-    app.shot("20-side-by-side")
+    wait_for(lambda: not any(one["wide"] for one in app.page.evaluate(see)), 20, "a figure is narrower than its place")
+    if app.shots:
+        app.page.screenshot(path=app.shots / "20-side-by-side.png")
     assert second["left"] >= first["right"] - 1 and abs(first["top"] - second["top"]) < 2, both
     app.page.locator(".jp-Cell").nth(1).get_by_title("half a view on").first.press("Enter")
     wait_for(lambda: app.page.evaluate(see)[0]["range"] != first["range"], 20, "the first does not move")

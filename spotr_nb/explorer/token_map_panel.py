@@ -44,15 +44,19 @@ class TokenMapPanel(Panel):
     title = "Map"
 
     def build(self, w):
-        method = w.Dropdown(options=["PCA", "UMAP"], description="map by", layout=w.Layout(width="170px"))
-        colour_by = w.Dropdown(options=list(COLOURINGS), description="colour by", layout=w.Layout(width="180px"))
-        group = w.Dropdown(options=["on the map"], description="select", layout=w.Layout(width="260px"))
+        def choice(name, options, width):
+            short = dict(description_width="auto")
+            return w.Dropdown(options=options, description=name, style=short, layout=w.Layout(width=width))
+
+        method = choice("map by", ["PCA", "UMAP"], "130px")
+        colour_by = choice("colour by", list(COLOURINGS), "150px")
+        group = choice("select", ["on the map"], "220px")
         self.method = self.on_change(method, self.update)
         self.colour_by = self.on_change(colour_by, self.update)
         self.group = self.on_change(group, lambda: self.session.select(self.groups.get(self.group.value)))
-        hint = w.HTML(muted("draw around points to select them; click one to make its window the current one"))
+        hint = w.HTML(muted("draw around points to select, click one to go there"))
         self.controls.children = [self.method, self.colour_by, self.group, hint]
-        self.described = w.HTML(layout=w.Layout(width="100%", height="112px"))
+        self.described = w.HTML(layout=w.Layout(width="100%", height="88px"))
         self.widget.children = [self.controls, self.figure_box, self.described]
 
     def make_figure(self):
@@ -64,6 +68,7 @@ class TokenMapPanel(Panel):
             self.group.options = ["on the map", *self.groups]
         share = session.space.share if by == "PCA" else None
         figure = plot_token_map(session.embedding, self.coordinates, self.colour_by.value, session.selected, share=share)
+        figure.update_layout(height=360, margin=dict(r=90))
         return add_ring(figure, self._current())
 
     def _current(self):
@@ -123,7 +128,7 @@ def describe(
     text = window_texts(session.embedding, [number])[0]
     remark = muted(html(", ".join(names)))
     row = "display:flex;gap:12px;align-items:center;line-height:1.3"
-    self.described.value = f'<div style="{row}">{window_svg(window)}<div>{text}<br>{remark}</div></div>'
+    self.described.value = f'<div style="{row}">{window_svg(window, 200, 27)}<div>{text}<br>{remark}</div></div>'
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #23ce7e55
 @patch
