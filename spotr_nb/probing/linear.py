@@ -7,6 +7,7 @@ __all__ = ['STRENGTHS', 'check_no_leak', 'check_not_pretrained', 'Splits', 'make
            'ProbeResult', 'probe_result', 'out_of_fold', 'check_features', 'linear_probe', 'baselines', 'probe']
 
 # %% ../../nbs/probing/02_linear.ipynb #84103b9a
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -86,7 +87,9 @@ def _test_folds(labels, groups, n_folds, seed, regression):
     if groups is None and len(labels) < n_folds:
         raise ValueError(f"{n_folds} folds need at least as many windows that may be tested, found {len(labels)}")
     maker = _fold_maker(groups, regression)(n_folds, shuffle=True, random_state=seed)
-    return [test for _, test in maker.split(labels, labels, groups)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # what it means for a fold is checked
+        return [test for _, test in maker.split(labels, labels, groups)]
 
 # %% ../../nbs/probing/02_linear.ipynb #01b60963
 def make_splits(
