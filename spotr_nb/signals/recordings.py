@@ -554,7 +554,9 @@ def with_labels(
     "The same recordings with other labels."
     if str(labels) in ("events", "peaks"):
         return Recordings([replace(item, labels_from=str(labels)) for item in self.items], self.folder)
-    return Recordings(_with_labels(self.items, _table_path(self.folder, labels), label), self.folder)
+    table = _table_path(self.folder, labels)
+    items = [item for item in self.items if not item.path or item.path.resolve() != table.resolve()]
+    return Recordings(_with_labels(items, table, label), self.folder)
 
 # %% ../../nbs/signals/22_recordings.ipynb #26d1f42c
 def _table_path(folder, table):
