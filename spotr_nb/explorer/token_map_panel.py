@@ -6,6 +6,8 @@
 __all__ = ['window_groups', 'TokenMapPanel']
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #947949fc
+from threading import Timer
+
 import numpy as np
 from fastcore.basics import patch
 
@@ -42,6 +44,7 @@ class TokenMapPanel(Panel):
     "Tokens on a map."
 
     title = "Map"
+    hovering = None  # the timer that draws the window under the mouse
 
     def build(self, w):
         def choice(name, options, width):
@@ -109,10 +112,22 @@ def _on_click(self: TokenMapPanel, trace, points, state):
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #23ad6716
 @patch
 def _on_hover(self: TokenMapPanel, trace, points, state):
-    "The mouse is over a point."
+    "The mouse is over a point: its window is drawn once the mouse rests, as the browser drops clicks that have to wait."
+    if not points.point_inds:
+        return
+    if self.hovering is not None:
+        self.hovering.cancel()
+    self.hovering = Timer(0.08, self._on_rest, [self.session.embedding, self.shown[points.point_inds[0]]])
+    self.hovering.daemon = True
+    self.hovering.start()
+
+
+@patch
+def _on_rest(self: TokenMapPanel, embedding, number):
+    "The mouse rests on a point; in a thread."
     with self.session.lock:
-        if points.point_inds and not self.stale:
-            self.describe(self.shown[points.point_inds[0]])
+        if embedding is self.session.embedding and not self.stale:
+            self.describe(number)
 
 
 @patch
