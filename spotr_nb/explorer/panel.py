@@ -12,14 +12,14 @@ from threading import local
 import numpy as np
 from fastcore.basics import patch
 
+from .live_figure import live_figure
+
 # %% ../../nbs/explorer/11_panel.ipynb #08735a11
 def figure_widget(
     figure,  # a `go.Figure`
 ):  # a `go.FigureWidget`
     "A figure as wide as the page; its camera saves SVG."
-    import plotly.graph_objects as go
-
-    widget = go.FigureWidget(figure.update_layout(autosize=True))
+    widget = live_figure(figure.update_layout(autosize=True))
     widget._config = dict(
         widget._config or {},
         responsive=True,
