@@ -813,6 +813,22 @@ def blank_figure_comes_back(app):
     app.settled(app.look())
 
 
+def slow_browser_keeps_figures(app):
+    "A browser ten times as slow shows a new figure with its content: anywidget gives scripts two seconds to load."
+    box, height = ".spotr-of-recording", "() => document.querySelector('.spotr-of-recording .js-plotly-plot')?._fullLayout?.height"
+    before, rows = app.page.evaluate(height), len(app.look()["rows"])
+    speed = app.page.context.new_cdp_session(app.page)
+    speed.send("Emulation.setCPUThrottlingRate", dict(rate=10))
+    try:
+        app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before + 60}px'")
+        wait_for(lambda: app.page.evaluate(height) == before + 60, 120, "the new figure is not drawn")
+    finally:
+        speed.send("Emulation.setCPUThrottlingRate", dict(rate=1))
+    wait_for(lambda: len(app.look()["rows"]) == rows, 60, "the new figure is empty")
+    app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before}px'")
+    wait_for(lambda: app.page.evaluate(height) == before, 20, "the figure keeps its height")
+
+
 def labels_by_keys(app):
     "One key marks a window and goes on; undo, redo, suggestions; keys in a field are text."
     app.show_panel("Labels")
@@ -968,6 +984,7 @@ checks = (
     two_side_by_side,
     resizes,
     blank_figure_comes_back,
+    slow_browser_keeps_figures,
     wrong_file_is_named,
     stops_and_resumes,
     dark,
