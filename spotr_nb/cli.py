@@ -46,11 +46,12 @@ def make_parser(
 # %% ../nbs/11_cli.ipynb #1cdd4d1a
 def as_options(error) -> str:
     "The message of an error, with arguments as options of the command line."
-    return re.sub(
+    text = re.sub(
         r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule)=",
         lambda found: f"--{found[1].replace('_', '-')} ",
         str(error),
     )
+    return text.replace("--channels […]", "--channels NAME,NAME")
 
 
 WRONG_ARGUMENT = (ValueError, FileNotFoundError, FileExistsError)

@@ -46,7 +46,7 @@ look = """() => { const plots = [...document.querySelectorAll('.js-plotly-plot')
         original: of(moved, 'original'), reconstruction: of(moved, 'reconstruction'), before: of(moved, 'before moving'), window: moved ? Array.from(moved._fullLayout.xaxis.range) : null,
         errors: moved ? moved._fullLayout.annotations.filter(a => (a.name || '').startsWith('error')).map(a => a.text) : [],
         others: others.map(p => ({ kinds: p._fullData.map(t => t.type), names: p._fullData.map(t => t.name), n: p._fullData.reduce((n, t) => n + (t.y ? t.y.length : 0), 0), worst: shapes(p, 'worst').length, first: numbers(p._fullData[0] && p._fullData[0].y).slice(0, 50) })),
-        width: plots.map(p => p.clientWidth - p._fullLayout.width) } }"""
+        width: plots.map(p => Math.trunc((p.clientWidth - p._fullLayout.width) / 2)) } }"""
 has_error = "[...document.querySelectorAll('.jp-OutputArea-output[data-mime-type=\"application/vnd.jupyter.stderr\"], .jp-RenderedText[data-mime-type*=error]')].map(e => e.textContent)"
 
 
@@ -262,6 +262,10 @@ from edfio import Edf, EdfSignal
 rows = np.random.default_rng(0).normal(size=(3, 128 * 60)).cumsum(1)
 rows = 20 * (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
 Edf([EdfSignal(x, 128, label=name, physical_dimension='uV') for name, x in zip(('EEG C3', 'EEG C4', 'ECG'), rows)]).write('mixed.edf')
+cap = 'Fp1 Fp2 F7 F3 Fz F4 F8 FC5 FC6 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 Oz'.split()
+rows = np.random.default_rng(1).normal(size=(20, 128 * 60)).cumsum(1)
+rows = 20 * (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
+Edf([EdfSignal(x, 128, label=f'EEG {name}', physical_dimension='uV') for name, x in zip(cap, rows)]).write('cap.edf')
 app = explore({'eeg_cvep': 'eeg_cvep', 'ecg_mitbih_100': 'ecg_mitbih_100', 'ppg_finger_ear': 'ppg_finger_ear', 'hours': hours}, os.environ['SPOTR_MODEL'], folder='explored', patience=60)
 app.patience = .2
 app"""
@@ -693,6 +697,92 @@ def compares_models(app):
     app.show_panel("Map")
 
 
+def hovering_shows_waveform(app):
+    "With the mouse over a point of the map, its window is drawn below the map, with time, error and quality."
+    app.show_panel("Map")
+    tiny = app.page.locator(".spotr-explorer .widget-html", has=app.page.locator("svg[role=img] path"))
+    wait_for(lambda: tiny.locator("visible=true").count(), 20, "no waveform of the current window")
+    before = tiny.inner_text()
+    for number in (60, 61, 62):
+        x, y = app.page.evaluate(
+            """number => { const p = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data && p.data.some(t => t.name === 'tokens'));
+            p.scrollIntoView({block: 'center'}); const b = p.querySelector('.nsewdrag').getBoundingClientRect(), f = p._fullLayout, t = p._fullData[0];
+            return [b.x + f.xaxis.l2p(t.x[number]), b.y + f.yaxis.l2p(t.y[number])] }""",
+            number,
+        )
+        app.page.mouse.move(x - 3, y, steps=3)
+        app.page.mouse.move(x, y)
+        time.sleep(0.5)
+    wait_for(lambda: tiny.inner_text() != before, 20, "another window is not drawn")
+    text = tiny.inner_text()
+    assert "error" in text and "quality" in text and tiny.locator("path").count() == 6, text
+    app.shot("18-hover")
+
+
+def twenty_channels_on_one_screen(app):
+    "Twenty channels, the strip and the map are on one screen of 1,400 by 900, readable, and no wider than their cell."
+    app.page.set_viewport_size(dict(width=1400, height=900))
+    field = app.page.get_by_placeholder("or a file")
+    field.fill("cap.edf")
+    app.change(lambda: field.press("Enter"), lambda seen: seen["names"], 120)
+    app.show_panel("Map")
+    app.change(lambda: app.page.get_by_title("show all channels").press("Enter"), lambda seen: len(seen["names"]))
+    wait_for(lambda: set(app.look()["width"]) <= {0}, 20, "a figure is narrower than its place")
+    app.page.locator(".spotr-explorer").first.evaluate("app => app.scrollIntoView()")
+    time.sleep(1)
+    app.shot("19-twenty-channels")
+    found = app.page.evaluate(
+        """() => { const app = document.querySelector('.spotr-explorer'), out = app.closest('.jp-OutputArea-output'), frame = app.closest('.jp-WindowedPanel-outer') || document.body;
+        const has = name => [...app.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p.data.some(t => t.name === name));
+        const main = has('windows'), map = has('tokens'), box = p => { const b = p.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom] };
+        const names = [...main.querySelectorAll('.yaxislayer-above .ytick text, .ytick text')].filter(t => t.textContent).map(t => t.getBoundingClientRect());
+        return { wide: app.scrollWidth - app.clientWidth, out: out.scrollWidth - out.clientWidth, main: box(main), map: box(map), names: names.map(b => [b.top, b.bottom]).sort((a, b) => a[0] - b[0]), bottom: frame.getBoundingClientRect().bottom, top: frame.getBoundingClientRect().top } }"""
+    )
+    print(f"    recording {found['main']}, map {found['map']}, notebook from {found['top']} to {found['bottom']}")
+    assert found["wide"] <= 0 and found["out"] <= 0, f"the app is wider than its cell: {found['wide']}, {found['out']}"
+    assert found["map"][0] >= found["main"][2], "the map is not beside the recording"
+    for name in "main", "map":
+        assert found["top"] <= found[name][1] and found[name][3] <= found["bottom"], f"{name} is not on the screen: {found}"
+    assert len(found["names"]) == 20, f"names of {len(found['names'])} channels"
+    gaps = [low[1] - high[0] for low, high in zip(found["names"], found["names"][1:])]
+    assert max(gaps) <= 3, f"names of channels overlap by {max(gaps)} pixels"
+    app.page.set_viewport_size(dict(width=1400, height=1100))
+    app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["names"], 120)
+
+
+pair_cell = """from spotr_nb.explorer.app import side_by_side
+pair = [explore(name, os.environ['SPOTR_MODEL'], patience=60) for name in ('ecg_mitbih_100', 'ppg_finger_ear')]
+side_by_side(*pair)"""
+
+
+def two_side_by_side(app):
+    "Two recordings beside each other: each has its own figures, and what is done in one does not change the other."
+    app.page.evaluate(
+        """async code => { const { content } = window.jupyterapp.shell.currentWidget; content.model.sharedModel.insertCell(1, { cell_type: 'code', source: code });
+        content.activeCellIndex = 1; await content.scrollToItem(1, 'start'); await window.jupyterapp.commands.execute('notebook:run-cell') }""",
+        pair_cell,
+    )
+    see = """() => [...document.querySelectorAll('.jp-Cell')].slice(1, 2).flatMap(cell => [...cell.querySelectorAll('.spotr-explorer')]).map(app => {
+        const main = [...app.querySelectorAll('.js-plotly-plot')].find(p => p.offsetParent && p._fullLayout && p.data && p.data.some(t => t.name === 'windows')), box = app.getBoundingClientRect();
+        return { left: box.left, right: box.right, top: box.top, names: main ? main._fullLayout.yaxis.ticktext : null, range: main ? Array.from(main._fullLayout.xaxis.range) : null, wide: main ? Math.trunc((main.clientWidth - main._fullLayout.width) / 2) : null } })"""
+    both = wait_for(
+        lambda: (now := app.page.evaluate(see)) and len(now) == 2 and all(one["names"] for one in now) and now,
+        120,
+        "not two explorers with a figure each",
+    )
+    first, second = both
+    assert first["names"] != second["names"], both
+    wait_for(lambda: not any(one["wide"] for one in app.page.evaluate(see)), 20, "a figure is narrower than its place")
+    if app.shots:
+        app.page.screenshot(path=app.shots / "20-side-by-side.png")
+    assert second["left"] >= first["right"] - 1 and abs(first["top"] - second["top"]) < 2, both
+    app.page.locator(".jp-Cell").nth(1).get_by_title("half a view on").first.press("Enter")
+    wait_for(lambda: app.page.evaluate(see)[0]["range"] != first["range"], 20, "the first does not move")
+    assert app.page.evaluate(see)[1]["range"] == second["range"], "the second moves with the first"
+    app.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.deleteCell(1)")
+    wait_for(lambda: app.page.locator(".spotr-explorer").count() == 1, 20, "the second cell stays")
+
+
 def resizes(app):
     "Dragging the border below the recording makes it higher; in both themes and sizes nothing is wider than the page."
     box = ".spotr-of-recording"
@@ -721,6 +811,22 @@ def blank_figure_comes_back(app):
     assert not app.page.evaluate(count)
     wait_for(lambda: app.page.evaluate(count), 40, "the figure stays blank")
     app.settled(app.look())
+
+
+def slow_browser_keeps_figures(app):
+    "A browser ten times as slow shows a new figure with its content: anywidget gives scripts two seconds to load."
+    box, height = ".spotr-of-recording", "() => document.querySelector('.spotr-of-recording .js-plotly-plot')?._fullLayout?.height"
+    before, rows = app.page.evaluate(height), len(app.look()["rows"])
+    speed = app.page.context.new_cdp_session(app.page)
+    speed.send("Emulation.setCPUThrottlingRate", dict(rate=10))
+    try:
+        app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before + 60}px'")
+        wait_for(lambda: app.page.evaluate(height) == before + 60, 120, "the new figure is not drawn")
+    finally:
+        speed.send("Emulation.setCPUThrottlingRate", dict(rate=1))
+    wait_for(lambda: len(app.look()["rows"]) == rows, 60, "the new figure is empty")
+    app.page.evaluate(f"() => document.querySelector('{box}').style.height = '{before}px'")
+    wait_for(lambda: app.page.evaluate(height) == before, 20, "the figure keeps its height")
 
 
 def labels_by_keys(app):
@@ -874,8 +980,12 @@ checks = (
     gain_changes_scale,
     overviews,
     compares_models,
+    hovering_shows_waveform,
+    twenty_channels_on_one_screen,
+    two_side_by_side,
     resizes,
     blank_figure_comes_back,
+    slow_browser_keeps_figures,
     wrong_file_is_named,
     stops_and_resumes,
     dark,

@@ -80,7 +80,7 @@ def plot_subjects(
     figure.add_scatter(
         x=n, y=mean, mode="lines+markers", error_y=dict(array=high - mean, arrayminus=mean - low), showlegend=False
     )
-    figure.update_xaxes(title="subjects trained on", type="log", tickvals=n)
+    figure.update_xaxes(title=f"{study.division.unit} trained on", type="log", tickvals=n)
     return figure.update_yaxes(title=NAMES[study.metrics[0]])
 
 # %% ../../nbs/benchmark/04_own_report.ipynb #6131f1c7
@@ -134,7 +134,7 @@ def _question(study):
     facts["signal"] = (
         f"{windows.modality}, {windows.n_channels} channels, windows of {windows.seconds:g} s at {windows.sfreq:g} Hz"
     )
-    facts["tested by"] = f"{result.how}, of whole subjects"
+    facts["tested by"] = f"{result.how}, of whole {study.division.unit}"
     if own.left_out:
         facts["left out"] = "; ".join(f"{n} recordings {cause}" for cause, n in own.left_out.items())
     model = study.embedders[study.name]
@@ -155,12 +155,12 @@ def _wrong_table(rows):
 
 # %% ../../nbs/benchmark/04_own_report.ipynb #13c02ca3
 TEXTS = dict(
-    results="Linear probes of frozen features; everything is fitted on the training subjects of a fold. In brackets: "
-    "95 % intervals from resampling subjects.",
-    differences="Paired: the same windows and folds. p: permutation test in which the scores of whole subjects are "
-    "swapped between the two; with few subjects it cannot be small. Not corrected for the number of comparisons.",
-    curve="The same tests with fewer subjects to train on; bars: smallest and largest of three random choices. A curve "
-    "that still rises asks for more subjects.",
+    results="Linear probes of frozen features; everything is fitted on the training {unit} of a fold. In brackets: "
+    "95 % intervals from resampling {unit}.",
+    differences="Paired: the same windows and folds. p: permutation test in which the scores of whole {unit} are "
+    "swapped between the two; with few {unit} it cannot be small. Not corrected for the number of comparisons.",
+    curve="The same tests with fewer {unit} to train on; bars: smallest and largest of three random choices. A curve "
+    "that still rises asks for more {unit}.",
     confusion="Rows are labels, columns what was predicted; numbers of windows, coloured by the share of the row.",
     wrong="Those that the model is most sure about, and wrong. Labels can be wrong, too.",
 )
@@ -168,13 +168,15 @@ TEXTS = dict(
 
 def _sections(study, n_wrong):
     "Headings, texts and contents."
+    unit = study.division.unit
+    text = {name: text.format(unit=unit) for name, text in TEXTS.items()}
     yield "The question", "", _question(study)
-    yield "Results", TEXTS["results"], results_table(study) + _probe_figure(study)
+    yield "Results", text["results"], results_table(study) + _probe_figure(study)
     if len(study.results) > 1:
-        yield f"{study.name} against the others", TEXTS["differences"], differences_table(study)
+        yield f"{study.name} against the others", text["differences"], differences_table(study)
     if not study.own.regression:
-        yield "Confusions", TEXTS["confusion"], _drawn(plot_confusion(study))
-    yield "How many subjects it takes", TEXTS["curve"], _drawn(plot_subjects(study))
+        yield "Confusions", text["confusion"], _drawn(plot_confusion(study))
+    yield f"How many {unit} it takes", text["curve"], _drawn(plot_subjects(study))
     wrong = study.wrong_windows()
     drawn = [
         _drawn(
@@ -184,7 +186,7 @@ def _sections(study, n_wrong):
         )
         for row in wrong[:n_wrong]
     ]
-    yield "Windows that are wrong", TEXTS["wrong"], _wrong_table(wrong) + "".join(drawn)
+    yield "Windows that are wrong", text["wrong"], _wrong_table(wrong) + "".join(drawn)
 
 
 def _probe_figure(study):

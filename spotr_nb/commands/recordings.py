@@ -210,7 +210,7 @@ def reconstruct_file(args):
             "spotr embed works with it, spotr reconstruct needs a SPOTR model"
         )
     session = Session(model, {signal.recording or Path(args.file).name: signal}, args.window_seconds)
-    session.open(next(iter(session.sources)))
+    session.open(next(iter(session.sources)), how=args.tokens)
     out = Path(args.output or f"{Path(args.file).stem}.html")
     recording_report(session, out, Path(args.model).name, n_windows=args.windows)
     print(f"{verdict(session)}\n{len(session.embedding)} windows → {terminal(out)}, {out.stat().st_size / 1e6:.1f} MB")
@@ -326,5 +326,7 @@ def add_commands(commands):
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
         report.add_argument("--open", action="store_true", help="open the report in a browser")
+        tokens = "of all channels together, of each channel, or what is reconstructed best (default)"
+        report.add_argument("--tokens", choices=("best", "together", "each"), default="best", help=tokens)
     explore = add_model(add_recording(commands, "explore", explore_file), None)
     explore.add_argument("--no-browser", action="store_true", help="only write the notebook")

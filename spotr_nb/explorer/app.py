@@ -209,12 +209,12 @@ def _arrange(self: Explorer, w):
         layout=w.Layout(flex="0 0 auto", padding="4px 2px 0 2px"),
     )
     main = self.recording_panel.widget
-    main.layout.flex, main.layout.min_width = "1 1 0", "0"
+    main.layout.flex, main.layout.min_width = "1 1 380px", "0"  # below the list of channels where it is narrow
     time = w.HBox([self.time, self.back, self.forward], layout=w.Layout(**row))
-    beside = w.HBox([side, main], layout=w.Layout(width="100%", align_items="flex-start"))
+    beside = w.HBox([side, main], layout=w.Layout(width="100%", align_items="flex-start", flex_flow="row wrap"))
     # two columns where there is room for both, otherwise one below the other
     left = w.VBox([beside, time], layout=w.Layout(width="60%", flex="1 1 auto", min_width="420px"))
-    right = w.VBox([self.panel_choice, self.stack], layout=w.Layout(flex="1000 1 410px", min_width="0"))
+    right = w.VBox([self.panel_choice, self.stack], layout=w.Layout(flex="1000 1 360px", min_width="0"))
     left.add_class("spotr-column")
     self.sizes = size_listener(self._resize)
     choices = [self.recording, self.path, self.signal, self.mains, self.rate, self.seconds, self.model]

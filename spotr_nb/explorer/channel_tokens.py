@@ -86,7 +86,7 @@ def _not_cortical(name):
     "Why a channel of an EEG shows no cortex: a reference, or another signal; None if it may."
     plain = name.strip().lower()
     plain = plain[3:].strip(" _:-.") if plain.startswith("eeg") else plain.strip(" .")
-    if plain in REFERENCE_NAMES:
+    if all(part in REFERENCE_NAMES for part in plain.split("-")):  # also one against the other, A2-A1
         return "reference"
     kind = channel_kind(name, "eeg")
     return None if kind == "eeg" else "not EEG by its name"

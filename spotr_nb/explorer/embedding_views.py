@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['map_coordinates', 'plot_token_map', 'window_texts', 'add_ring', 'inside_polygon', 'plot_error_map', 'window_spectra',
-           'plot_spectra', 'worst_part', 'plot_windows']
+           'plot_spectra', 'worst_part', 'plot_windows', 'window_svg']
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #6426c932
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from .biomarkers import spectrum
 from .embedding import QUALITIES, mean_and_scale, reconstruct_windows
 from .recording_view import SCALE, colouring, round_below, row_range, thin_windows
-from ..figures import COLOURS, GREY, PALETTE, new_figure, plain, unit_text
+from ..figures import COLOURS, GREY, PALETTE, new_figure, plain, thinned, unit_text
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a0193ad1
 def map_coordinates(
@@ -365,3 +365,33 @@ def _add_mark(figure, axis, channel, first, last, t0, sfreq):
         line=dict(width=0),
         layer="below",
     )
+
+# %% ../../nbs/explorer/07_embedding_views.ipynb #6ef7febd
+def window_svg(
+    window: dict,  # x, reconstruction, valid `[C, L]`, as for `plot_windows`
+    width: int = 230,  # pixels
+    row_height: int = 34,  # pixels of a channel
+) -> str:  # an `<svg>`
+    "A tiny picture of a window and its reconstruction, channels below one another, each as high as its row."
+    mean, scale = mean_and_scale(window["x"], window["valid"])
+    shown = window["valid"] & (scale > 0)
+    reach = np.where(shown, np.abs(window["x"] - mean), 0).max(1, keepdims=True)
+    height, lines = row_height * len(shown), []
+    for name, part in ("original", "x"), ("reconstruction", "reconstruction"):
+        share = np.where(shown, (window[part] - mean) / np.where(reach > 0, reach, 1), np.nan)
+        lines += [_path(row, k, width, row_height, COLOURS[name]) for k, row in enumerate(share)]
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    return f'<svg {size} role="img" aria-label="original and reconstruction">{"".join(lines)}</svg>'
+
+# %% ../../nbs/explorer/07_embedding_views.ipynb #4eaec716
+def _path(share, row, width, row_height, colour):
+    "A line through the finite points of a row; -1 and 1 are its borders."
+    y, _ = thinned(share, 2 * width)
+    y = row_height * (row + 0.5 - 0.48 * np.clip(y, -1, 1))
+    x = np.linspace(0, width, len(y))
+    points, pen = [], "M"
+    for across, down in zip(x, y):
+        if np.isfinite(down):
+            points.append(f"{pen}{across:.1f} {down:.1f}")
+        pen = "L" if np.isfinite(down) else "M"
+    return f'<path d="{"".join(points)}" fill="none" stroke="{colour}" stroke-width="1.2"/>'

@@ -256,7 +256,8 @@ def show_probe(self: LabelsPanel):
         for name, one in found.items()
     )
     heading = "<tr><th>probe of</th><th>AUROC</th><th>95 % interval</th></tr>"
-    how = f"{token.n_test} windows tested, {token.how}; 0.5 is chance"
+    n_folds = token.folds.max() + 1
+    how = f"{token.n_test} windows tested, {n_folds} folds of stretches of time of this recording; 0.5 is chance"
     self.result.value = f'<table style="border-spacing:12px 0">{heading}{rows}</table>{muted(html(how))}'
 
 # %% ../../nbs/explorer/15a_labels_panel.ipynb #914d220a

@@ -7,47 +7,29 @@ __all__ = ['LAYOUT_LISTS', 'figure_widget', 'redraw', 'replace_figure', 'clear_f
            'CallbackGuard', 'Panel', 'channel_names', 'muted']
 
 # %% ../../nbs/explorer/11_panel.ipynb #2b3c0038
-from functools import cache
 from threading import local
 
 import numpy as np
 from fastcore.basics import patch
+
+from .live_figure import live_figure
 
 # %% ../../nbs/explorer/11_panel.ipynb #08735a11
 def figure_widget(
     figure,  # a `go.Figure`
 ):  # a `go.FigureWidget`
     "A figure as wide as the page; its camera saves SVG."
-    widget = _whole_figure_class()(figure.update_layout(autosize=True))
-    widget._config = dict(
+    config = dict(
         responsive=True,
         displaylogo=False,
         scrollZoom=True,
         modeBarButtonsToRemove=["zoomIn2d", "zoomOut2d", "autoScale2d"],
         toImageButtonOptions=dict(format="svg", filename="spotr"),
     )
-    widget.is_whole = True
-    widget.open()
+    widget = live_figure(figure.update_layout(autosize=True), config)
     # plotly draws before it is on the page, 700 pixels wide; once there is a view, it has to draw again
     widget.observe(lambda change: redraw(widget), "_view_count")
     return widget
-
-
-@cache
-def _whole_figure_class():
-    "A `go.FigureWidget` that is sent to the browser whole."
-    import plotly.graph_objects as go
-
-    class WholeFigure(go.FigureWidget):
-        "Plotly opens a widget before it has data, and sends them after it: a view may draw what is not yet there."
-
-        is_whole = False
-
-        def open(self):
-            if self.is_whole:
-                super().open()
-
-    return WholeFigure
 
 
 def redraw(widget):
@@ -119,7 +101,8 @@ export default { render({ model, el }) {
       if (!seen.has(box)) { seen.add(box); observer.observe(box); }
       for (const plot of box.querySelectorAll(".js-plotly-plot")) {
         // one message of a kind is sent at a time, the last one: hovering would take the place of a click or a selection
-        for (const name of ["plotly_hover", "plotly_unhover"]) plot.removeAllListeners?.(name);
+        const unwanted = box.classList.contains("spotr-hovers") ? ["plotly_unhover"] : ["plotly_hover", "plotly_unhover"];
+        for (const name of unwanted) plot.removeAllListeners?.(name);
         const drawn = plot.offsetParent && plot._fullLayout ? plot._fullLayout.width : 0;
         if (!drawn || Math.abs(drawn - plot.clientWidth) < 2) { narrow.delete(plot); continue; }
         narrow.set(plot, (narrow.get(plot) || 0) + 1);
@@ -185,6 +168,7 @@ class Panel:
     "One view: its controls, its figure, and when to redraw it."
 
     title = ""
+    hovers = False  # whether it is told over which point the mouse is
 
     def __init__(
         self,
@@ -203,6 +187,8 @@ class Panel:
         self.height = None  # of the figure in pixels, once a user has dragged its border
         self.figure_box = w.VBox(layout=w.Layout(width="100%", min_width="0"))
         self.figure_box.add_class("spotr-resizable").add_class(box_class(self.title))
+        if self.hovers:
+            self.figure_box.add_class("spotr-hovers")
         self.controls = w.HBox(layout=w.Layout(width="100%", align_items="center", flex_flow="row wrap"))
         self.widget = w.VBox([self.controls, self.figure_box], layout=w.Layout(width="100%"))
         self.build(w)

@@ -42,7 +42,7 @@ class RecordingPanel(Panel):
         self._build_view_controls(w)
         self._build_selection_controls(w)
         self.controls.children = [w.HBox(self.buttons), self.gain, self.overlay, self.colour_by, self.drag]
-        row = w.Layout(width="100%", align_items="center")
+        row = w.Layout(width="100%", align_items="center", flex_flow="row wrap")
         selection = w.HBox([self.span, self.clear, self.selection_text], layout=row)
         self.legend = w.HTML()
         self.widget.children = (self.controls, self.figure_box, self.legend, selection)
@@ -94,11 +94,11 @@ def _build_selection_controls(self: RecordingPanel, w):
         description="select (s)",
         continuous_update=False,
         readout_format=".1f",
-        layout=w.Layout(flex="1 1 260px"),
+        layout=w.Layout(flex="1 1 240px"),
     )
     self.drag = self.on_change(drag, lambda: self.figure.update_layout(dragmode=self.drag.value))
     self.span = self.on_change(span, lambda: self.session.select(between=self.span.value))
-    self.clear = w.Button(description="select none", layout=w.Layout(width="110px"))
+    self.clear = w.Button(description="select none", layout=w.Layout(flex="0 0 110px"))
     self.clear.on_click(lambda _: self.run(self.session.select))
     self.selection_text = w.HTML()
 

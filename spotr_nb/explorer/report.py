@@ -236,8 +236,10 @@ def _same_pulse(session, n_windows=24):
 
 
 def _caveats(session):
-    "What to know before relying on it."
+    "How tokens were chosen, and what to know before relying on it."
     embedding = session.embedding
+    if session.why:
+        yield session.why
     doubtful = int((embedding.quality > 0).sum())
     if doubtful:
         yield f"{doubtful} window{'s are' if doubtful > 1 else ' is'} doubtful: flat, clipped or with gaps."
@@ -266,11 +268,11 @@ SCRIPT = """(async () => {
   document.body.dataset.drawn = 'yes';
 })();"""
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>{name}: one token a window</title><style>{style}</style>
+<meta name="viewport" content="width=device-width"><title>{name}: {tokens}</title><style>{style}</style>
 </head><body><h1>{name}</h1>
 <p class="verdict">{verdict}</p>
 <p class="legend"><span><i style="background:#7a7a7a"></i>recorded</span>
-<span><i style="background:#D55E00"></i>reconstructed from one token a window</span>
+<span><i style="background:#D55E00"></i>reconstructed from {tokens}</span>
 <span><i style="border-color:#D55E00"></i>the window that is shown in detail</span>
 <span><i style="background:#E69F0055"></i>doubtful: flat, clipped or missing samples</span>
 <span><i style="border-left:2px dotted #0072B2"></i>an annotation</span>
@@ -295,6 +297,7 @@ def recording_report(
     page = PAGE.format(
         name=html(session.recording.name),
         style=STYLE,
+        tokens="one token a window" if session.how == "together" else "a token for each channel of a window",
         verdict=html(verdict(session)),
         facts="".join(f"<dt>{name}</dt><dd>{html(text)}</dd>" for name, text in _facts(session, model_name).items()),
         sections="".join(_section(*part) for part in parts),

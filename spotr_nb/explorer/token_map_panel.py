@@ -6,13 +6,23 @@
 __all__ = ['window_groups', 'TokenMapPanel']
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #947949fc
+from threading import Timer
+
 import numpy as np
 from fastcore.basics import patch
 
 from .embedding import QUALITIES
-from .embedding_views import add_ring, inside_polygon, map_coordinates, plot_token_map
-from .panel import Panel, clear_frame, highlight, muted
+from spotr_nb.explorer.embedding_views import (
+    add_ring,
+    inside_polygon,
+    map_coordinates,
+    plot_token_map,
+    window_svg,
+    window_texts,
+)
+from .panel import Panel, channel_names, clear_frame, highlight, muted
 from .recording_view import COLOURINGS, thin_windows
+from ..text import html
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #689bccb6
 def window_groups(
@@ -34,16 +44,24 @@ class TokenMapPanel(Panel):
     "Tokens on a map."
 
     title = "Map"
+    hovers = True
+    hovering = None  # the timer that draws the window under the mouse
 
     def build(self, w):
-        method = w.Dropdown(options=["PCA", "UMAP"], description="map by", layout=w.Layout(width="170px"))
-        colour_by = w.Dropdown(options=list(COLOURINGS), description="colour by", layout=w.Layout(width="180px"))
-        group = w.Dropdown(options=["on the map"], description="select", layout=w.Layout(width="260px"))
+        def choice(name, options, width):
+            short = dict(description_width="auto")
+            return w.Dropdown(options=options, description=name, style=short, layout=w.Layout(width=width))
+
+        method = choice("map by", ["PCA", "UMAP"], "130px")
+        colour_by = choice("colour by", list(COLOURINGS), "150px")
+        group = choice("select", ["on the map"], "220px")
         self.method = self.on_change(method, self.update)
         self.colour_by = self.on_change(colour_by, self.update)
         self.group = self.on_change(group, lambda: self.session.select(self.groups.get(self.group.value)))
-        hint = w.HTML(muted("draw around points to select them; click one to make its window the current one"))
+        hint = w.HTML(muted("draw around points to select, click one to go there"))
         self.controls.children = [self.method, self.colour_by, self.group, hint]
+        self.described = w.HTML(layout=w.Layout(width="100%", height="88px"))
+        self.widget.children = [self.controls, self.figure_box, self.described]
 
     def make_figure(self):
         session, by = self.session, self.method.value
@@ -54,21 +72,27 @@ class TokenMapPanel(Panel):
             self.group.options = ["on the map", *self.groups]
         share = session.space.share if by == "PCA" else None
         figure = plot_token_map(session.embedding, self.coordinates, self.colour_by.value, session.selected, share=share)
+        figure.update_layout(height=360, margin=dict(r=90))
         return add_ring(figure, self._current())
 
     def _current(self):
         "Where the window nearest to the current one is on the map."
+        return self.coordinates[self._current_number()]
+
+    def _current_number(self):
         session = self.session
-        return self.coordinates[session.embedding.nearest(session.time + session.seconds / 2)]
+        return int(session.embedding.nearest(session.time + session.seconds / 2))
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #b63e149b
 @patch
 def connect(self: TokenMapPanel):
-    "Boxes, lassos and clicks."
+    "Boxes, lassos, clicks and hovering."
     self.points = self.figure.data[0]
+    self.points.on_hover(self._on_hover)
     self.points.on_selection(lambda *_: self.highlight_selected())  # plotly shows its own
     self.follow_frames(self._on_frame)
     self.points.on_click(self._on_click)
+    self.describe(self._current_number())
 
 
 @patch
@@ -86,6 +110,42 @@ def _on_click(self: TokenMapPanel, trace, points, state):
     if points.point_inds:
         number = self.shown[points.point_inds[0]]
         self.run(lambda: self.session.look_at(float(self.session.embedding.t0[number])))
+
+# %% ../../nbs/explorer/13_token_map_panel.ipynb #23ad6716
+@patch
+def _on_hover(self: TokenMapPanel, trace, points, state):
+    "The mouse is over a point: its window is drawn once the mouse rests, as the browser drops clicks that have to wait."
+    if not points.point_inds:
+        return
+    if self.hovering is not None:
+        self.hovering.cancel()
+    self.hovering = Timer(0.08, self._on_rest, [self.session.embedding, self.shown[points.point_inds[0]]])
+    self.hovering.daemon = True
+    self.hovering.start()
+
+
+@patch
+def _on_rest(self: TokenMapPanel, embedding, number):
+    "The mouse rests on a point; in a thread."
+    with self.session.lock:
+        if embedding is self.session.embedding and not self.stale:
+            self.describe(number)
+
+
+@patch
+def describe(
+    self: TokenMapPanel,
+    number: int,  # of a window
+    n_channels: int = 3,  # the first of those that are shown
+):
+    "Show a window below the map."
+    session = self.session
+    names = channel_names(self)[:n_channels] or session.recording.ch_names[:1]
+    window = session.window_view(session.name, session.embedding.t0[number], names)
+    text = window_texts(session.embedding, [number])[0]
+    remark = muted(html(", ".join(names)))
+    row = "display:flex;gap:12px;align-items:center;line-height:1.3"
+    self.described.value = f'<div style="{row}">{window_svg(window, 200, 27)}<div>{text}<br>{remark}</div></div>'
 
 # %% ../../nbs/explorer/13_token_map_panel.ipynb #23ce7e55
 @patch

@@ -7,6 +7,7 @@ __all__ = ['STRENGTHS', 'check_no_leak', 'check_not_pretrained', 'Splits', 'make
            'ProbeResult', 'probe_result', 'out_of_fold', 'check_features', 'linear_probe', 'baselines', 'probe']
 
 # %% ../../nbs/probing/02_linear.ipynb #84103b9a
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -83,19 +84,19 @@ def _fold_maker(groups, regression):
 
 def _test_folds(labels, groups, n_folds, seed, regression):
     "Test parts: stratified where labels are classes, of whole groups where there are any."
-    n = len(labels) if groups is None else len(np.unique(groups))
-    if n < n_folds:
-        unit = "windows" if groups is None else "groups"
-        raise ValueError(f"{n_folds} folds need at least as many {unit} that may be tested, found {n}: lower n_folds")
+    if groups is None and len(labels) < n_folds:
+        raise ValueError(f"{n_folds} folds need at least as many windows that may be tested, found {len(labels)}")
     maker = _fold_maker(groups, regression)(n_folds, shuffle=True, random_state=seed)
-    return [test for _, test in maker.split(labels, labels, groups)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # what it means for a fold is checked
+        return [test for _, test in maker.split(labels, labels, groups)]
 
 # %% ../../nbs/probing/02_linear.ipynb #01b60963
 def make_splits(
     labels,  # `[n]` classes, or numbers if `regression`
     groups=None,  # `[n]` subject or block of each window; kept on one side
     split=None,  # `[n]` 'train' / 'test'; None: folds
-    n_folds: int = 5,
+    n_folds: int = 5,  # fewer where there are fewer groups
     seed: int = 0,  # of the folds
     test_mask=None,  # `[n]` bool, windows that may be tested; the others are always used for training. None: all
     regression: bool = False,
@@ -105,8 +106,9 @@ def make_splits(
     groups = None if groups is None else np.asarray(groups)
     testable = _testable(groups, test_mask, len(labels))
     if split is None:
+        n_folds, as_many = _possible_folds(groups, testable, n_folds)
         folds = _make_folds(labels, groups, testable, n_folds, seed, regression)
-        how = f"{n_folds} folds, groups kept together"
+        how = f"{n_folds} folds, groups kept together{as_many}"
         if groups is None:
             how = f"{n_folds} folds of windows (no groups: optimistic)"
         if len(testable) < len(labels):
@@ -122,6 +124,19 @@ def make_splits(
     return Splits(folds, how)
 
 # %% ../../nbs/probing/02_linear.ipynb #faf32ee2
+def _possible_folds(groups, testable, n_folds):
+    "As many folds as asked for, or as there are groups; and a remark if those are fewer."
+    n = n_folds if groups is None else len(np.unique(groups[testable]))
+    if n >= n_folds:
+        return n_folds, ""
+    if n < 2:
+        raise ValueError(
+            f"one group ({_listed(np.unique(groups[testable]))}) cannot be trained on and tested: "
+            "groups may also be blocks in time, such as minutes, or give a split"
+        )
+    return n, f" (there are {n})"
+
+
 def _make_folds(labels, groups, testable, n_folds, seed, regression):
     "(train, test) of each fold; what may not be tested is always in the training part."
     groups = None if groups is None else groups[testable]
@@ -232,10 +247,10 @@ def standardise(
 
 def _inner_folds(labels, groups, seed, regression, n_folds=3):
     "(train, test) within a training part, by groups if there are enough; [] where a class has only one window."
-    fewest = len(labels) if regression else np.unique(labels, return_counts=True)[1].min()
-    n_windows_folds = min(n_folds, fewest)
+    counts = [len(labels)] if regression else np.unique(labels, return_counts=True)[1]
+    n_windows_folds = min(n_folds, min(counts))
     choices = []
-    if groups is not None and len(np.unique(groups)) >= n_folds:
+    if groups is not None and len(np.unique(groups)) >= n_folds and max(counts) >= n_folds:
         choices.append((groups, n_folds))
     if n_windows_folds >= 2:
         choices.append((None, n_windows_folds))
@@ -423,7 +438,7 @@ def linear_probe(
     labels,  # `[n]` classes, or numbers if `regression`
     groups=None,  # `[n]` subject or block of each window; kept on one side
     split=None,  # `[n]` 'train' / 'test'; None: folds
-    n_folds: int = 5,
+    n_folds: int = 5,  # fewer where there are fewer groups
     seed: int = 0,  # of the folds and the bootstrap
     test_mask=None,  # `[n]` bool: windows that may be tested, the others are always used for training. None: all
     regression: bool = False,  # ridge regression of numbers instead of logistic regression of classes

@@ -330,7 +330,7 @@ def _pattern_items(folder, files, pattern, reading):
         )
     if rest:
         warnings.warn(
-            f"{len(rest)} recordings do not fit {pattern!r} and are left out: {listed(rest, 3)}", stacklevel=4
+            f"left out, as {pattern!r} does not fit: {listed(rest, 3)} ({len(rest)} in all)", stacklevel=4
         )
     return items
 
@@ -377,11 +377,17 @@ def _named_in(items, row, table):
     if subject is None and len(items) == 1:
         return items
     if subject is None:
-        raise RecordingsError(
-            f"{table.name}, line {row['line']}: names no recording: a column {PATH_COLUMNS[0]!r} or {SUBJECT_COLUMNS[0]!r} is needed"
-        )
+        raise RecordingsError(_names_no_recording(items, row, table))
     mine = [item for item in items if item.subject in (subject, subject.removeprefix("sub-"))]
     return [item for item in mine if not row.get("session") or item.session == row["session"].removeprefix("ses-")]
+
+
+def _names_no_recording(items, row, table):
+    "An error for a table of labels; a column with names of recordings is pointed at."
+    names = {name for item in items if item.path for name in (item.name, _stem(item.path), item.path.name)}
+    like = next((column for column, text in row.items() if text in names), None)
+    hint = f"; {like!r} looks like one: call it 'path'" if like else ""
+    return f"{table.name}, line {row['line']}: names no recording: a column 'path' or 'subject' is needed{hint}"
 
 
 def _inside(item):
@@ -548,7 +554,9 @@ def with_labels(
     "The same recordings with other labels."
     if str(labels) in ("events", "peaks"):
         return Recordings([replace(item, labels_from=str(labels)) for item in self.items], self.folder)
-    return Recordings(_with_labels(self.items, _table_path(self.folder, labels), label), self.folder)
+    table = _table_path(self.folder, labels)
+    items = [item for item in self.items if not item.path or item.path.resolve() != table.resolve()]
+    return Recordings(_with_labels(items, table, label), self.folder)
 
 # %% ../../nbs/signals/22_recordings.ipynb #26d1f42c
 def _table_path(folder, table):
