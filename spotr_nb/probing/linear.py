@@ -304,16 +304,16 @@ class _Ridge:
     def __init__(self, features, numbers):
         self.mean = numbers.mean(0)
         if len(features) < features.shape[1]:  # no weights outside the span of the windows
-            curvature, along = np.linalg.eigh(features @ features.T)
-            self.axes = features.T @ along
-            self.toward = along.T @ (numbers - self.mean)
+            curvature, self.axes = np.linalg.eigh(features @ features.T)
+            self.toward, self.span = self.axes.T @ (numbers - self.mean), features.T
         else:
             curvature, self.axes = np.linalg.eigh(features.T @ features)
-            self.toward = self.axes.T @ (features.T @ (numbers - self.mean))
+            self.toward, self.span = self.axes.T @ (features.T @ (numbers - self.mean)), None
         self.curvature = curvature.clip(0)
 
     def fit(self, alpha):
-        self.coef = self.axes @ (self.toward.T / (self.curvature + alpha)).T
+        coef = self.axes @ (self.toward.T / (self.curvature + alpha)).T
+        self.coef = coef if self.span is None else self.span @ coef
         return self
 
     def predict(self, features):
@@ -330,7 +330,7 @@ def _ridge(features, numbers, groups, tested, seed):
     x, x_test = standardise(features, tested)
     return _Ridge(x, numbers).fit(best).predict(x_test)
 
-# %% ../../nbs/probing/02_linear.ipynb #d2b5c8ca
+# %% ../../nbs/probing/02_linear.ipynb #a3394352
 class _RidgeClassifier(_Ridge):
     "Ridge regression of 0 and 1 for each class, or for each of several labels."
 
@@ -413,7 +413,7 @@ def probe_result(
     n_train = round(np.mean([len(train) for train, _ in splits.folds]))
     return ProbeResult(auroc, low, high, n_train, len(rows), splits.how, scores, found, labels, classes, groups, folds)
 
-# %% ../../nbs/probing/02_linear.ipynb #f140e928
+# %% ../../nbs/probing/02_linear.ipynb #ad582b44
 def check_labels(labels, regression=False) -> np.ndarray:  # `[n]`, or `[n, K]` of 0 and 1
     "Labels as an array; a ValueError if they are of no form that can be probed, or nothing is to be told apart."
     labels = np.asarray(labels)
