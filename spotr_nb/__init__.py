@@ -11,12 +11,12 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'read_
            'SpotrConfig', 'SpotrOutput', 'SIZES', 'normalised_error', 'bundled_models', 'evaluate', 'System', 'SYSTEMS',
            'make_system', 'load_system', 'paired_recordings', 'SupervisedClassifier', 'Recipe', 'make_recipe',
            'pretrain', 'open_corpus', 'last_checkpoint', 'best_checkpoint', 'effective_rank', 'convert_published',
-           'export_model', 'Catch22', 'Handcrafted', 'HrvMorphology', 'WaveformPCA', 'WindowStatistics', 'probe',
-           'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'train_by_fold', 'compare', 'cached_embed', 'model_id',
-           'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor', 'OnlineEmbedder', 'SpotrModule', 'finetune',
-           'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search', 'run_benchmark', 'benchmark_table',
-           'labelled_windows', 'probe_recordings', 'compare_models', 'explore', 'side_by_side', 'recording_report',
-           'Labelling', 'TokenIndex']
+           'export_model', 'Catch22', 'Combined', 'Handcrafted', 'HrvMorphology', 'MiniRocket', 'WaveformPCA',
+           'WindowStatistics', 'probe', 'linear_probe', 'ProbeResult', 'nearest', 'few_shot', 'train_by_fold',
+           'compare', 'cached_embed', 'model_id', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
+           'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search',
+           'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore',
+           'side_by_side', 'recording_report', 'Labelling', 'TokenIndex']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -114,7 +114,7 @@ _all_ = ["export_model"]
 _home |= dict.fromkeys(_all_, "deployment")
 
 # %% ../nbs/99_package.ipynb #3900caf7
-_all_ = ["Catch22", "Handcrafted", "HrvMorphology", "WaveformPCA", "WindowStatistics"]
+_all_ = ["Catch22", "Combined", "Handcrafted", "HrvMorphology", "MiniRocket", "WaveformPCA", "WindowStatistics"]
 _home |= dict.fromkeys(_all_, "probing.features")
 
 # %% ../nbs/99_package.ipynb #e5a2f42d

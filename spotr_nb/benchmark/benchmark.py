@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FULL', 'SPOTR_ROWS', 'ABLATIONS', 'PRETRAINED_METHODS', 'ONLY', 'CONTROLS', 'RANDOM', 'FEATURES', 'BASELINES',
-           'SUPERVISED', 'METHODS', 'SHOTS', 'RENAMED', 'PROTOCOLS', 'benchmark_methods', 'known_methods',
+           'SUPERVISED', 'METHODS', 'SHOTS', 'RENAMED', 'PROTOCOLS', 'WIDE', 'benchmark_methods', 'known_methods',
            'configuration', 'benchmark_corpus', 'pretraining_subjects', 'pretrained', 'baseline', 'result_path',
            'save_result', 'read_result', 'evaluate_method', 'result_names', 'missing_protocols', 'supervised',
            'run_benchmark', 'planned_runs', 'benchmark_table', 'every_table', 'wide_table', 'mean_ranks',
@@ -31,7 +31,14 @@ from spotr_nb.benchmark.tasks import (
 )
 from ..corpus.corpus import Corpus
 from ..files import progress_bar, write_json, writing
-from ..probing.features import Catch22, Handcrafted, HrvMorphology, WaveformPCA, WindowStatistics
+from spotr_nb.probing.features import (
+    Catch22,
+    Handcrafted,
+    HrvMorphology,
+    MiniRocket,
+    WaveformPCA,
+    WindowStatistics,
+)
 from ..probing.linear import ProbeResult, check_not_pretrained, linear_probe
 from ..probing.protocols import compare, few_shot, holm, nearest, pool, train_by_fold
 
@@ -84,6 +91,7 @@ FEATURES = (
     "window and beat statistics",
     "handcrafted features",
     "catch22",
+    "MiniRocket",
     "HRV and morphology",
 )
 BASELINES = (*RANDOM, *FEATURES)
@@ -215,20 +223,22 @@ def baseline(
     test_mask,  # `[n]` bool, windows that may be tested
 ):  # an embedder
     "An embedder without pretraining."
-    windows = labelled.windows
     if name in RANDOM:
         return _random_weights(name, labelled, ~test_mask, seed)
-    if name == "handcrafted features":
-        return Handcrafted(modality, windows.sfreq)
-    if name in ("window statistics", "window and beat statistics"):
-        return WindowStatistics(windows.sfreq, beats="beat" in name)
-    if name == "catch22":
-        return Catch22()
-    if name == "HRV and morphology":
-        return HrvMorphology(modality, windows.sfreq)
-    if name == "principal components":
-        return WaveformPCA(64).fit(windows.x[~test_mask], windows.valid[~test_mask])
-    raise ValueError(f"no baseline called {name!r}; there are {', '.join(BASELINES)}")
+    windows = labelled.windows
+    unseen = {
+        "handcrafted features": lambda: Handcrafted(modality, windows.sfreq),
+        "window statistics": lambda: WindowStatistics(windows.sfreq),
+        "window and beat statistics": lambda: WindowStatistics(windows.sfreq, beats=True),
+        "catch22": Catch22,
+        "HRV and morphology": lambda: HrvMorphology(modality, windows.sfreq),
+    }
+    fitted = {"principal components": lambda: WaveformPCA(64), "MiniRocket": lambda: MiniRocket(4956)}
+    if name in fitted:
+        return fitted[name]().fit(windows.x[~test_mask], windows.valid[~test_mask])
+    if name not in unseen:
+        raise ValueError(f"no baseline called {name!r}; there are {', '.join(BASELINES)}")
+    return unseen[name]()
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #01751785
 def _random_weights(name, labelled, seen, seed):
@@ -306,6 +316,7 @@ def _rename_earlier(out):
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #6613ca10
 PROTOCOLS = ("linear", "nearest", "few")
+WIDE = 3000  # features: more than that are read by a ridge classifier
 
 
 def evaluate_method(
@@ -334,6 +345,7 @@ def _read_out(protocol, task, features, labelled, test_mask):
         raise ValueError(f"{task.name} is a regression task: {protocol} is for classes")
     how = dict(groups=np.asarray(labelled.groups).astype(str), test_mask=test_mask)
     if protocol == "linear":
+        how["classifier"] = "ridge" if features.shape[1] > WIDE else "logistic"
         return {protocol: linear_probe(features, labelled.labels, regression=task.regression, **how)}
     if protocol == "nearest":
         return {protocol: nearest(features, labelled.labels, **how)}
@@ -427,13 +439,14 @@ def planned_runs(modalities, names, seeds):
 
 
 def _without_missing_packages(runs):
-    "Leave out catch22 where it is not installed, with a warning before hours of work rather than after them."
-    if any(name == "catch22" for *_, name in runs):
-        try:
-            Catch22()
-        except ImportError as missing:
-            warnings.warn(f"catch22 is left out: {missing}", stacklevel=4)
-            return [run for run in runs if run[-1] != "catch22"]
+    "Leave out what needs a package that is not installed, with a warning before hours of work rather than after them."
+    for name, embedder in {"catch22": Catch22, "MiniRocket": MiniRocket}.items():
+        if any(run[-1] == name for run in runs):
+            try:
+                embedder()
+            except ImportError as missing:
+                warnings.warn(f"{name} is left out: {missing}", stacklevel=4)
+                runs = [run for run in runs if run[-1] != name]
     return runs
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #d4e9a7ea

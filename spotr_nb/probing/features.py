@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BAND_EDGES', 'RHYTHM', 'AROUND_BEAT', 'SHAPE', 'masked_zscore', 'masked_centre', 'welch_spectrum', 'sum_bands',
            'band_power', 'find_beats', 'shape_and_rhythm', 'Handcrafted', 'WaveformPCA', 'WindowStatistics', 'Catch22',
-           'heart_rhythm', 'beat_shape', 'HrvMorphology']
+           'MiniRocket', 'Combined', 'heart_rhythm', 'beat_shape', 'HrvMorphology']
 
 # %% ../../nbs/probing/01_features.ipynb #dd7d3535
 import numpy as np
@@ -253,6 +253,67 @@ class Catch22:
                 rows[window, channel, :22] = catch22(z[window, channel].tolist())["values"]
         rows[..., 22:] = np.concatenate([mean, np.log(deviation + 1e-10)], -1)
         return np.nan_to_num(rows, posinf=0, neginf=0).reshape(len(x), -1).astype(np.float32)
+
+# %% ../../nbs/probing/01_features.ipynb #15cd588d
+def _aeon_minirocket():
+    "The class."
+    try:
+        from aeon.transformations.collection.convolution_based import MiniRocket
+    except ImportError:
+        raise ImportError(
+            "MiniRocket needs the package aeon, which is optional because it may replace NumPy by an older version: "
+            "pip install aeon"
+        ) from None
+    return MiniRocket
+
+# %% ../../nbs/probing/01_features.ipynb #57b7b14b
+class MiniRocket:
+    "Shares of positive values of random convolutions as an embedder, for one shape of window."
+
+    def __init__(
+        self,
+        n_features: int = 9996,  # at most; a multiple of 84, to which it is rounded down
+        seed: int = 0,  # of the choice of channels, and of the windows that thresholds come from
+    ):
+        _aeon_minirocket()  # fail now rather than after the windows were prepared
+        self.n_features, self.seed = n_features, seed
+
+    def fit(self, x, valid=None):
+        "Take thresholds from training windows `[n, C, L]`, without labels; never from those that are tested."
+        z = masked_zscore(x, valid)[0].astype(np.float32)
+        before = np.random.get_state()
+        self.fitted_ = _aeon_minirocket()(self.n_features, random_state=self.seed).fit(z)
+        np.random.set_state(before)  # aeon seeds the global generator
+        self.shape_ = tuple(x.shape[1:])
+        return self
+
+# %% ../../nbs/probing/01_features.ipynb #b9907695
+@patch
+def embed(self: MiniRocket, x, valid=None):
+    "Windows `[n, C, L]` to `[n, n_features]`, each from 0 to 1; missing samples count as the channel's mean."
+    if not hasattr(self, "fitted_"):
+        raise ValueError("MiniRocket is not fitted yet: call fit with training windows first")
+    if tuple(x.shape[1:]) != self.shape_:
+        raise ValueError(f"MiniRocket was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
+    found = []
+    for rows in range(0, len(x), 256):
+        z = masked_zscore(x[rows : rows + 256], None if valid is None else valid[rows : rows + 256])[0]
+        found.append(self.fitted_.transform(z.astype(np.float32)))
+    return np.concatenate(found)
+
+# %% ../../nbs/probing/01_features.ipynb #64177423
+class Combined:
+    "The features of several embedders side by side, as an embedder."
+
+    def __init__(
+        self,
+        *embedders,  # anything with `embed(x, valid=None)`, fitted where they have to be
+    ):
+        self.embedders = embedders
+
+    def embed(self, x, valid=None):
+        "Windows `[n, C, L]` to `[n, D]`, D the sum of the widths."
+        return np.concatenate([np.asarray(each.embed(x, valid=valid)) for each in self.embedders], 1)
 
 # %% ../../nbs/probing/01_features.ipynb #4d80f876
 RHYTHM = (

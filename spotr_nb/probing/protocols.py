@@ -16,7 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from ..files import writing
-from .linear import BalancedLogistic, ProbeResult, check_features, out_of_fold, standardise
+from spotr_nb.probing.linear import (
+    BalancedLogistic,
+    ProbeResult,
+    check_features,
+    check_single_label,
+    out_of_fold,
+    standardise,
+)
 from .metrics import bootstrap_metrics, metrics_with_intervals
 
 # %% ../../nbs/probing/03_protocols.ipynb #b8c2f8f4
@@ -43,7 +50,7 @@ def nearest(
     n_neighbours: int = 20,  # voters for a window
 ) -> ProbeResult:
     "k nearest neighbours by cosine similarity, on features standardised by the training part."
-    labels, features = np.asarray(labels), check_features(features, labels)
+    labels, features = check_single_label(labels, "nearest"), check_features(features, labels)
 
     def predict(train, test):
         near, cosine = _neighbours(*standardise(features[train], features[test]), n_neighbours)
@@ -70,7 +77,7 @@ def few_shot(
     n_resamples: int = 20,  # samples of such windows, in every fold
 ) -> dict:  # {shots: ProbeResult}, scores `[n_resamples, n, K]`
     "Logistic regression from a few labelled windows of each class."
-    labels, features = np.asarray(labels), check_features(features, labels)
+    labels, features = check_single_label(labels, "few_shot"), check_features(features, labels)
     found = {}
     for shot in shots:
         predict = _few_shot_predictor(features, labels, shot, n_resamples, seed)
@@ -122,7 +129,7 @@ def train_by_fold(
     valid=None,  # `[n, C, L]` bool
 ) -> ProbeResult:
     "Train a classifier on the windows themselves, fold by fold."
-    labels, groups = np.asarray(labels), None if groups is None else np.asarray(groups)
+    labels, groups = check_single_label(labels, "train_by_fold"), None if groups is None else np.asarray(groups)
 
     def part(values, rows):
         return None if values is None else values[rows]
