@@ -144,7 +144,7 @@ def _unknown_mains(item):
 
 
 def _no_window(item, signal, settings):
-    seconds = settings["window_seconds"]
+    seconds = settings["window_seconds"] or 3
     return (
         f"no window of {seconds:g} s fits into {item.name} ({signal.duration:g} s, gaps included): "
         "try a smaller window_seconds="
@@ -454,7 +454,7 @@ def embed_recordings(
     recordings,  # folder, file, sample's name, `Recordings`, a recording in memory, or a list of them
     out=None,  # .csv, .parquet or .npz to write; None: a data frame in memory
     model="spotr-tiny",  # name or folder of a model, or a model
-    window_seconds: float = 3.0,  # length of a window, s
+    window_seconds: float = None,  # length of a window, s; 3 if None, but epochs in memory are windows already
     jobs=1,  # recordings at a time, each in a process; or an executor with workers that see the same files, such as Dask's
     progress: bool | str = True,  # see `progress_bar`
     labels=None,  # table of labels, 'events' or 'peaks', see `Recordings.with_labels`; None: those that are known
