@@ -47,14 +47,17 @@ def make_parser(
 def as_options(error) -> str:
     "The message of an error, with arguments as options of the command line."
     return re.sub(
-        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule)=",
+        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule|classes)=",
         lambda found: f"--{found[1].replace('_', '-')} ",
         str(error),
     )
 
 
 WRONG_ARGUMENT = (ValueError, FileNotFoundError, FileExistsError)
-IN_NOTEBOOKS = ("ValueError", "FileNotFoundError", "FileExistsError", "SampleError", "ReadError", "TypeError")
+IN_NOTEBOOKS = (
+    *("ValueError", "TypeError", "FileNotFoundError", "FileExistsError"),
+    *("SampleError", "ReadError", "LabelError", "RecordingsError", "PreparationError", "SignalError"),
+)
 
 # %% ../nbs/11_cli.ipynb #a73eb2ee
 def explain(
@@ -62,7 +65,7 @@ def explain(
 ) -> tuple[str, int] | None:  # the sentence and the exit code; None for an error that is a bug
     "What an error means on the command line."
     if type(error).__name__ == "PapermillExecutionError":
-        return error.evalue, 2 if error.ename in IN_NOTEBOOKS else 1
+        return as_options(error.evalue), 2 if error.ename in IN_NOTEBOOKS else 1
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
         return "not enough memory: choose a smaller --window-seconds", 1
     if isinstance(error, OverflowError):

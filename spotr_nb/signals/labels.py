@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NO_LABEL', 'LABEL_COLUMNS', 'STOP_COLUMNS', 'RULES', 'LabelError', 'read_rows', 'number_in', 'label_column',
-           'row_event', 'read_labels', 'as_events', 'label_windows', 'windows_around', 'find_peaks']
+           'row_event', 'read_labels', 'as_events', 'label_windows', 'classes_of', 'windows_around', 'find_peaks']
 
 # %% ../../nbs/signals/21_labels.ipynb #47c01557
 import csv
@@ -90,7 +90,7 @@ def label_column(
     found = next((name for name in wanted if name in columns), None)
     if found is None:
         names = ", ".join(name for name in columns if name != "line")
-        raise LabelError(f"{Path(path).name}: has no column {wanted[0]!r}: it has {names}; label= names the one to use")
+        raise LabelError(f"{Path(path).name}: has no column {wanted[0]!r}: it has {names}; label='…' names the one to use")
     return found
 
 
@@ -316,6 +316,19 @@ def _check_rule(events, rule, margin):
             f"all {len(events)} events are moments (their duration is 0), such as {events[0][2]!r} at {events[0][0]:g} s: "
             f"rule={rule!r} needs events that last, rule='any' takes moments, windows_around() cuts a window at each"
         )
+
+# %% ../../nbs/signals/21_labels.ipynb #1a5b8266
+def classes_of(
+    text: str,  # 'W,N1' or 'W=wake,N1=sleep,*=other'
+):  # list, {label: class}, or None
+    "`classes` of `label_windows` in one line, as commands take them."
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if not parts:
+        return None
+    named = [part for part in parts if "=" in part]
+    if named and len(named) < len(parts):
+        raise LabelError(f"classes={text}: either labels, as in W,N1, or all with their class, as in W=wake,N1=sleep")
+    return dict(part.split("=", 1) for part in parts) if named else parts
 
 # %% ../../nbs/signals/21_labels.ipynb #1cf305e8
 @patch
