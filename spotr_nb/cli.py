@@ -88,8 +88,9 @@ def main(
 ) -> int:  # exit code
     "`spotr`: 0 for success, 2 for a wrong argument, 1 for another error, 130 if interrupted."
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = make_parser(arguments).parse_args(arguments)
+    command = next(iter(arguments), "")
     try:
+        args = make_parser(arguments).parse_args(arguments)
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
             return args.do(args) or 0
@@ -104,7 +105,7 @@ def main(
         if explained is None:
             raise
         sentence, code = explained
-        print(f"spotr {args.command}: {terminal(sentence)}", file=sys.stderr)
+        print(f"spotr {terminal(command)}: {terminal(sentence)}", file=sys.stderr)
         return code
 
 # %% ../nbs/11_cli.ipynb #cli-17

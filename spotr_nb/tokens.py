@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
-from .files import progress_bar, write_json, writing
+from .files import needs_packages, progress_bar, write_json, writing
 from .probing.protocols import model_id
 from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
@@ -450,6 +450,7 @@ def find_recordings(
     return found if labels is None else found.with_labels(labels, label)
 
 # %% ../nbs/12_tokens.ipynb #eaa4fa98
+@needs_packages
 def embed_recordings(
     recordings,  # folder, file, sample's name, `Recordings`, a recording in memory, or a list of them
     out=None,  # .csv, .parquet or .npz to write; None: a data frame in memory

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from .beats import neurokit_beats, neurokit_clean
 from .preprocessing import Windows, prepare
 from .signal import Event, Signal
@@ -380,6 +381,7 @@ def _labelled_by(windows, events, tmin):
     return replace(windows, labels=np.array([events[k].label for k in nearest], object))
 
 # %% ../../nbs/signals/21_labels.ipynb #fdcc63f9
+@needs_packages
 def find_peaks(
     signal: Signal,  # ECG or PPG
     channel: str | int = 0,  # where to look

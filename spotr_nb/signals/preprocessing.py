@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from spotr_nb.signals.filtering import (
     BANDS,  # noqa: F401 (offered from here too)
     PreparationError,
@@ -322,6 +323,7 @@ def _raw_quality(self: _WindowCutter, begin, borders):
     return _quality(self.signal, start, np.maximum(start, stop), length, self.limits)
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #6fe6b00d
+@needs_packages
 def prepare(
     signal: Signal,  # any recording: a `Signal`, MNE's Raw, Epochs or Evoked, a data frame, a `wfdb.Record`, …
     window_seconds: float = None,  # length of a window, s; 10 if None, or that of an epoch
