@@ -494,7 +494,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     failed = {keys[key].name: part["cause"] for key, part in parts.items() if "cause" in part}
     parts = {key: part for key, part in parts.items() if "cause" not in part}
     for remark in _in_one_line([remark for part in parts.values() for remark in part["remarks"]]):
-        warnings.warn(remark, stacklevel=3)
+        warnings.warn(remark, stacklevel=4)
     if not parts:
         first = next(iter(failed.values()), "there is none")
         raise ValueError(
