@@ -271,7 +271,7 @@ def _rarest(own):
 
 
 def _embed(embedder, windows):
-    "Features of windows; with positions where the embedder uses them."
+    "Features of windows; with positions where the embedder uses them. One that can be fitted is, without labels."
     wanted = getattr(getattr(embedder, "config", embedder), "sfreq", windows.sfreq)
     if wanted != windows.sfreq:
         raise ValueError(
@@ -279,6 +279,8 @@ def _embed(embedder, windows):
         )
     x, valid, positions = embed_inputs(embedder, windows)
     options = {} if positions is None else dict(channel_positions=positions)
+    if hasattr(embedder, "fit") and not hasattr(embedder, "predict"):
+        embedder.fit(x, valid)
     return np.asarray(embedder.embed(x, valid=valid, **options))
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6e36818f
