@@ -47,7 +47,7 @@ def make_parser(
 def as_options(error) -> str:
     "The message of an error, with arguments as options of the command line."
     return re.sub(
-        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule|classes)=",
+        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule|classes|recordings)=",
         lambda found: f"--{found[1].replace('_', '-')} ",
         str(error),
     )
