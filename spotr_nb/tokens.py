@@ -326,7 +326,7 @@ def _frame(records, part):
 # %% ../nbs/12_tokens.ipynb #a1fa7069
 def _write_csv(path, frames):
     for k, frame in enumerate(frames):
-        texts = {name: frame[name].map(csv_cell) for name in ("recording", "subject", "session", "label")}
+        texts = {name: frame[name].map(csv_cell, na_action="ignore") for name in ("recording", "subject", "session", "label")}
         frame = frame.assign(**texts)
         frame.to_csv(path, mode="a", header=k == 0, index=False, encoding="utf-8", lineterminator="\n")
 
@@ -352,7 +352,7 @@ def _write_npz(path, frames):
     table = pandas.concat(list(frames), ignore_index=True)
     columns = {name: table[name] for name in table if not name.startswith("token_")}
     arrays = {
-        name: np.array(["" if v is None else v for v in c]) if c.dtype == object else c.to_numpy()
+        name: c.to_numpy() if c.dtype.kind in "biuf" else np.array(["" if pandas.isna(v) else v for v in c])
         for name, c in columns.items()
     }
     token = table[[name for name in table if name.startswith("token_")]].to_numpy(np.float32)
