@@ -7,6 +7,7 @@ STAGES ?=
 EXTRAS ?= lab,dev
 BENCH ?=
 FUZZ ?=
+SUBSETS ?=
 FOLDER ?= data_samples
 VENV := .venv
 # where it is set, every command would compile torch anew, which takes longer than most of them do
@@ -14,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow slurm-test fuzz compare-readers bench docs readme pictures export lab browser-test clean
+.PHONY: help env demo test test-slow subsets-test slurm-test fuzz compare-readers bench docs readme pictures export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +33,9 @@ test: env ## all checks; some only: make test STAGES="drift docs"
 test-slow: EXTRAS = lab,dev,slow
 test-slow: env ## the notebooks' slow cells too
 	@$(BIN)/python tools/test.py notebooks --flags slow
+
+subsets-test: env ## parts of the requirements, each in an environment of its own; some only: make subsets-test SUBSETS=reading
+	@$(BIN)/python tools/subsets.py --constraints "$(CONSTRAINTS)" $(SUBSETS)
 
 slurm-test: env ## sweeps on a real Slurm of one machine; as root, installs Debian's slurm-wlm and munge if they are missing
 	@$(BIN)/python tools/slurm_test.py --install

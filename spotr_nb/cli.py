@@ -47,7 +47,7 @@ def make_parser(
 def as_options(error) -> str:
     "The message of an error, with arguments as options of the command line."
     text = re.sub(
-        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule)=",
+        r"\b(modality|channels|sfreq|unit|scale|line_freq|window_seconds|labels|label|pattern|table|rule|classes|recordings)=",
         lambda found: f"--{found[1].replace('_', '-')} ",
         str(error),
     )
@@ -55,7 +55,10 @@ def as_options(error) -> str:
 
 
 WRONG_ARGUMENT = (ValueError, FileNotFoundError, FileExistsError)
-IN_NOTEBOOKS = ("ValueError", "FileNotFoundError", "FileExistsError", "SampleError", "ReadError", "TypeError")
+IN_NOTEBOOKS = (
+    *("ValueError", "TypeError", "FileNotFoundError", "FileExistsError"),
+    *("SampleError", "ReadError", "LabelError", "RecordingsError", "PreparationError", "SignalError"),
+)
 
 # %% ../nbs/11_cli.ipynb #a73eb2ee
 def explain(
@@ -63,7 +66,7 @@ def explain(
 ) -> tuple[str, int] | None:  # the sentence and the exit code; None for an error that is a bug
     "What an error means on the command line."
     if type(error).__name__ == "PapermillExecutionError":
-        return error.evalue, 2 if error.ename in IN_NOTEBOOKS else 1
+        return as_options(error.evalue), 2 if error.ename in IN_NOTEBOOKS else 1
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
         return "not enough memory: choose a smaller --window-seconds", 1
     if isinstance(error, OverflowError):
@@ -86,8 +89,9 @@ def main(
 ) -> int:  # exit code
     "`spotr`: 0 for success, 2 for a wrong argument, 1 for another error, 130 if interrupted."
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = make_parser(arguments).parse_args(arguments)
+    command = next(iter(arguments), "")
     try:
+        args = make_parser(arguments).parse_args(arguments)
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
             return args.do(args) or 0
@@ -102,7 +106,7 @@ def main(
         if explained is None:
             raise
         sentence, code = explained
-        print(f"spotr {args.command}: {terminal(sentence)}", file=sys.stderr)
+        print(f"spotr {terminal(command)}: {terminal(sentence)}", file=sys.stderr)
         return code
 
 # %% ../nbs/11_cli.ipynb #cli-17

@@ -14,7 +14,7 @@ from html import escape
 
 import numpy as np
 
-from .files import writing
+from .files import needs_packages, writing
 
 # %% ../nbs/10_figures.ipynb #figures-06
 # vermilion, blue, green, orange, sky, purple
@@ -49,6 +49,7 @@ FIGURE_STYLE = dict(
 )
 
 # %% ../nbs/10_figures.ipynb #93b52256
+@needs_packages
 def new_figure(**layout):
     "An empty `go.Figure` in the style of this package."
     import plotly.graph_objects as go

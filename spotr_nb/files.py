@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FULL', 'DISTRIBUTIONS', 'writing', 'writing_folder', 'check_replaceable', 'write_json', 'sha256', 'open_lock', 'lock',
-           'file_size_limit', 'how_to_install', 'describe_error', 'progress_bar']
+           'file_size_limit', 'how_to_install', 'needs_packages', 'describe_error', 'progress_bar']
 
 # %% ../nbs/00_files.ipynb #files-03
 import errno
@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Collection
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 # %% ../nbs/00_files.ipynb #1f9a089a
@@ -215,6 +215,21 @@ def how_to_install(
     if package in ("", "spotr_nb"):
         return str(error)
     return f"{package} is not installed: pip install {DISTRIBUTIONS.get(package, package)}"
+
+
+def needs_packages(
+    function,  # that imports packages when it is called, which may not be installed
+):  # the function
+    "A decorator: if a package is not installed, the error says the line that installs it."
+
+    @wraps(function)
+    def explained(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(how_to_install(error), name=error.name) from error
+
+    return explained
 
 
 def describe_error(

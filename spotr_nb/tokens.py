@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
-from .files import progress_bar, write_json, writing
+from .files import needs_packages, progress_bar, write_json, writing
 from .probing.protocols import model_id
 from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
@@ -144,7 +144,7 @@ def _unknown_mains(item):
 
 
 def _no_window(item, signal, settings):
-    seconds = settings["window_seconds"]
+    seconds = settings["window_seconds"] or 3
     return (
         f"no window of {seconds:g} s fits into {item.name} ({signal.duration:g} s, gaps included): "
         "try a smaller window_seconds="
@@ -326,7 +326,7 @@ def _frame(records, part):
 # %% ../nbs/12_tokens.ipynb #a1fa7069
 def _write_csv(path, frames):
     for k, frame in enumerate(frames):
-        texts = {name: frame[name].map(csv_cell) for name in ("recording", "subject", "session", "label")}
+        texts = {name: frame[name].map(csv_cell, na_action="ignore") for name in ("recording", "subject", "session", "label")}
         frame = frame.assign(**texts)
         frame.to_csv(path, mode="a", header=k == 0, index=False, encoding="utf-8", lineterminator="\n")
 
@@ -352,7 +352,7 @@ def _write_npz(path, frames):
     table = pandas.concat(list(frames), ignore_index=True)
     columns = {name: table[name] for name in table if not name.startswith("token_")}
     arrays = {
-        name: np.array(["" if v is None else v for v in c]) if c.dtype == object else c.to_numpy()
+        name: c.to_numpy() if c.dtype.kind in "biuf" else np.array(["" if pandas.isna(v) else v for v in c])
         for name, c in columns.items()
     }
     token = table[[name for name in table if name.startswith("token_")]].to_numpy(np.float32)
@@ -450,11 +450,12 @@ def find_recordings(
     return found if labels is None else found.with_labels(labels, label)
 
 # %% ../nbs/12_tokens.ipynb #eaa4fa98
+@needs_packages
 def embed_recordings(
     recordings,  # folder, file, sample's name, `Recordings`, a recording in memory, or a list of them
     out=None,  # .csv, .parquet or .npz to write; None: a data frame in memory
     model="spotr-tiny",  # name or folder of a model, or a model
-    window_seconds: float = 3.0,  # length of a window, s
+    window_seconds: float = None,  # length of a window, s; 3 if None, but epochs in memory are windows already
     jobs=1,  # recordings at a time, each in a process; or an executor with workers that see the same files, such as Dask's
     progress: bool | str = True,  # see `progress_bar`
     labels=None,  # table of labels, 'events' or 'peaks', see `Recordings.with_labels`; None: those that are known
@@ -493,7 +494,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     failed = {keys[key].name: part["cause"] for key, part in parts.items() if "cause" in part}
     parts = {key: part for key, part in parts.items() if "cause" not in part}
     for remark in _in_one_line([remark for part in parts.values() for remark in part["remarks"]]):
-        warnings.warn(remark, stacklevel=3)
+        warnings.warn(remark, stacklevel=4)
     if not parts:
         first = next(iter(failed.values()), "there is none")
         raise ValueError(

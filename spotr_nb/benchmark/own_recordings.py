@@ -161,16 +161,21 @@ def folder_windows(
     sfreq: float = 200.0,  # of the windows, Hz: the model's
     progress: bool | str = "text",  # see `progress_bar`
     line_freq: float = 0.0,  # mains frequency to remove, Hz; 0: where the files state one
+    margin: float = 0.0,  # no label so many s around borders between labels
+    classes: str = "",  # labels that count, 'W,N1', or their classes, 'W=wake,N1=sleep,*=other'; '': all
+    otherwise: str = "",  # label of windows that no event claims; '': none
 ) -> OwnWindows:
     "Labelled windows of the recordings in a folder."
+    from spotr_nb.signals.labels import classes_of
     from spotr_nb.signals.recordings import Recordings
 
     reading = {name: value for name, value in dict(modality=modality, line_freq=line_freq).items() if value}
     known = dict(labels=labels or None, label=label or None, pattern=pattern or None)
     recordings = Recordings.from_folder(folder, **known, **reading)
     names = [name.strip() for name in channels.split(",") if name.strip()] or None
+    labelling = dict(rule=rule, margin=margin, classes=classes_of(classes), otherwise=otherwise or None)
     found = labelled_windows(
-        recordings, window_seconds, regression, names, max_windows or None, progress, rule=rule, sfreq=sfreq
+        recordings, window_seconds, regression, names, max_windows or None, progress, sfreq=sfreq, **labelling
     )
     return replace(found, name=Path(folder).name)
 
@@ -371,7 +376,7 @@ def _shown(result, metric):
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6f72e82f
 def _embed(embedder, windows):
-    "Features of windows; with positions where the embedder uses them."
+    "Features of windows; with positions where the embedder uses them. One that can be fitted is, without labels."
     wanted = getattr(getattr(embedder, "config", embedder), "sfreq", windows.sfreq)
     if wanted != windows.sfreq:
         raise ValueError(
@@ -379,6 +384,8 @@ def _embed(embedder, windows):
         )
     x, valid, positions = embed_inputs(embedder, windows)
     options = {} if positions is None else dict(channel_positions=positions)
+    if hasattr(embedder, "fit") and not hasattr(embedder, "predict"):
+        embedder.fit(x, valid)
     return np.asarray(embedder.embed(x, valid=valid, **options))
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6e36818f

@@ -8,7 +8,7 @@ __all__ = ['OWN', 'run_compare', 'add_own_options', 'add_commands']
 # %% ../../nbs/commands/05_own_recordings.ipynb #b538153e
 OWN = (
     *("labels", "label", "pattern", "modality", "channels", "line_freq"),
-    *("window_seconds", "rule", "max_windows", "regression"),
+    *("window_seconds", "rule", "margin", "classes", "otherwise", "max_windows", "regression"),
 )
 
 
@@ -49,6 +49,9 @@ def add_own_options(option):
     option("--line-freq", type=float, default=0.0, help="mains frequency to remove, Hz (default: as the files say)")
     option("--window-seconds", type=float, default=10.0, help="length of a window, s (default: 10)")
     option("--rule", default="majority", help="which label a window gets: majority, any or middle")
+    option("--margin", type=float, default=0.0, help="no label so many s around borders between labels")
+    option("--classes", default="", help="labels that count: W,N1 or W=wake,N1=sleep; * is any other (default: all)")
+    option("--otherwise", default="", help="label of windows that no event claims (default: none)")
     option("--max-windows", type=int, default=0, help="of each recording, evenly spread (default: all)")
     option("--regression", action="store_true", help="labels are numbers")
 

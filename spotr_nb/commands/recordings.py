@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['READING', 'MAX_WINDOW_SECONDS', 'LABELLING', 'reading_options', 'is_sample', 'read_file', 'read_recording',
            'check_window_seconds', 'cut_windows', 'list_samples', 'show_info', 'show_channels', 'executor',
-           'embed_files', 'parse_classes', 'reconstruct_file', 'explore_code', 'explore_file', 'add_recording',
-           'add_model', 'add_labels', 'add_commands']
+           'embed_files', 'reconstruct_file', 'explore_code', 'explore_file', 'add_recording', 'add_model',
+           'add_labels', 'add_commands']
 
 # %% ../../nbs/commands/00_recordings.ipynb #a387ca9c
 import importlib.util
@@ -153,6 +153,7 @@ def executor(
 # %% ../../nbs/commands/00_recordings.ipynb #3ec52489
 def embed_files(args):
     "Write a table with a token for each window: .csv, .parquet or .npz; run again, it resumes."
+    from spotr_nb.signals.labels import classes_of
     from spotr_nb.tokens import embed_recordings
 
     check_window_seconds(args.window_seconds)
@@ -167,7 +168,7 @@ def embed_files(args):
     }
     if any(map(is_sample, args.file)) and (given := [name for name in READING if name in options]):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
-    options["classes"] = parse_classes(args.classes)
+    options["classes"] = classes_of(args.classes)
     with executor(args.scheduler) as pool:
         options |= dict(jobs=pool or args.jobs, progress="text")
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
@@ -175,19 +176,6 @@ def embed_files(args):
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
     print(f"{len(table)} tokens{n_recordings} → {terminal(out)}")
-
-
-def parse_classes(
-    text: str,  # 'W,N1' or 'W=wake,N1=sleep,*=other'
-):  # list, {label: class}, or None
-    "The labels that count, as given on the command line."
-    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
-    if not parts:
-        return None
-    named = [part for part in parts if "=" in part]
-    if named and len(named) < len(parts):
-        raise ValueError(f"--classes {text}: either labels, as in W,N1, or all with their class, as in W=wake,N1=sleep")
-    return dict(part.split("=", 1) for part in parts) if named else parts
 
 # %% ../../nbs/commands/00_recordings.ipynb #fa34163e
 def reconstruct_file(args):

@@ -366,7 +366,7 @@ def _cinc2017(d, root, files, modality):
         raise DatasetError(
             f"cinc2017: no REFERENCE-v3.csv in {files[0].parent} or above: get it from the home page, {d.home}"
         )
-    labels = dict(line.strip().split(",")[:2] for line in table.read_text().splitlines() if line.strip())
+    labels = dict(line.strip().split(",")[:2] for line in table.read_text(encoding="utf-8").splitlines() if line.strip())
 
     def describe(path, known):
         return dict(labels=(labels[path.stem],)) if path.stem in labels else None

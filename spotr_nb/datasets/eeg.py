@@ -98,7 +98,7 @@ def _tuev_events(path, signal):
     if not beside.is_file():
         raise DatasetError(f"tuev: {Path(path).name} has no {beside.name} beside it")
     events = set()
-    for line in filter(str.strip, beside.read_text().split("\n")):
+    for line in filter(str.strip, beside.read_text(encoding="utf-8").split("\n")):
         _, start, end, kind = line.split(",")[:4]
         events.add((float(start), float(end) - float(start), TUEV_CLASSES[int(float(kind)) - 1]))
     return replace(_tuh_names(path, signal), events=list(events))
@@ -150,7 +150,7 @@ def _tusz_events(path, signal):
     if not beside.is_file():
         raise DatasetError(f"tusz: {Path(path).name} has no {beside.name} beside it")
     events = []
-    for line in beside.read_text().splitlines():
+    for line in beside.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(("#", "channel")):
             _, start, end, label, *_ = line.split(",")
             events.append((float(start), float(end) - float(start), label))

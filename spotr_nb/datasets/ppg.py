@@ -510,7 +510,7 @@ TROIKA = Dataset(
 def _welltory(path, known):
     "Mean heart rate and its variability from the intervals of the chest strap, ms."
     table = path.with_name("RR.txt")
-    intervals = np.array(table.read_text().split(), float) if table.is_file() else np.empty(0)
+    intervals = np.array(table.read_text(encoding="utf-8").split(), float) if table.is_file() else np.empty(0)
     facts = {}
     if len(intervals) > 2:
         rmssd = np.sqrt(np.mean(np.diff(intervals) ** 2))

@@ -23,7 +23,7 @@ from torch.nn.utils import parametrize
 
 from ..compaction import check_window
 from .inputs import Batch, model_batch
-from ..files import progress_bar, write_json, writing, writing_folder
+from ..files import needs_packages, progress_bar, write_json, writing, writing_folder
 from ..model import SPOTR, _read_settings, load_weights, model_folder
 from spotr_nb.probing.linear import (
     STRENGTHS,
@@ -321,7 +321,7 @@ def _held_out(targets, groups, settings, regression):
         back = np.isin(kept, names[: int(round(settings.inner * len(names)))])
     if not back.any() or back.all():
         warnings.warn(
-            f"no windows can be held out for early stopping: all {settings.epochs} epochs are trained", stacklevel=3
+            f"no windows can be held out for early stopping: all {settings.epochs} epochs are trained", stacklevel=4
         )
         return np.zeros(len(targets), bool)
     return back
@@ -329,8 +329,6 @@ def _held_out(targets, groups, settings, regression):
 # %% ../../nbs/estimators/01_finetuning.ipynb #254a341f
 def _class_weights(class_weight, classes, targets):
     "A weight for each class, or None; `class_weight` as scikit-learn has it, by label."
-    from sklearn.utils.class_weight import compute_class_weight
-
     if classes is None or class_weight is None:
         return None
     if isinstance(class_weight, dict):
@@ -339,6 +337,8 @@ def _class_weights(class_weight, classes, targets):
             raise ValueError(f"class_weight names {unknown[0]!r}, which is not a class: {classes.tolist()}")
     elif class_weight != "balanced":
         raise ValueError(f"class_weight must be 'balanced', None or a dict, found {class_weight!r}")
+    from sklearn.utils.class_weight import compute_class_weight
+
     return compute_class_weight(class_weight, classes=classes, y=classes[targets])
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #51f0d244
@@ -630,6 +630,7 @@ def _history_text(tuned):
 FineTuned.push_to_hub = SPOTR.push_to_hub
 
 # %% ../../nbs/estimators/01_finetuning.ipynb #1154dfb3
+@needs_packages
 def finetune(
     model,  # `SPOTR` or a `System`, its folder, or the name of one that ships; it is not changed
     windows,  # `Windows` or `mne.Epochs`; or an array `[n, C, L]`, which is taken as it is: nothing is filtered

@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from torch import nn
 
 from .finetuning import encode_batch
+from ..signals.montages import channel_positions as montage_positions
 from ..systems.interface import load_system
 
 # %% ../../nbs/estimators/05_module.ipynb #583930d4
@@ -55,8 +56,9 @@ class SpotrModule(nn.Module):
         n_outputs: int,  # of the final layer
         sfreq: float = 200.0,  # of the windows, Hz; resampled to the model's
         model="spotr-tiny",  # name or folder of a model, or the model, which is copied
-        channel_positions=None,  # `[C, 3]`, for models that use them
+        channel_positions=None,  # `[C, 3]`, for models that use them; None: those of the names in `chs_info`
         frozen: bool = False,  # train the final layer only
+        chs_info: list = None,  # MNE's `info["chs"]`: what is known of each channel, of which `ch_name` is read
     ):
         super().__init__()
         self.n_chans, self.n_times, self.n_outputs, self.sfreq = n_chans, n_times, n_outputs, sfreq
@@ -64,6 +66,8 @@ class SpotrModule(nn.Module):
         self.encoder.requires_grad_(not frozen)
         self.frozen = frozen
         self.resample = Resample(Fraction(self.encoder.config.sfreq / sfreq).limit_denominator(1000))
+        if channel_positions is None and chs_info and getattr(self.encoder.config, "channel_positions", False):
+            channel_positions = montage_positions([channel["ch_name"] for channel in chs_info], "eeg")
         positions = None if channel_positions is None else torch.as_tensor(channel_positions, dtype=torch.float32)
         self.register_buffer("channel_positions", positions, persistent=False)
         self.final_layer = nn.Linear(self.encoder.config.dim, n_outputs)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from .metrics import class_aurocs, finite_mean, metrics_with_intervals
 
 # %% ../../nbs/probing/02_linear.ipynb #adeb5645
@@ -488,6 +489,7 @@ def check_features(features, labels) -> np.ndarray:  # `[n, D]`, finite
     return features
 
 # %% ../../nbs/probing/02_linear.ipynb #2447157c
+@needs_packages
 def linear_probe(
     features,  # `[n, D]`, one row a window
     labels,  # `[n]` classes; `[n, K]` 0 or 1, if a window may have several labels; numbers if `regression`

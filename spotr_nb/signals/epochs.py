@@ -9,6 +9,7 @@ __all__ = ['WINDOW_SECONDS', 'is_recording', 'windows_of']
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from .objects import object_kind, trials_of
 from .preprocessing import PreparationError, Windows, prepare
 from .signal import MNE_TYPES, UNITS, VOLTS
@@ -43,6 +44,7 @@ def windows_of(
 
 # %% ../../nbs/signals/23_epochs.ipynb #95be008c
 @patch
+@needs_packages
 def to_epochs(self: Windows):
     "The windows as `mne.EpochsArray`, in volts, with labels as events and quality as metadata."
     import mne

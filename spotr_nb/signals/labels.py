@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NO_LABEL', 'LABEL_COLUMNS', 'STOP_COLUMNS', 'RULES', 'LabelError', 'read_rows', 'number_in', 'label_column',
-           'row_event', 'read_labels', 'as_events', 'label_windows', 'windows_around', 'find_peaks']
+           'row_event', 'read_labels', 'as_events', 'label_windows', 'classes_of', 'windows_around', 'find_peaks']
 
 # %% ../../nbs/signals/21_labels.ipynb #47c01557
 import csv
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from .beats import neurokit_beats, neurokit_clean
 from .preprocessing import Windows, prepare
 from .signal import Event, Signal
@@ -90,7 +91,7 @@ def label_column(
     found = next((name for name in wanted if name in columns), None)
     if found is None:
         names = ", ".join(name for name in columns if name != "line")
-        raise LabelError(f"{Path(path).name}: has no column {wanted[0]!r}: it has {names}; label= names the one to use")
+        raise LabelError(f"{Path(path).name}: has no column {wanted[0]!r}: it has {names}; label='…' names the one to use")
     return found
 
 
@@ -317,6 +318,19 @@ def _check_rule(events, rule, margin):
             f"rule={rule!r} needs events that last, rule='any' takes moments, windows_around() cuts a window at each"
         )
 
+# %% ../../nbs/signals/21_labels.ipynb #1a5b8266
+def classes_of(
+    text: str,  # 'W,N1' or 'W=wake,N1=sleep,*=other'
+):  # list, {label: class}, or None
+    "`classes` of `label_windows` in one line, as commands take them."
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if not parts:
+        return None
+    named = [part for part in parts if "=" in part]
+    if named and len(named) < len(parts):
+        raise LabelError(f"classes={text}: either labels, as in W,N1, or all with their class, as in W=wake,N1=sleep")
+    return dict(part.split("=", 1) for part in parts) if named else parts
+
 # %% ../../nbs/signals/21_labels.ipynb #1cf305e8
 @patch
 def with_labels(self: Windows, events, rule="majority", margin=0.0, classes=None, otherwise=None, duration=None):
@@ -367,6 +381,7 @@ def _labelled_by(windows, events, tmin):
     return replace(windows, labels=np.array([events[k].label for k in nearest], object))
 
 # %% ../../nbs/signals/21_labels.ipynb #fdcc63f9
+@needs_packages
 def find_peaks(
     signal: Signal,  # ECG or PPG
     channel: str | int = 0,  # where to look

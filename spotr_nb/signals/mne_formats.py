@@ -136,8 +136,8 @@ def _open(path, options):
             ) from error
         if _contains_epochs(path, error):
             raise ReadError(
-                f"{path.name}: contains epochs or averages, no continuous recording: read it with MNE and make "
-                "a Signal.from_trials(epochs.get_data(units='uV'), epochs.info['sfreq'])"
+                f"{path.name}: contains epochs or averages, no continuous recording: give what "
+                "mne.read_epochs, read_epochs_eeglab or read_evokeds returns, in place of the path"
             ) from error
         raise
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..files import needs_packages
+
 # %% ../../nbs/signals/16_montages.ipynb #9ecadf05
 @lru_cache(1)
 def _scalp():
@@ -64,6 +66,7 @@ def _at_heart(name):
     return None if plain not in _leads() else HEART + _leads()[plain]
 
 # %% ../../nbs/signals/16_montages.ipynb #65abd677
+@needs_packages
 def channel_positions(
     names,  # channel names of one recording
     modality: str,  # eeg, ieeg, ecg or ppg

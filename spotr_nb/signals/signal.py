@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from fastcore.basics import patch
 
+from ..files import needs_packages
 from ..text import html
 
 # %% ../../nbs/signals/00_signal.ipynb #5b9b37b3
@@ -581,6 +582,7 @@ def _filled(x):
 
 
 @patch
+@needs_packages
 def to_mne(self: Signal):
     "The same recording as an MNE `RawArray`, in volts; missing samples are filled and annotated as BAD_missing."
     import mne
