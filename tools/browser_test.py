@@ -683,6 +683,8 @@ def overviews(app):
     wait_for(lambda: "electrodes" in [name for one in app.look()["others"] for name in one["names"]], 40, "no head")
     app.choose("show", "alpha")
     wait_for(lambda: kinds().count("scatter") >= 6, 40, "not two heads")
+    domains = "() => [...document.querySelectorAll('.js-plotly-plot')].filter(p => p.offsetParent).at(-1)._fullLayout"
+    wait_for(lambda: app.page.evaluate(f"{domains}.xaxis.domain") == [0, 0.5], 20, "the two heads lie over each other")
     app.shot("15-head")
     app.show_panel("Map")
 

@@ -54,6 +54,10 @@ def replace_figure(
         if emptied:
             widget._send_relayout_msg(emptied)
         widget.layout = layout
+    axes = {name: axis for name, axis in layout.to_plotly_json().items() if "axis" in name}
+    domains = {f"{name}.domain": axis["domain"] for name, axis in axes.items() if "domain" in axis}
+    if domains:  # inside of an axis, plotly overlooks it where another axis is scaled with this one
+        widget._send_relayout_msg(domains)
     widget.add_traces(figure.data)
     return widget
 
