@@ -126,7 +126,8 @@ def stage_docs(tally, args):
 
         site = Path(folder) / "site"
         tally.check(
-            "documentation builds without a warning", lambda: succeed([sys.executable, "tools/docs.py", "--site", site])
+            "documentation builds without a warning",
+            lambda: succeed([sys.executable, "tools/docs.py", "--site", site], seconds=1800),
         )
         tally.check("no page fetches anything from another host", offline)
 
