@@ -44,26 +44,30 @@ def windows_of(
 
 # %% ../../nbs/signals/23_epochs.ipynb #95be008c
 @patch
-@needs_packages
 def to_epochs(self: Windows):
     "The windows as `mne.EpochsArray`, in volts, with labels as events and quality as metadata."
+    return _epochs_array(self)
+
+
+@needs_packages
+def _epochs_array(windows):
     import mne
 
-    kind = MNE_TYPES.get(self.modality, self.modality)
-    info = mne.create_info(list(self.ch_names), self.sfreq, kind)
+    kind = MNE_TYPES.get(windows.modality, windows.modality)
+    info = mne.create_info(list(windows.ch_names), windows.sfreq, kind)
     with info._unlock():
-        info["subject_info"] = {"his_id": self.subject} if self.subject else None
+        info["subject_info"] = {"his_id": windows.subject} if windows.subject else None
     names = (
-        ["window"] * len(self)
-        if self.labels is None
-        else ["none" if label is None else str(label) for label in self.labels]
+        ["window"] * len(windows)
+        if windows.labels is None
+        else ["none" if label is None else str(label) for label in windows.labels]
     )
     event_id = {name: code for code, name in enumerate(sorted({*names}), 1)}
-    events = np.zeros((len(self), 3), int)
-    events[:, 0] = _sample_numbers(self.t0, self.sfreq)
+    events = np.zeros((len(windows), 3), int)
+    events[:, 0] = _sample_numbers(windows.t0, windows.sfreq)
     events[:, 2] = [event_id[name] for name in names]
-    volts = self.x.astype(float) * VOLTS.get(UNITS[self.modality], 1.0)
-    return mne.EpochsArray(volts, info, events, event_id=event_id or None, metadata=_metadata(self), verbose="ERROR")
+    volts = windows.x.astype(float) * VOLTS.get(UNITS[windows.modality], 1.0)
+    return mne.EpochsArray(volts, info, events, event_id=event_id or None, metadata=_metadata(windows), verbose="ERROR")
 
 # %% ../../nbs/signals/23_epochs.ipynb #e9ae1336
 def _sample_numbers(t0, sfreq):
