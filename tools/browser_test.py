@@ -310,6 +310,18 @@ class App:
             seen = again or seen
         raise AssertionError("the plots do not come to rest")
 
+    def finish(self, seconds=2):
+        "Wait until neither texts nor plots change for a while: a choice that is made before is undone by the last one."
+        end, seen, since = time.time() + 90, None, time.time()
+        while time.time() < end:
+            now = texts(self), self.look()
+            if now != seen:
+                seen, since = now, time.time()
+            elif time.time() - since > seconds:
+                return
+            time.sleep(0.2)
+        raise AssertionError("the app does not come to rest after 90 s")
+
     def press(self, label, key, times=1):
         "Press a key on the slider of that name."
         slider = (
@@ -654,10 +666,13 @@ def mixed_file_switches(app):
     wait_for(lambda: "No mains filter" in texts(app), 20, "it does not say that the mains are not filtered")
     app.choose("mains", "50 Hz")
     wait_for(lambda: "No mains filter" not in texts(app), 60, "the mains filter is not switched on")
+    app.finish()
     was = texts(app)
     app.choose("model", "spotr-tiny-beats")
     wait_for(lambda: texts(app) != was and not app.page.get_by_role("alert").count(), 60, "no other model")
+    app.finish()
     app.choose("model", model_name(app))
+    app.finish()
     app.change(lambda: app.choose("recording", "eeg_cvep"), lambda seen: seen["names"], 120)
 
 
