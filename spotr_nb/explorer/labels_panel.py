@@ -113,7 +113,8 @@ def _build_classes(self: LabelsPanel, w):
     self.erase = self._button(w, "0 erase", "take the label away (key: 0)", lambda: self.mark(None))
     self.undo = self._button(w, "undo", "undo the last change (key: u)", lambda: self.step("undo"), "64px")
     self.redo = self._button(w, "redo", "make it again (key: r)", lambda: self.step("redo"), "64px")
-    self.name = w.Text(placeholder="name of a class", continuous_update=False, layout=w.Layout(width="170px"))
+    # sent as they are typed: at the click of a button it would be too late, which overtakes them
+    self.name = w.Text(placeholder="name of a class", layout=w.Layout(width="170px"))
     self.add = self._button(w, "add class", "another class to mark with", self.add_class, "90px")
     tip = "give the class that was used last this name"
     self.rename = self._button(w, "rename last used", tip, self.rename_class, "140px")
@@ -128,7 +129,7 @@ def _build_files(self: LabelsPanel, w):
     "Saving, loading, and taking the annotations of the recording."
     self.kind = w.Dropdown(options=list(LABEL_FILES), layout=w.Layout(width="150px"))
     self.save = self._button(w, "save labels", "write them beside the tokens", self.write, "106px")
-    self.path = w.Text(placeholder="labels to load: a path", continuous_update=False, layout=w.Layout(width="230px"))
+    self.path = w.Text(placeholder="labels to load: a path", layout=w.Layout(width="230px"))
     self.load = self._button(w, "load", "replace the labels by those of this file", self.read, "64px")
     tip = "replace the labels by the lasting annotations of the recording"
     self.adopt = self._button(w, "take annotations", tip, self.take_annotations, "130px")
