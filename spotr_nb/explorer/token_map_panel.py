@@ -177,6 +177,7 @@ def on_window(self: TokenMapPanel):
     if self.figure is None or self.stale:
         return
     x, y = self._current()
+    self.describe(self._current_number())
     with self.guard, self.figure.batch_update():
         self.figure.data[1].update(x=[float(x)], y=[float(y)])
 
