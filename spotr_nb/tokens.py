@@ -23,6 +23,7 @@ from fastcore.basics import patch
 
 from .files import needs_packages, progress_bar, write_json, writing
 from .probing.protocols import model_id
+from .signals.epochs import WINDOW_SECONDS
 from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
 from .signals.recordings import Recordings, as_recordings, cause_of
@@ -144,7 +145,7 @@ def _unknown_mains(item):
 
 
 def _no_window(item, signal, settings):
-    seconds = settings["window_seconds"] or 3
+    seconds = settings["window_seconds"] or WINDOW_SECONDS
     return (
         f"no window of {seconds:g} s fits into {item.name} ({signal.duration:g} s, gaps included): "
         "try a smaller window_seconds="

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tally import Tally, root
+from tally import Tally, root, succeed
 
 ABSENT = """from importlib.util import find_spec
 found = [name for name in {names!r} if find_spec(name)]
@@ -204,16 +204,8 @@ for k in range(2):
 """
 
 
-def plain():
-    "The environment's variables without those that say where packages are."
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "IN_TEST")}
-
-
-def run(command, folder, seconds=1800):
-    "Run a command; what it printed is part of the error."
-    done = subprocess.run(command, cwd=folder, env=plain(), capture_output=True, text=True, timeout=seconds)
-    assert done.returncode == 0, (done.stdout[-2000:] + done.stderr[-4000:]).strip()
-    return done.stdout
+# in an environment without the variables that say where packages are
+run = partial(succeed, seconds=1800, without=("PYTHONPATH", "PYTHONHOME", "IN_TEST"))
 
 
 def python_of(environment):
@@ -226,10 +218,10 @@ def installed(environment, packages, wheel, constraints):
     started, python = time.time(), python_of(environment)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--progress-bar=off"]
     if not python.exists():
-        run([sys.executable, "-m", "venv", str(environment)], root)
+        run([sys.executable, "-m", "venv", str(environment)])
         pinned = ["-c", str(constraints)] if constraints else []
-        run([*pip, "--no-compile", *pinned, *packages.split()], root)
-    run([*pip, "--no-compile", "--no-deps", "--no-index", "--force-reinstall", str(wheel)], root)
+        run([*pip, "--no-compile", *pinned, *packages.split()])
+    run([*pip, "--no-compile", "--no-deps", "--no-index", "--force-reinstall", str(wheel)])
     size = sum(path.lstat().st_size for path in environment.rglob("*") if path.is_file() and not path.is_symlink())
     print(f"{environment.name}: {packages}\n    {time.time() - started:.0f} s, {size / 1e6:.0f} MB", flush=True)
 
@@ -238,7 +230,7 @@ def check(environment, code, data):
     "Run code in an empty folder, with FOLDER where the data is."
     with tempfile.TemporaryDirectory() as away:
         before = f"import warnings\nfrom pathlib import Path\nwarnings.simplefilter('ignore')\nFOLDER = Path({str(data)!r})\n"
-        run([str(python_of(environment)), "-c", before + code], away)
+        run([str(python_of(environment)), "-c", before + code], folder=away)
 
 
 @contextmanager

@@ -53,13 +53,13 @@ class Tally:
         return f"{self.passed} passed, {self.failed} failed{skipped}"
 
 
-def succeed(command, seconds=600, **environment):
+def succeed(command, seconds=600, folder=root, without=(), **environment):
     "Run a command that must end with status 0; otherwise the end of what it printed is the failure."
     try:
         done = subprocess.run(
             command,
-            cwd=root,
-            env=os.environ | environment,
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if name not in without} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=seconds,

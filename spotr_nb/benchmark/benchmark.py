@@ -6,8 +6,8 @@
 __all__ = ['FULL', 'SPOTR_ROWS', 'ABLATIONS', 'PRETRAINED_METHODS', 'ONLY', 'CONTROLS', 'RANDOM', 'FEATURES', 'BASELINES',
            'SUPERVISED', 'METHODS', 'SHOTS', 'RENAMED', 'PROTOCOLS', 'WIDE', 'benchmark_methods', 'known_methods',
            'configuration', 'benchmark_corpus', 'pretraining_subjects', 'pretrained', 'baseline', 'result_path',
-           'save_result', 'read_result', 'evaluate_method', 'result_names', 'missing_protocols', 'supervised',
-           'run_benchmark', 'planned_runs', 'benchmark_table', 'every_table', 'wide_table', 'mean_ranks',
+           'save_result', 'read_result', 'classifier_for', 'evaluate_method', 'result_names', 'missing_protocols',
+           'supervised', 'run_benchmark', 'planned_runs', 'benchmark_table', 'every_table', 'wide_table', 'mean_ranks',
            'critical_difference']
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #9853905c
@@ -319,6 +319,13 @@ PROTOCOLS = ("linear", "nearest", "few")
 WIDE = 3000  # features: more than that are read by a ridge classifier
 
 
+def classifier_for(
+    features,  # `[n, D]`
+) -> str:  # of `linear_probe`
+    "The classifier that reads them: logistic regression, or ridge where they are thousands."
+    return "ridge" if features.shape[1] > WIDE else "logistic"
+
+
 def evaluate_method(
     task,  # a `BenchmarkTask`
     labelled,  # of `load_task`
@@ -345,7 +352,7 @@ def _read_out(protocol, task, features, labelled, test_mask):
         raise ValueError(f"{task.name} is a regression task: {protocol} is for classes")
     how = dict(groups=np.asarray(labelled.groups).astype(str), test_mask=test_mask)
     if protocol == "linear":
-        how["classifier"] = "ridge" if features.shape[1] > WIDE else "logistic"
+        how["classifier"] = classifier_for(features)
         return {protocol: linear_probe(features, labelled.labels, regression=task.regression, **how)}
     if protocol == "nearest":
         return {protocol: nearest(features, labelled.labels, **how)}

@@ -20,6 +20,7 @@ from fastcore.basics import patch
 
 from ..files import describe_error
 from .bids_tables import ENTITY, bids_files
+from .epochs import WINDOW_SECONDS
 from spotr_nb.signals.labels import (
     NO_LABEL,
     find_peaks,
@@ -135,7 +136,7 @@ def windows(
         return
     trials = None if window_seconds or "stride_seconds" in options else trials_of(self.source)
     if trials is None:
-        blocks = prepare_in_blocks(signal, window_seconds or 3.0, **options)
+        blocks = prepare_in_blocks(signal, window_seconds or WINDOW_SECONDS, **options)
     else:
         blocks = _trial_blocks(signal, trials, **options)
     for windows in blocks:
