@@ -56,13 +56,17 @@ def forward(
     n_channels: int,  # channels C to reconstruct
     n_patches: int,  # patches N of each
     channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
-):  # `[B, C, N·P]`
+    chosen=None,  # `[K]`: numbers of the patches to reconstruct, channel by channel, of the C·N; None: all
+):  # `[B, C, N·P]`, or `[B, K, P]` of the chosen patches
     position = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)  # [C·N, E] or [B, C·N, E]
+    if chosen is not None:
+        position = position[..., chosen, :]
     token = self.project(token)[:, None]  # [B, 1, E]
     x = self.mask_token + position + token + self.weigh(position) * token
     for block in self.blocks:
         x = block(x)
-    return self.output(self.norm(x)).flatten(1).unflatten(1, (n_channels, -1))
+    patches = self.output(self.norm(x))
+    return patches if chosen is not None else patches.flatten(1).unflatten(1, (n_channels, -1))
 
 # %% ../nbs/04_decoder.ipynb #decoder-16
 class AttentionRenderBlock(nn.Module):

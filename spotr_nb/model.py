@@ -65,6 +65,10 @@ def _check_config(config):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
     if config.fitted_start and not config.statistics:
         raise ValueError("SpotrConfig.fitted_start needs statistics=True: it is their projection that is fitted")
+    if not 0 < config.rendered_share <= 1:
+        raise ValueError(f"SpotrConfig.rendered_share must be above 0, at most 1, found {config.rendered_share}")
+    if config.rendered_share < 1 and (config.published or config.renderer != "pointwise"):
+        raise ValueError("SpotrConfig.rendered_share needs renderer='pointwise': in the other all patches attend to one another")
     for name in "dim", "render_dim":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
@@ -82,6 +86,7 @@ class SpotrConfig:
     render_dim: int = 128  # width E of the decoder
     n_render_blocks: int = 3  # blocks of the decoder
     renderer: str = "pointwise"  # or 'attention' among all positions, the published decoder
+    rendered_share: float = 1.0  # of the patches, in a training step; see `SPOTR.choose_patches`
     ratio: float = 4.0  # SwiGLU's hidden width over its input's
     sfreq: float = 200.0  # sampling rate of the windows, Hz
     channel_positions: bool = False  # use the coordinates of electrodes and leads where they are given
@@ -125,7 +130,7 @@ class SpotrOutput(NamedTuple):
     reconstruction: torch.Tensor  # `[B, C, L]`, z-scored units of each channel
     loss: torch.Tensor  # mean squared error over valid samples, plus the weighted loss of the statistics
     target: torch.Tensor  # `[B, C, L]`, the z-scored window
-    valid: torch.Tensor  # `[B, C, L]` bool
+    valid: torch.Tensor  # `[B, C, L]` bool: measured, and reconstructed
 
 # %% ../nbs/07_model.ipynb #dc294164
 class SPOTR(nn.Module):
@@ -262,6 +267,31 @@ def decode(
     n_patches = (padded + self.config.patch - 1) // self.config.patch
     return self.decoder(token, n_channels, n_patches, channel_positions)[..., :n_samples]
 
+# %% ../nbs/07_model.ipynb #42fef1d7
+@patch
+def choose_patches(self: SPOTR, valid):  # `[B, C, L]` bool
+    "Numbers of the patches that a training step reconstructs, `[K]`, of C·N in a random order; None: all of them."
+    n_patches = -(-valid.shape[-1] // self.config.patch)
+    n = valid.shape[1] * n_patches
+    n_chosen = max(1, round(self.config.rendered_share * n))
+    if n_chosen == n:
+        return None
+    chosen = torch.randperm(n)[:n_chosen].to(valid.device)
+    some = to_patches(valid, valid, self.config.patch)[1].flatten(1, 2)[:, chosen].any()
+    return chosen if some else None  # or there would be nothing to learn from
+
+# %% ../nbs/07_model.ipynb #4ecfbbe1
+@patch
+def _decode_chosen(self: SPOTR, token, valid, channel_positions, chosen):
+    "Reconstruction `[B, C, L]` of the chosen patches, 0 elsewhere, and which of its samples count."
+    (_, n_channels, n_samples), size = valid.shape, self.config.patch
+    n_patches = -(-n_samples // size)
+    patches = self.decoder(token, n_channels, n_patches, channel_positions, chosen)
+    whole = patches.new_zeros(len(token), n_channels * n_patches, size).index_copy(1, chosen, patches)
+    shown = torch.zeros(n_channels * n_patches, dtype=torch.bool, device=valid.device).index_fill(0, chosen, True)
+    shown = shown.repeat_interleave(size).unflatten(0, (n_channels, -1))[:, :n_samples]
+    return whole.flatten(1).unflatten(1, (n_channels, -1))[..., :n_samples], valid & shown
+
 # %% ../nbs/07_model.ipynb #04facd55
 @patch
 def forward(
@@ -278,12 +308,17 @@ def forward(
     if with_statistics:
         statistics = window_statistics(target, self.config.sfreq, valid, self.config.beats)
     token = self.encode(target, valid, channel_positions, scale=scale, statistics=statistics)
-    reconstruction = self.decode(token, *x.shape[1:], channel_positions)
-    loss = ((reconstruction - target) * valid).square().sum() / valid.sum()
+    shown = valid
+    chosen = self.choose_patches(valid) if self.training else None
+    if chosen is None:
+        reconstruction = self.decode(token, *x.shape[1:], channel_positions)
+    else:
+        reconstruction, shown = self._decode_chosen(token, valid, channel_positions, chosen)
+    loss = ((reconstruction - target) * shown).square().sum() / shown.sum()
     if self.statistics_head is not None:
         predicted = self.statistics_head(token, x.shape[1], channel_positions)
         loss = loss + self.config.statistics_weight * statistics_loss(predicted, statistics, target, valid)
-    return SpotrOutput(token, reconstruction, loss, target, valid)
+    return SpotrOutput(token, reconstruction, loss, target, shown)
 
 # %% ../nbs/07_model.ipynb #336afef6
 def _pairs_of_neighbours(statistics, counts, recording):
