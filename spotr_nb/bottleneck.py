@@ -29,7 +29,9 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, dim, bias=False)
 
     def forward(self, x):
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        if torch.is_grad_enabled():
+            return self.down(F.silu(self.gate(x)) * self.up(x))
+        return self.down(F.silu(self.gate(x), inplace=True).mul_(self.up(x)))
 
 # %% ../nbs/03_bottleneck.ipynb #bottleneck-09
 class Block(nn.Module):

@@ -269,9 +269,24 @@ class Attention(nn.Module):
         "`key_valid` is `[…, m]` bool."
         if key_valid is not None:
             key_valid = (key_valid | ~key_valid.any(-1, keepdim=True)).flatten(0, -2)[:, None, None]
+        if queries.shape[-2] == 1 < keys.shape[-2] and not torch.compiler.is_compiling():
+            return _attention_of_one(self, queries, keys, key_valid)
         q, k, v = self.heads(self.wq(queries)), self.heads(self.wk(keys)), self.heads(self.wv(keys))
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=key_valid)
         return self.wo(out.transpose(1, 2).flatten(2)).view(queries.shape)
+
+# %% ../nbs/02_compaction.ipynb #0ecfb71f
+def _attention_of_one(attention, query, tokens, key_valid):
+    "`Attention` of one query each, `[…, 1, D]`."
+    by_head = (attention.n_heads, -1)
+    rows = tokens.flatten(0, -3)  # [R, n, D]
+    q = attention.wq(query).flatten(0, -2).unflatten(-1, by_head) * (rows.shape[-1] // attention.n_heads) ** -0.5
+    scores = torch.einsum("rhe,hed->rhd", q, attention.wk.weight.unflatten(0, by_head)) @ rows.mT  # [R, h, n]
+    if key_valid is not None:
+        scores = scores.masked_fill(~key_valid[:, 0], -torch.inf)
+    attended = scores.softmax(-1) @ rows
+    values = torch.einsum("rhd,hed->rhe", attended, attention.wv.weight.unflatten(0, by_head))
+    return attention.wo(values.flatten(1)).view(query.shape)
 
 # %% ../nbs/02_compaction.ipynb #0121af74
 class AxisPool(nn.Module):
@@ -284,6 +299,8 @@ class AxisPool(nn.Module):
     def forward(self, rows, valid=None):
         "`valid` is `[…, n]` bool; rows without a valid entry become zeros."
         attention, n, shape = self.attention, rows.shape[-2], rows.shape[:-2]
+        if n == 1 and not torch.compiler.is_compiling():  # an entry attends to itself, whatever its query
+            return _pool_of_one(rows, valid, attention)
         queries = attention.heads(attention.wq(rows))
         keys = attention.heads(attention.wk(rows))
         rows = rows.flatten(0, -3)  # [R, n, D]
@@ -292,7 +309,8 @@ class AxisPool(nn.Module):
         else:
             valid = valid.flatten(0, -2)
             weights = valid / valid.sum(-1, keepdim=True).clamp(min=1).to(rows)
-        few = max(1, 2**25 // (attention.n_heads * n * n))
+        room = 2**19 if rows.device.type == "cpu" and not torch.is_grad_enabled() else 2**25  # numbers; on a CPU, its cache
+        few = max(1, room // (attention.n_heads * n * n))
         received = in_chunks(_received_attention, (queries, keys, weights, valid), few)  # [R, h, n]
         per_head = attention.wv.weight.unflatten(0, (attention.n_heads, -1))
         values = torch.einsum("rhe,hde->rhd", received @ rows, per_head)
@@ -301,10 +319,18 @@ class AxisPool(nn.Module):
 # %% ../nbs/02_compaction.ipynb #eace4350
 def _received_attention(queries, keys, weights, valid):
     "Heads `[R, h, n, d]` → mean attention that each entry receives, `[R, h, n]`."
-    scores = queries @ keys.mT * queries.shape[-1] ** -0.5
-    if valid is not None:
-        scores = scores.masked_fill(~(valid | ~valid.any(-1, keepdim=True))[:, None, None], -torch.inf)
+    scores = queries * queries.shape[-1] ** -0.5 @ keys.mT
+    if valid is None:
+        return scores.softmax(-1).mean(-2)
+    scores = scores.masked_fill(~(valid | ~valid.any(-1, keepdim=True))[:, None, None], -torch.inf)
     return (weights[:, None, None] @ scores.softmax(-1)).squeeze(2)
+
+
+def _pool_of_one(rows, valid, attention):
+    "`AxisPool` along an axis of one entry, `[…, 1, D]` → `[…, D]`."
+    pooled = rows.squeeze(-2)
+    pooled = pooled + attention.wo(attention.wv(pooled))
+    return pooled if valid is None else torch.where(valid, pooled, 0)
 
 # %% ../nbs/02_compaction.ipynb #c5da40dd
 class Compaction(nn.Module):

@@ -21,6 +21,7 @@ def _end(valid):
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import nn
@@ -53,15 +54,14 @@ def band_power(
     valid: torch.Tensor | None = None,  # `[B, C, L]` bool; None: all
 ) -> tuple[torch.Tensor, torch.Tensor]:  # power `[B, C, segments, n_bands]`, coverage `[B, C, segments]`
     "Power in bands, for each segment of each channel; a window shorter than a segment is filled with zeros."
-    valid = _all_valid(z, valid)
-    basis, energy, bands = (part.to(z) for part in _fourier_basis(round(seconds * sfreq), sfreq, n_bands))
-    n = basis.shape[-1]
+    n = round(seconds * sfreq)
     fill = (0, torch.sym_max(0, n - z.shape[-1]))
-    # a Fourier transform that ONNX knows
-    components = F.conv1d(F.pad(z, fill).flatten(0, 1)[:, None], basis, stride=n // 2)
-    power = components.square().unflatten(1, (2, -1)).sum(1).transpose(1, 2).unflatten(0, z.shape[:2])
-    coverage = _coverage(F.pad(valid, fill), energy)
-    return power @ bands / coverage.clamp(min=1e-6)[..., None], coverage
+    by = _fast_band_power if _has_transforms(z) else _portable_band_power
+    power = by(F.pad(z, fill), n, sfreq, n_bands)
+    if valid is None:
+        return power, power.new_ones(power.shape[:-1])
+    coverage = _coverage(F.pad(valid, fill), _fourier_basis(n, sfreq, n_bands)[1].to(z))
+    return power / coverage.clamp(min=1e-6)[..., None], coverage
 
 
 def log_power(power):
@@ -98,6 +98,31 @@ def _cached_fourier_basis(n, sfreq, n_bands):
     basis = torch.cat([angles.cos(), angles.sin()]) * taper
     return basis[:, None].float(), taper.square()[None, None].float(), weights[:, bins].T.contiguous()
 
+# %% ../nbs/05_statistics.ipynb #eb78e3fe
+def _has_transforms(x):
+    "Whether `x` can be transformed by FFT: ONNX has none, and half precision is not enough."
+    return not torch.compiler.is_compiling() and x.dtype in (torch.float32, torch.float64)
+
+
+def _portable_band_power(z, n, sfreq, n_bands):
+    basis, _, bands = (part.to(z) for part in _fourier_basis(n, sfreq, n_bands))
+    components = F.conv1d(z.flatten(0, 1)[:, None], basis, stride=n // 2)
+    power = components.square().unflatten(1, (2, -1)).sum(1).transpose(1, 2).unflatten(0, z.shape[:2])
+    return power @ bands
+
+
+@lru_cache
+def _taper_and_bands(n, sfreq, n_bands):
+    "Taper `[n]`, whose energy is 1, and bands `[n//2 + 1, n_bands]`."
+    taper = torch.hann_window(n, dtype=torch.float64)
+    return (taper / taper.square().sum().sqrt()).float(), band_weights(n, sfreq, n_bands).T.contiguous()
+
+
+def _fast_band_power(z, n, sfreq, n_bands):
+    taper, bands = (part.to(z) for part in _taper_and_bands(n, sfreq, n_bands))
+    spectrum = torch.fft.rfft(z.unfold(-1, n, n // 2) * taper)
+    return torch.view_as_real(spectrum).square().sum(-1) @ bands
+
 # %% ../nbs/05_statistics.ipynb #362b4b45
 def rhythm(
     z: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
@@ -107,8 +132,9 @@ def rhythm(
     valid: torch.Tensor | None = None,  # `[B, C, L]` bool; None: all
 ) -> torch.Tensor:  # `[B, C, seconds·rate]`, between -1 and 1
     "Autocorrelation of each channel's steepness at lags of 1/rate to `seconds`; 0 where nothing moves."
-    valid = _all_valid(z, valid)
     step, n_lags = max(1, round(sfreq / rate)), round(seconds * rate)
+    if valid is None:
+        return _rhythm_without_gaps(z, step, n_lags)
     steepness, weight = _steepness(z, valid, step)
     mean = (steepness * weight).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp(min=1e-6)
     products = _lagged_products((steepness - mean) * weight, n_lags)
@@ -137,6 +163,19 @@ def _lagged_products(x, n_lags):
         return torch.einsum("rn,rnl->rl", x, padded.unfold(-1, n_lags + 1, 1))
     return F.conv1d(padded[None], x[:, None], groups=len(x))[0]
 
+
+def _rhythm_without_gaps(z, step, n_lags):
+    "`rhythm` where every sample is valid: all lags by one Fourier transform, and no pairs to be counted."
+    steepness = F.avg_pool1d(torch.diff(z).abs(), step)
+    deviation = steepness - steepness.mean(-1, keepdim=True)
+    if not _has_transforms(z):
+        products = _lagged_products(deviation.flatten(0, 1), n_lags).unflatten(0, z.shape[:2])
+    else:
+        n = 1 << (deviation.shape[-1] + n_lags - 1).bit_length()  # room for no lag to wrap around
+        spectrum = torch.view_as_real(torch.fft.rfft(deviation, n)).square().sum(-1)
+        products = torch.fft.irfft(spectrum.to(torch.complex64 if z.dtype == torch.float32 else torch.complex128), n)
+    return (products[..., 1 : n_lags + 1] / (products[..., :1] + 1e-6)).clamp(-1, 1)
+
 # %% ../nbs/05_statistics.ipynb #70e2d075
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -146,13 +185,24 @@ def quantiles(
     valid: torch.Tensor | None = None,  # `[…, n]` bool; None: all
 ) -> torch.Tensor:  # `[…, 9]`, at `QUANTILES`, interpolated; 0 where nothing is valid
     "Quantiles of the valid numbers, as `torch.nanquantile`, which ONNX does not have."
-    valid = _all_valid(x, valid)
-    ordered = torch.where(valid, x, torch.finfo(x.dtype).max).sort(-1).values  # what is not valid comes last
+    if valid is None:
+        ordered = _ordered(x)
+        rank = torch.tensor(QUANTILES, device=x.device) * (x.shape[-1] - 1)
+        lower, upper = ordered[..., rank.floor().long()], ordered[..., rank.ceil().long()]
+        return lower + (rank - rank.floor()).to(x) * (upper - lower)
+    ordered = _ordered(torch.where(valid, x, torch.finfo(x.dtype).max))  # what is not valid comes last
     n = valid.sum(-1, keepdim=True)
     rank = torch.tensor(QUANTILES, device=x.device) * (n - 1).clamp(min=0)
     below = rank.floor().long()
     lower, upper = ordered.gather(-1, below), ordered.gather(-1, rank.ceil().long())
     return torch.where(n > 0, lower + (rank - below).to(x) * (upper - lower), 0)
+
+
+def _ordered(x):
+    "`x.sort(-1).values`; by NumPy, which is ten times as fast, where the processor sorts and no gradient is needed."
+    if torch.compiler.is_compiling() or x.requires_grad or x.device.type != "cpu" or not _has_transforms(x):
+        return x.sort(-1).values
+    return torch.from_numpy(np.sort(x.detach().numpy(), -1))
 
 # %% ../nbs/05_statistics.ipynb #05b22a10
 def _pooled(x, step):
@@ -315,8 +365,24 @@ def window_statistics(
         with torch.autocast(z.device.type, enabled=False):
             return window_statistics(z.float(), sfreq, valid, beats)
     z, valid = _at_least(round(sfreq / 10), z, _all_valid(z, valid))
+    if torch.compiler.is_compiling():  # a compiled graph cannot look at values
+        return _statistics(z, sfreq, valid, beats)
+    whole = valid.all(-1)
+    if whole.all():
+        return _statistics(z, sfreq, None, beats)
+    if not whole.any():
+        return _statistics(z, sfreq, valid, beats)
+    of_whole = _statistics(z[whole][:, None], sfreq, None, beats)[:, 0]
+    found = of_whole.new_empty(*z.shape[:2], of_whole.shape[-1])
+    found[whole] = of_whole
+    found[~whole] = _statistics(z[~whole][:, None], sfreq, valid[~whole][:, None], beats)[:, 0]
+    return found
+
+# %% ../nbs/05_statistics.ipynb #03fe159d
+def _statistics(z, sfreq, valid, beats):
+    "`window_statistics` of windows that are long enough; `valid` is None where every sample is."
     slopes = torch.diff(z) * sfreq / 200
-    slopes_valid = valid[..., 1:] & valid[..., :-1]
+    slopes_valid = None if valid is None else valid[..., 1:] & valid[..., :-1]
     autocorrelation = rhythm(z, sfreq, valid=valid)
     parts = [
         *_spectrum_statistics(z, sfreq, valid),
