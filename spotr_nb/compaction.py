@@ -299,7 +299,8 @@ class AxisPool(nn.Module):
     def forward(self, rows, valid=None):
         "`valid` is `[…, n]` bool; rows without a valid entry become zeros."
         attention, n, shape = self.attention, rows.shape[-2], rows.shape[:-2]
-        if n == 1 and not torch.compiler.is_compiling():  # an entry attends to itself, whatever its query
+        # an entry attends to itself, whatever its query; in training all weights take part, as other processes expect
+        if n == 1 and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return _pool_of_one(rows, valid, attention)
         queries = attention.heads(attention.wq(rows))
         keys = attention.heads(attention.wk(rows))
