@@ -16,6 +16,8 @@ root = Path(__file__).resolve().parents[1]
 package = "spotr_nb"
 # characters of a line of exported code, and the share that may be over `usual`
 longest, usual, allowed_share = 140, 120, 0.03
+# lines of an exported cell, and the share that may have more
+cell_lines, allowed_cells = 25, 0.06
 inline_link = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 code_block = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
@@ -168,7 +170,23 @@ def mixed_cells(folder):
                 yield f"{page.relative_to(folder)}: cell {number}"
 
 
-# ---- the four checks
+def large_cells(folder):
+    "`notebook: lines` of every exported cell with more than `cell_lines`, and their share of all."
+    large, n = [], 0
+    for page in sorted((folder / "nbs").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in page.parts:
+            continue
+        for cell in nbformat.read(page, 4).cells:
+            if cell.cell_type != "code" or not re.search(r"^#\| ?export\b", cell.source, re.MULTILINE):
+                continue
+            n += 1
+            lines = [line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")]
+            if len(lines) > cell_lines:
+                large.append(f"{page.relative_to(folder)}: {len(lines)} lines, {lines[0][:60]}")
+    return large, len(large) / max(1, n)
+
+
+# ---- the checks
 
 
 def check_imports(folder=root):
@@ -193,10 +211,14 @@ def check_links(folder=root):
 def check_cells(folder=root):
     found = list(mixed_cells(folder))
     assert not found, "\n".join(["imports in cells of their own, please:", *found])
+    large, share = large_cells(folder)
+    assert share <= allowed_cells, "\n".join(
+        [f"{share:.1%} of the exported cells have over {cell_lines} lines, {allowed_cells:.0%} may:", *large]
+    )
 
 
 def prove(folder):
-    "What is wrong on purpose must be found: two circles, a long line, links that lead nowhere, a mixed cell; `folder` is empty."
+    "What is wrong on purpose must be found: two circles, a long line, links that lead nowhere, a mixed cell, a large one; `folder` is empty."
     (folder / package / "a").mkdir(parents=True)
     (folder / package / "b").mkdir()
     files = {
@@ -231,6 +253,9 @@ def prove(folder):
     nbformat.write(page, folder / "nbs" / "a.ipynb")
     check_cells(folder)
     page.cells[-1].source = "import ast\nx = 1"
+    nbformat.write(page, folder / "nbs" / "a.ipynb")
+    expect_failure(check_cells, folder)
+    page.cells[-1].source = "#| export\n" + "x = 1\n" * (cell_lines + 1)
     nbformat.write(page, folder / "nbs" / "a.ipynb")
     expect_failure(check_cells, folder)
 
