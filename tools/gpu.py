@@ -3,7 +3,7 @@
 Environment, correctness against the CPU, speed and memory (float32, bfloat16, CUDA graphs, torch.compile), then
 pretraining of spotr-tiny and spotr-small. Results are written to --out as they come; a part that fails is named in
 the summary and does not stop the others. `python tools/gpu.py --pack CORPUS PACKED --megabytes 60` makes the corpus to
-take along; `--device cpu --tiny` tries everything in about a minute.
+take along (windows are stored as 16-bit numbers already; one that is larger is refused with its size); `--device cpu --tiny` tries everything in about a minute.
 """
 
 import argparse
@@ -60,14 +60,22 @@ def environment(args, torch):
     return found
 
 
+def config_of(size):
+    "The configuration of spotr-tiny, or of a spotr-small whose weights have less than 16 MB."
+    from spotr_nb.model import SIZES
+
+    narrower = dict(dim=160, n_heads=8, render_dim=160) if size == "small" else {}
+    return replace(SIZES[size], statistics=True, statistics_weight=0.3, **narrower)
+
+
 def model_of(size):
     "spotr-tiny or spotr-small with random weights."
     import torch
 
-    from spotr_nb.model import SIZES, SPOTR
+    from spotr_nb.model import SPOTR
 
     torch.manual_seed(0)
-    return SPOTR(replace(SIZES[size], statistics=True, statistics_weight=0.3)).eval()
+    return SPOTR(config_of(size)).eval()
 
 
 def correctness(args, torch):
@@ -134,6 +142,8 @@ def speed(args, torch, keep):
                     row["error"] = f"{type(error).__name__}: {error}"[:300]
                 rows.append(row)
                 keep(rows)
+    if all("error" in row for row in rows):
+        raise RuntimeError(f"nothing could be measured: {rows[0]['error']}")
     return rows
 
 
@@ -141,23 +151,24 @@ def one_speed(args, torch, size, shape, way):
     "A row of the table."
     model = model_of(size).to(args.device)
     x = torch.randn(*(2, *shape[1:2], 400) if args.tiny else shape, device=args.device)
+    valid = torch.ones_like(x, dtype=torch.bool)
     forward = torch.compile(model.encode) if way == "compile" else model.encode
 
     def call(x):
         kind = torch.bfloat16 if way == "bf16" else torch.float32
         with torch.inference_mode(), torch.autocast(args.device, kind, enabled=way == "bf16"):
-            return forward(x)
+            return forward(x, valid)
 
     return timed(args, torch, graphed(torch, call, x) if way == "graphs" else call, x)
 
 
 def pretraining(args, torch, size):
     "pretraining by the recipe of spotr-tiny"
-    from spotr_nb.model import SIZES
+    import numpy as np
+
     from spotr_nb.training.optimizers import make_recipe
     from spotr_nb.training.pretraining import pretrain
 
-    config = replace(SIZES[size], statistics=True, statistics_weight=0.3)
     corpus = args.corpus or build_samples(args)
     work, out = Path(args.work) / size, Path(args.out) / f"spotr-{size}"
     ended = threading.Event()
@@ -175,11 +186,11 @@ def pretraining(args, torch, size):
     every = 20 if args.tiny else 100
     try:
         recipe = make_recipe("muon", minutes=args.minutes, seed=0, lr=1e-3, matrix_lr=3e-3, batch_size=args.batch_size)
-        run = pretrain(config, corpus, work, recipe, device=args.device, checkpoint_every=every, progress="text")
+        run = pretrain(config_of(size), corpus, work, recipe, device=args.device, checkpoint_every=every, progress="text")
     finally:
         ended.set()
         copying.join()
-    last = {name: values[-1] for name, values in run.metrics.items() if len(values)}
+    last = {name: values[-1] for name, values in run.metrics.items() if len(values) and np.isfinite(values[-1])}
     size_mb = (work / "model" / "model.safetensors").stat().st_size / 1e6
     return dict(steps=run.step, finished=run.finished, megabytes=size_mb, last=last)
 
