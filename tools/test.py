@@ -311,6 +311,7 @@ stages = {
     "notebooks": stage_notebooks,
     "docs": stage_docs,
     "runs": stage_runs,
+    "gpu": stage_gpu,
     "fuzz": stage_fuzz,
 }
 
