@@ -8,7 +8,6 @@ __all__ = ['named', 'add_engine', 'engine_settings', 'executor_of']
 # %% ../../nbs/commands/00a_engines.ipynb #ae9fd2fb
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 # %% ../../nbs/commands/00a_engines.ipynb #a3bb4889
 def named(

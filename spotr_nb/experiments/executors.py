@@ -9,7 +9,6 @@ __all__ = ['executor', 'AtMost', 'SlurmExecutor', 'slurm_executor', 'Lost']
 import os
 import shutil
 import threading
-import time
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
