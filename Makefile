@@ -9,13 +9,14 @@ BENCH ?=
 FUZZ ?=
 SUBSETS ?=
 FOLDER ?= data_samples
+GPU ?=
 VENV := .venv
 # where it is set, every command would compile torch anew, which takes longer than most of them do
 unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow subsets-test slurm-test fuzz compare-readers bench docs readme pictures export lab browser-test clean
+.PHONY: help env demo test test-slow subsets-test slurm-test gpu fuzz compare-readers bench docs readme pictures export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,9 @@ subsets-test: env ## parts of the requirements, each in an environment of its ow
 
 slurm-test: env ## sweeps on a real Slurm of one machine; as root, installs Debian's slurm-wlm and munge if they are missing
 	@$(BIN)/python tools/slurm_test.py --install
+
+gpu: env ## one GPU, under eight minutes: correctness, speed, pretraining, into gpu/; make gpu GPU="--corpus packed"
+	@$(BIN)/python tools/gpu.py $(GPU)
 
 fuzz: env ## damage recordings, models, corpora, checkpoints at random: make fuzz FUZZ="recordings -n 100000 --seconds 3600"
 	@$(BIN)/python tools/fuzz.py $(FUZZ)

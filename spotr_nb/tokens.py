@@ -220,31 +220,28 @@ def _start_worker(n_threads):
 
 
 def _work(folder, key, item, identity, settings):
+    if (done := _finished(folder, key)) is not None:
+        return key, done  # by a worker that went away after it
     return key, _embed_part(folder, key, item, _model_of(folder / "model"), identity, settings)
 
 
 def _in_pool(folder, todo, model, identity, settings, pool):
     "Yields (key, description) as recordings are finished by the workers of an executor."
-    from concurrent.futures import BrokenExecutor, as_completed
+    from concurrent.futures import BrokenExecutor
+
+    from spotr_nb.corpus.workers import AHEAD, run_tasks
 
     folder = folder.absolute()
     model.save_pretrained(folder / "model")
-    futures = {}
-    for key, item in todo.items():
-        there = replace(item, path=item.path and item.path.absolute())
-        futures[pool.submit(_work, folder, key, there, identity, settings)] = key
-    try:
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except BrokenExecutor:
-                raise
-            except Exception as error:  # such as a worker that went away too often
-                key = futures[future]
-                yield key, dict(cause=cause_of(error), recording=todo[key].name)
-    finally:
-        for future in futures:
-            future.cancel()
+    there = {key: replace(item, path=item.path and item.path.absolute()) for key, item in todo.items()}
+    jobs = ((folder, key, item, identity, settings) for key, item in there.items())
+    for (_, key, *_), future in run_tasks(pool, _work, jobs, AHEAD):
+        try:
+            yield future.result()
+        except BrokenExecutor:
+            raise
+        except Exception as error:  # such as a worker that went away too often
+            yield key, dict(cause=cause_of(error), recording=todo[key].name)
 
 # %% ../nbs/12_tokens.ipynb #79fc3e8a
 def _in_processes(folder, todo, model, identity, settings, jobs):
@@ -475,7 +472,7 @@ def embed_recordings(
     try:
         return _embed(recordings, out, folder, model, settings, jobs, progress)
     finally:
-        if out is None or not any(folder.glob("*.json")):
+        if out is None or not {path.name for path in folder.glob("*.json")} - {"failed.json"}:
             _remove_parts(folder)
 
 # %% ../nbs/12_tokens.ipynb #f3908d45
@@ -494,6 +491,9 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     parts |= _embed_all(folder, todo, model, identity, settings, jobs, progress)
     failed = {keys[key].name: part["cause"] for key, part in parts.items() if "cause" in part}
     parts = {key: part for key, part in parts.items() if "cause" not in part}
+    (folder / "failed.json").unlink(missing_ok=True)
+    if failed:
+        write_json(folder / "failed.json", failed)
     for remark in _in_one_line([remark for part in parts.values() for remark in part["remarks"]]):
         warnings.warn(remark, stacklevel=4)
     if not parts:
@@ -549,7 +549,7 @@ def _remove_parts(folder):
     "Remove what was written to a folder of parts, and the folder unless something else is in it."
     shutil.rmtree(folder / "model", ignore_errors=True)
     for path in folder.iterdir() if folder.is_dir() else ():
-        if re.fullmatch(r"[0-9a-f]{32}\.(bin|json)", path.name) or path.name.startswith("."):
+        if re.fullmatch(r"([0-9a-f]{32}\.(bin|json)|failed\.json)", path.name) or path.name.startswith("."):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -313,6 +313,52 @@ class Checks:
         assert table.state[0] == "finished", table.T
         assert table["result.steps"][0] == 2
 
+    def recordings(self):
+        "a corpus and a table of tokens, a job for each recording: two killed on the way, nothing lost or done twice"
+        import threading
+
+        import spotr_nb
+        from spotr_nb.corpus.build import build_corpus
+        from spotr_nb.experiments.executors import executor
+        from spotr_nb.files import sha256
+        from spotr_nb.signals.samples import load_sample
+        from spotr_nb.tokens import embed_recordings
+
+        raw, killed = self.folder / "raw", set()
+        raw.mkdir()
+        for k in range(5):
+            spotr_nb.write_npz(load_sample("ecg_mitbih_100").crop(30 * k, 30 * k + 60), raw / f"r{k}.npz")
+        sources, ended = {"heart": sorted(raw.iterdir())}, threading.Event()
+
+        def kill():
+            "End one running job of the corpus and one of the table, as a failing node does: no signal reaches it."
+            while not ended.is_set():
+                ids = self.slurm.ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
+                if ids and len(killed) < wanted[0] and not killed & set(ids):
+                    self.slurm.ask("scancel", "--signal=KILL", "--full", ids[0])
+                    killed.add(ids[0])
+                time.sleep(0.1)
+
+        wanted = [1]
+        thread = threading.Thread(target=kill, daemon=True)
+        settings = dict(progress=False, line_freq=60)
+        build_corpus(sources, self.folder / "corpus-here", **settings)
+        here = embed_recordings(raw, window_seconds=3, **settings)
+        thread.start()
+        with executor("slurm", 2, folder=self.folder / "jobs", cpus_per_task=1, every=0.5) as pool:
+            build_corpus(sources, self.folder / "corpus-there", n_workers=pool, **settings)
+            wanted[0] = 2
+            there = embed_recordings(raw, self.folder / "t.csv", window_seconds=3, jobs=pool, **settings)
+        ended.set()
+        corpora = [
+            {path.name: sha256(path) for path in (self.folder / name).iterdir()}
+            for name in ("corpus-here", "corpus-there")
+        ]
+        assert len(killed) == 2, f"{killed} were killed"
+        assert corpora[0] == corpora[1], corpora
+        assert there.read().recording.tolist() == here.frame.recording.tolist() and not there.failed
+        assert abs(there.tokens - here.tokens).max() < 1e-5
+
 
 def missing():
     "Programs of Slurm that are not here; daemons are often outside of a user's path."

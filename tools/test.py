@@ -4,6 +4,7 @@ A stage that fails does not stop the others. The last line counts what was reall
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -236,6 +237,21 @@ def stage_runs(tally, args):
             tally.check(f"runs/{name}.ipynb runs at a tiny size", partial(run_tiny, name, Path(folder)))
 
 
+def stage_gpu(tally, args):
+    "the script of `make gpu` goes through on the CPU at a tiny size"
+
+    def tiny():
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = ["--device", "cpu", "--tiny", "--out", folder]
+            succeed([sys.executable, root / "tools" / "gpu.py", *arguments], **environment)
+            summary = json.loads((Path(folder) / "summary.json").read_text(encoding="utf-8"))
+            assert len(summary) == 5 and not any("error" in part for part in summary.values()), summary
+            assert summary["pretraining small"]["result"]["megabytes"] < 16, summary["pretraining small"]
+            assert all("error" not in row for row in summary["speed"]["result"]), summary["speed"]
+
+    tally.check("tools/gpu.py --device cpu --tiny", tiny)
+
+
 def stage_wheel(tally, args):
     "the wheel contains what it should, and works outside of the checkout"
     import wheel
@@ -295,6 +311,7 @@ stages = {
     "notebooks": stage_notebooks,
     "docs": stage_docs,
     "runs": stage_runs,
+    "gpu": stage_gpu,
     "fuzz": stage_fuzz,
 }
 

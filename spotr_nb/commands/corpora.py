@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from .engines import add_engine, executor_of
 from .recordings import check_window_seconds
 from ..signals.signal import MODALITIES
 from ..text import terminal
@@ -20,7 +21,8 @@ def build_corpus(args):
     "Prepare recordings as windows on disk; run again, it resumes, or adds what is new."
     check_window_seconds(args.window_seconds)
     _check_sources(args.sources)
-    corpus = _build(args)
+    with executor_of(args) as pool:
+        corpus = _build(args, pool)
     for skipped in corpus.skipped:
         print(terminal(f"left out: {skipped['recording']}: {skipped['cause']}"), file=sys.stderr)
     print(terminal(corpus))
@@ -39,13 +41,13 @@ def _check_sources(sources):
         raise ValueError(f"give one folder (or samples), or files: found {folders[0]} among {len(sources)} sources")
 
 # %% ../../nbs/commands/01_corpora.ipynb #05cb45b5
-def _build(args):
+def _build(args, pool):
     "The corpus of a dataset's copy, of a folder, or of files."
     from spotr_nb.corpus.corpus import Corpus
     from spotr_nb.datasets.catalogue import dataset
     from spotr_nb.training.pretraining import open_corpus
 
-    settings = dict(overwrite=args.overwrite, n_workers=args.workers, progress="text")
+    settings = dict(overwrite=args.overwrite, n_workers=pool, progress="text")
     settings |= dict(window_seconds=args.window_seconds, holdout=args.holdout)
     first = args.sources[0]
     if args.dataset:  # subjects, labels and mains frequency come from the catalogue
@@ -130,7 +132,7 @@ def add_build(parts):
         "the folder is a copy of this public dataset: take subjects, labels and mains frequency from the catalogue"
     )
     option("--dataset", metavar="NAME", help=dataset)
-    option("--workers", type=int, default=1, help="processes that prepare at the same time (default: 1)")
+    add_engine(option, "--workers")
     option("--overwrite", action="store_true", help="build everything anew")
 
 # %% ../../nbs/commands/01_corpora.ipynb #ee0cb8e3

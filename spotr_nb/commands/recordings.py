@@ -4,18 +4,18 @@
 
 # %% auto #0
 __all__ = ['READING', 'MAX_WINDOW_SECONDS', 'LABELLING', 'reading_options', 'is_sample', 'read_file', 'read_recording',
-           'check_window_seconds', 'cut_windows', 'list_samples', 'show_info', 'show_channels', 'executor',
-           'embed_files', 'reconstruct_file', 'explore_code', 'explore_file', 'add_recording', 'add_model',
-           'add_labels', 'add_commands']
+           'check_window_seconds', 'cut_windows', 'list_samples', 'show_info', 'show_channels', 'embed_files',
+           'reconstruct_file', 'explore_code', 'explore_file', 'add_recording', 'add_model', 'add_labels',
+           'add_commands']
 
 # %% ../../nbs/commands/00_recordings.ipynb #a387ca9c
 import importlib.util
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
+from .engines import add_engine, executor_of
 from ..signals.signal import MODALITIES
 from ..text import terminal
 
@@ -135,21 +135,6 @@ LABELLING = (
     "stride_seconds",
 )
 
-
-@contextmanager
-def executor(
-    scheduler: str | None,  # address of a Dask scheduler
-):  # gives None without one
-    "The executor of a cluster, for a while."
-    if scheduler is None:
-        yield None
-        return
-    from spotr_nb.experiments.execution import import_extra
-
-    distributed = import_extra("distributed", "--scheduler")
-    with distributed.Client(scheduler, set_as_default=False) as client:
-        yield client.get_executor(retries=2, pure=False)
-
 # %% ../../nbs/commands/00_recordings.ipynb #3ec52489
 def embed_files(args):
     "Write a table with a token for each window: .csv, .parquet or .npz; run again, it resumes."
@@ -169,8 +154,8 @@ def embed_files(args):
     if any(map(is_sample, args.file)) and (given := [name for name in READING if name in options]):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
-    with executor(args.scheduler) as pool:
-        options |= dict(jobs=pool or args.jobs, progress="text")
+    with executor_of(args, out) as pool:
+        options |= dict(jobs=pool, progress="text")
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
@@ -299,7 +284,7 @@ def add_labels(parser):
     add("--pattern", help="how the files of a folder are called, such as '{subject}_{session}.edf'")
     add("--table", help="a table of the recordings of a folder (default: its recordings.csv, if it has one)")
     add("--stride-seconds", type=float, help="from one window to the next, in s (default: the window's length)")
-    add("--jobs", type=int, default=1, help="recordings at a time (default: 1)")
+    add_engine(add, "--jobs")
     return parser
 
 # %% ../../nbs/commands/00_recordings.ipynb #64375efd
@@ -308,8 +293,7 @@ def add_commands(commands):
     samples = commands.add_parser("samples", help=list_samples.__doc__, description=list_samples.__doc__)
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
-    embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
-    embed.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:8786, whose workers see the same files")
+    add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")

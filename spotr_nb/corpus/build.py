@@ -248,7 +248,7 @@ def _prepare_new(jobs, number, state, work, cut, reading, n_workers, progress):
 
     def to_prepare():
         for dataset, name, source in bar:
-            key, source = identify(identity, dataset, name, source, must_pickle=n_workers > 1)
+            key, source = identify(identity, dataset, name, source, must_pickle=n_workers != 1)
             if key in lines:
                 continue  # listed twice
             found = {key: source} if isinstance(source, dict) else state.lines_of(key)
@@ -422,7 +422,7 @@ def build_corpus(
     out: str | os.PathLike,  # the folder to make, or to add to
     modality: str | None = None,  # of the files, where they do not say; of files with several, only this one
     line_freq: float | None = None,  # mains frequency of the files, Hz, where they do not say; unknown: no notch
-    n_workers: int = 1,  # processes that prepare at the same time, with one recording in memory each
+    n_workers=1,  # processes that prepare at the same time, with one recording in memory each; or an executor
     overwrite: bool = False,  # replace what is there; without, a corpus is only ever added to
     shard_mb: float = 256.0,  # size of a shard, at most, MB
     progress: bool | str = True,  # see `progress_bar`
@@ -465,7 +465,7 @@ def _started(jobs):
 
 # %% ../../nbs/corpus/04_build.ipynb #692eb2d0
 def _check_arguments(n_workers, shard_mb):
-    if not (isinstance(n_workers, int) and n_workers >= 1):
+    if not (hasattr(n_workers, "submit") or isinstance(n_workers, int) and n_workers >= 1):
         raise ValueError(f"n_workers must be a whole number from 1, found {n_workers!r}")
     if not shard_mb > 0:
         raise ValueError(f"shard_mb must be positive, found {shard_mb}")
