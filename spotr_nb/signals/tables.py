@@ -21,12 +21,12 @@ from .reading import UNPACKED, ReadError, listed, raised
 from .text_tables import TextLayout, text_layout
 from spotr_nb.signals.time_columns import (
     by_counter,
+    clock_times,
     is_time_name,
     looks_like_time,
     named_unit,
     on_grid,
     time_unit,
-    unwrapped,
 )
 from .units import mark_missing, report_missing, split_unit, unit_factors
 
@@ -60,6 +60,11 @@ class FrameLayout:
             return column.to_numpy("timedelta64[ns]").astype(np.int64) / 1e9
         if column.dtype.kind in "fiub":
             return column.to_numpy(np.float64 if is_time else np.float32, na_value=np.nan, copy=is_time)
+        if any(np.ndim(cell) for cell in column[:100]):
+            raise ReadError(
+                f"{self.path.name}: column {name!r} has an array in each row: a row for each sample is needed; or make a "
+                "Signal(x, sfreq, ch_names, modality) of each row"
+            )
         cells = ["" if cell is None or cell != cell else str(cell) for cell in column]
         text = io.StringIO("\n".join(f'"{cell}"' for cell in ["x", *cells]))
         layout = TextLayout(self.path, lambda: text, ",", ".", 1, 2, [name], None)
@@ -247,14 +252,14 @@ def _check_names(path, columns, chosen):
         raise ReadError(f"{path.name}: {counts[repeated[0]]} columns are called {repeated[0]!r}: rename them")
 
 # %% ../../nbs/signals/07_tables.ipynb #7b34a563
-def _report_left_out(columns, chosen, options):
+def _report_left_out(columns, chosen, timed, options):
     "A remark on columns that are not read."
     if options.channels is not None:
         return
     left_out = [
         columns.headings[k] or "an index without a name"
         for k in range(len(columns.headings))
-        if k not in chosen and k not in columns.times and any(cell.strip() for cell in columns.cells[k])
+        if k not in chosen and k != timed and any(cell.strip() for cell in columns.cells[k])
     ]
     if left_out:
         options.remark(
@@ -270,7 +275,7 @@ def _time_of(path, columns, timed, data, options):
         options.remark(f"time column {name!r} has gaps and is not used: the rate is sfreq={options.sfreq:g}")
         return raw, None
     if looks_like_time(columns.cells[timed][0]):
-        return unwrapped(raw), 1.0
+        return clock_times(path, name, columns.cells[timed], raw, options.sfreq or columns.layout.sfreq), 1.0
     stated = columns.layout.units[timed] if columns.layout.units and timed < len(columns.layout.units) else ""
     unit = named_unit(f"time [{stated}]") if stated and named_unit(name) is None else None
     if unit is None and len(raw) > 1 and np.isfinite(raw).all():
@@ -296,7 +301,7 @@ def read_columns(
     chosen, modality = _choose(path, columns, options)
     times = [k for k in (timed, counter) if k is not None and k not in chosen]
     data = layout.read({k: columns.headings[k] for k in [*chosen, *times]}, times=times, partial=options.partial)
-    _report_left_out(columns, chosen, options)
+    _report_left_out(columns, chosen, timed, options)
     names = [columns.names[k] for k in chosen]
     x = _stacked(path, [data.pop(k) for k in chosen], names)
     report_missing(sum(mark_missing(channel, options.missing) for channel in x), options)
