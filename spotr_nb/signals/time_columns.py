@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TIME_UNITS', 'is_time_name', 'named_unit', 'looks_like_time', 'day_first', 'parse_times', 'unwrapped', 'clock_times',
-           'time_unit', 'Clock', 'read_clock', 'by_counter', 'on_grid']
+           'time_unit', 'Clock', 'even_within', 'read_clock', 'by_counter', 'on_grid']
 
 # %% ../../nbs/signals/05_time_columns.ipynb #bc123375
 import re
@@ -377,6 +377,14 @@ def _spread_equal(time):
 _PIECE = 1_000_000  # rows that are compared at a time: a day at 250 Hz has 21.6 million
 
 
+def even_within(
+    rate: float,  # Hz
+    quantum: float,  # s; the last digit that is written
+) -> float:  # s
+    "How far rows may stand from where an even clock puts them: 2 % of a step to either side, or the last digit."
+    return max(0.04 / rate, 2 * min(quantum, 2 / rate))
+
+
 def _is_even(time, first, last, rate, quantum):
     "Whether rows stand where an even clock puts them, within 2 % of a step or the last digit that is written."
     latest, earliest = -np.inf, np.inf
@@ -384,7 +392,7 @@ def _is_even(time, first, last, rate, quantum):
         b = min(a + _PIECE, last)
         late = time[a:b] - time[first] - np.arange(a - first, b - first) / rate
         latest, earliest = max(latest, late.max()), min(earliest, late.min())
-    return latest - earliest <= max(0.04 / rate, 2 * min(quantum, 2 / rate))
+    return latest - earliest <= even_within(rate, quantum)
 
 
 def _quantum(raw):
