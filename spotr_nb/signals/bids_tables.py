@@ -15,6 +15,7 @@ import numpy as np
 
 from .reading import ReadError
 from .text_tables import open_text
+from .units import known_unit
 
 # %% ../../nbs/signals/10_bids_tables.ipynb #cd6d7b7c
 ENTITY = re.compile(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)")
@@ -71,12 +72,19 @@ def with_table_units(
     path,  # of a recording
     units,  # of its channels, '' or None where the file states none
     names,  # of the channels, as in the table
+    options=None,  # `ReadOptions`, takes a remark
 ) -> list:
     "The units, from the `channels.tsv` beside the recording where the file states none."
-    if all(units):
-        return list(units)
     table = {row["name"]: (row.get("units") or "").strip() for row in _table(path, "channels", ["name"])}
     known = {name: unit for name, unit in table.items() if unit.lower() not in ("", "n/a")}
+    pairs = [(name, unit, known.get(name)) for unit, name in zip(units, names)]
+    apart = [p for p in pairs if known_unit(p[1]) and known_unit(p[2]) and known_unit(p[1]) != known_unit(p[2])]
+    if apart and options is not None:
+        name, unit, other = apart[0]
+        options.remark(
+            f"states {unit!r} for {name} (and {len(apart) - 1} more), the channels.tsv beside it {other!r}: "
+            "the unit in the file is used; scale= corrects it"
+        )
     return [unit or known.get(name) for unit, name in zip(units, names)]
 
 # %% ../../nbs/signals/10_bids_tables.ipynb #f73edadb

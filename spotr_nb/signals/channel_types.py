@@ -29,7 +29,7 @@ _other = re.compile(
     r"eog|emg|resp|status|trig|marker|annot|stim|event|gsr|\beda\b|temp|sao2|spo2|\bs[ap]o2\b|co2|flow|nasal|thor|abdo|"
     r"effort|belt|snor|posit|light|pulse|heart.?rate|\bd?hr(ate)?\b|\bh\.r\b|\bbpm\b|\b[rl]?leg|chin|acc|gyro|\bmisc\b|"
     r"\bstat\b|\bdc\d{1,2}$|^ox|^(abd|chest|sound|therm|pres|pap|sum|mic|pos|pr|time|t|abp|cvp)$|timestamp|_off$|^other$|^analog|"
-    r"^aux|^digital|elements|headband",
+    r"^aux|^digital|elements|headband|ambient|^exg ?\d$",
     re.I,
 )
 _eeg = re.compile(

@@ -325,7 +325,7 @@ def open_edf(path, options):
     runs = _record_runs(header, onsets, max(rates), options)
     timeline = _timeline(header, chosen[int(np.argmax(rates))], runs, max(rates), options)
     options.check_samples(len(chosen), timeline.n_samples)
-    units = with_table_units(path, [header.units[k] for k in chosen], [header.labels[k] for k in chosen])
+    units = with_table_units(path, [header.units[k] for k in chosen], [header.labels[k] for k in chosen], options)
     factors = unit_factors(path, modality, units, names, options)
     found = dict(rates=rates, factors=factors, runs=runs, timeline=timeline, annotations=annotations)
     return OpenEdf(header, n_records, chosen, names, kinds, modality, **found)

@@ -86,7 +86,9 @@ def _cuts(path, raw, annotations):
     else:
         cuts = []
         for onset, duration, label in annotations:
-            if CUTS.match(label) or _ending(path) == ".gdf" and label == "32766":
+            # -99: a boundary where all types of event are numbers
+            number = {".gdf": "32766", ".set": "-99"}.get(_ending(path))
+            if CUTS.match(label) or label == number:
                 known = _ending(path) == ".set" and np.isfinite(duration) and duration > 0
                 cuts.append((int(np.ceil(onset * sfreq - 1e-6)), float(duration) if known else None))
     merged = {}
@@ -123,7 +125,7 @@ def _open(path, options):
         if _ending(path) != ".vhdr":
             raise
         return _open_transcoded(path, read)
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, NotImplementedError, ImportError) as error:
         if _ending(path) == ".set" and "buffer is too small" in str(error):
             return read(path, uint16_codec="latin1")
         if "Split raw file" in str(error):
@@ -133,6 +135,10 @@ def _open(path, options):
         if "Could not find measurement data" in str(error):
             raise ReadError(
                 f"{path.name}: contains no recording; MNE stores events, projections and covariances in such files too"
+            ) from error
+        if "HDF reader" in str(error) or "pymatreader" in str(error):
+            raise ReadError(
+                f"{path.name}: is a MATLAB 7.3 file: pip install pymatreader, or save it in EEGLAB without -v7.3"
             ) from error
         if _contains_epochs(path, error):
             raise ReadError(
@@ -185,6 +191,8 @@ def _stated_units(path, raw, names, options):
     if _ending(path) == ".set":
         # EEGLAB stores no unit; microvolts are its convention
         return [None if options.unit else "uV"] * len(names), np.full(len(names), -6)
+    if _ending(path) == ".gdf":
+        return _gdf_units(path, raw, names)
     original = getattr(raw, "_orig_units", None) or {}
     units = [original.get(name, "V") for name in names]
     return units, np.array([POWERS.get(known_unit(unit), 0) for unit in units])
@@ -195,6 +203,28 @@ def _annotations(raw):
     found = raw.annotations
     durations = np.nan_to_num(found.duration)
     return list(zip(found.onset - raw.first_time, durations, found.description, found.ch_names))
+
+# %% ../../nbs/signals/12_mne_formats.ipynb #55207c48
+_GDF_CODES = {4256: "V", 4274: "mV", 4275: "uV", 4276: "nV", 0: "", 512: ""}
+
+
+def _gdf_units(path, raw, names):
+    "As `_stated_units`, for a GDF: MNE takes all units but uV (in GDF 2 mV, too) for volts."
+    content = path.read_bytes()[:65536]
+    old = float(content[4:8]) < 1.9
+    n = int.from_bytes(content[252:256] if old else content[252:254], "little")
+    width, start, step = (8, 256 + 96 * n, 8) if old else (2, 256 + 102 * n, 2)
+    cells = [content[start + step * k : start + step * k + width] for k in range(n)]
+    if old:
+        stated = [cell.decode("latin-1").strip("\0 ") for cell in cells]
+        powers = [-6 if unit[:2] == "uV" else 0 for unit in stated]
+    else:
+        codes = [int.from_bytes(cell, "little") for cell in cells]
+        stated = [_GDF_CODES.get(code, f"code {code}") for code in codes]
+        powers = [POWERS[_GDF_CODES[code]] if code in (4274, 4275) else 0 for code in codes]
+    labels = [content[256 + 16 * k : 272 + 16 * k].split(b"\0")[0].decode("latin-1").strip() for k in range(n)]
+    at = [labels.index(name) if name in labels else raw.ch_names.index(name) for name in names]
+    return [stated[k] for k in at], np.array([powers[k] for k in at])
 
 # %% ../../nbs/signals/12_mne_formats.ipynb #f13d01a5
 def annotated_events(
@@ -251,6 +281,7 @@ def check_header(path, options):
     if _ending(path) == ".vhdr":
         found = re.search(r"^NumberOfChannels=\s*(\d+)", _text(path), re.M)
         options.check_channels(int(found[1]) if found else 0)
+        _check_brainvision(path, options)
     elif _ending(path) == ".set":
         check_mat(path, options)
     elif _ending(path) in (".fif", ".fif.gz"):
@@ -267,6 +298,29 @@ def _check_gdf(path, options):
     if n_records > path.stat().st_size:
         raise ReadError(f"{path.name}: is damaged: it promises {n_records:,} records, and has {path.stat().st_size:,} bytes")
     options.check_channels(int.from_bytes(head[252:254], "little"))
+
+# %% ../../nbs/signals/12_mne_formats.ipynb #1e219b1a
+def _check_brainvision(path, options):
+    "An error if the samples of a BrainVision recording end within one; a remark if its markers are missing."
+    header = _text(path)
+    said = {name: value.strip() for name, value in re.findall(r"^(\w+)=(.*)$", header, re.M)}
+    data, markers = (said.get(name, "").replace("$b", path.stem) for name in ("DataFile", "MarkerFile"))
+    if markers and not file_below(path, markers).is_file():
+        options.remark(f"its marker file {markers} is missing: events, pauses and cuts are not known")
+    width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4, "IEEE_FLOAT_64": 8}.get(said.get("BinaryFormat"))
+    if not data or width is None or not file_below(path, data).is_file():
+        return
+    frame, size = width * int(said.get("NumberOfChannels") or 1), file_below(path, data).stat().st_size
+    points = said.get("DataPoints", "")
+    expected = int(points) * frame if points.isdigit() and int(points) else None
+    if size % max(frame, 1) == 0 if expected is None else size >= expected:
+        return
+    multiplexed = said.get("DataOrientation", "MULTIPLEXED").upper() != "VECTORIZED"
+    if not (options.partial and multiplexed):
+        promised = f"its header promises {expected:,}" if expected else f"a sample of all channels has {frame}"
+        remedy = "partial=True reads what is there" if multiplexed else "as it is vectorized, the rest cannot be read"
+        raise ReadError(f"{path.name}: its data file {data} is truncated: it has {size:,} bytes, {promised}: {remedy}")
+    options.remark(f"its data file {data} is truncated: {size // frame} samples are read")
 
 # %% ../../nbs/signals/12_mne_formats.ipynb #127db7b8
 _REFERENCE_ROLE, _PART_NUMBER, _PART_NAME, _NEXT_FILE = 115, 117, 118, 2  # kinds of tag, and a role
@@ -309,6 +363,8 @@ def _directory(path, file, size, tags):
     file.seek(at + 16)
     listed_tags = []
     for kind, _, n_listed, position in struct.iter_unpack(">iiii", file.read(n_bytes - n_bytes % 16)):
+        if kind == position == -1:  # the end
+            break
         if position < 0 or _tag(path, file, position, size)[1] != n_listed:
             raise ReadError(f"{path.name}: is damaged: its directory and the part at byte {position:,} disagree")
         listed_tags.append((kind, position, n_listed))

@@ -61,7 +61,10 @@ def _reader(path):
     if not path.exists():
         raise ReadError(f"{path.name}: no such file")
     if ending not in READERS:
-        raise ReadError(f"{path.name}: unknown ending {ending!r}: one of {', '.join(READERS)} is needed")
+        raise ReadError(
+            f"{path.name}: unknown ending {ending!r}: one of {', '.join(READERS)} is needed; of other formats, what "
+            "mne.io.read_raw returns is read in place of the path"
+        )
     if not path.stat().st_size:
         raise ReadError(f"{path.name}: is empty")
     if ending == ".mat":

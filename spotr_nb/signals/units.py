@@ -11,10 +11,10 @@ import re
 import numpy as np
 
 from .reading import ReadError, listed
-from .signal import UNITS, known_unit
+from .signal import UNITS, VOLTS, known_unit
 
 # %% ../../nbs/signals/02_units.ipynb #b7da1c4b
-POWERS = {"V": 0, "mV": -3, "uV": -6, "nV": -9}  # of ten, in volts
+POWERS = {unit: round(np.log10(volts)) for unit, volts in VOLTS.items()}  # of ten, in volts
 _OTHER = re.compile(
     r"^(mmhg|cm\s?h2o|kpa|pa|bar|mbar|°?\s?c|deg\.?\s?c?|celsius|degrees?|k|%|percent|bpm|1/min|/min|min-1|rpm|hz|l/min|"
     r"ml/?\w*|l/s|l|g|m/s\^?2|mg|u?s|[uµμm]s|siemens|[um]?siemens|[kmg]?ohms?|[kmg]?Ω|ma|[uµμn]a|a|pm|nm|ft|t|rad\w*|cm|mm|m)$",
@@ -23,19 +23,24 @@ _OTHER = re.compile(
 
 # %% ../../nbs/signals/02_units.ipynb #9cf10d9c
 _bracketed = re.compile(r"^(.*?)\s*[\[(<{]\s*([^\[\]()<>{}]*)\s*[\])>}]\s*$")
-_suffixed = re.compile(r"^(.*?)(?:[ _/,;:.|-]+|\s+in\s+)((?:m|u|µ|μ|n)v|(?:milli|micro|nano)?volts?)\.?$", re.I)
+_suffixed = re.compile(r"^(.*?)(?:[ _/,;:.|-]+|\s+in\s+)((?:m|u|µ|μ|n|milli|micro|nano)v|(?:milli|micro|nano)?volts?)\.?$", re.I)
+
+
+_camel = re.compile(r"^(.*[A-Z0-9])([mnuµμ]V)$")  # ECGmV
+_some_volts = re.compile(r"(^|[^a-z])[munµμ]?v(olts?)?(?![a-z0-9])", re.I)  # 10 µV, mV/10
 
 
 def split_unit(
     heading: str,  # of a column
 ):  # (name, unit as written or None)
     "The name of a channel and the unit behind it."
-    for pattern in (_bracketed, _suffixed):
+    for pattern in (_bracketed, _suffixed, _camel):
         found = pattern.match(heading.strip())
         if found and found[1].strip() and known_unit(found[2]):
             return found[1].strip(), found[2].strip()
     found = _bracketed.match(heading.strip())
-    if found and found[1].strip() and (known_unit(found[2]) == "" or _OTHER.match(found[2].strip())):
+    stated = found[2].strip() if found and found[1].strip() else None
+    if stated is not None and (known_unit(stated) == "" or _OTHER.match(stated) or _some_volts.search(stated)):
         return found[1].strip(), found[2].strip()
     return heading.strip(), None
 

@@ -53,16 +53,21 @@ _signal_line = re.compile(
 )
 
 
-def _gains(path, n_sig):
-    "(gain, unit) of each signal as written in a header; None where they are absent."
+def _signal_lines(path, n_sig):
+    "The lines of a header that describe signals."
     text = path.read_bytes()
     try:
         text = text.decode("utf-8")
     except UnicodeDecodeError:
         text = text.decode("cp1252", errors="replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return lines[1 : 1 + n_sig]
+
+
+def _gains(lines):
+    "(gain, unit) of each signal as written in a header; None where they are absent."
     found = []
-    for line in lines[1 : 1 + n_sig]:
+    for line in lines:
         match = _signal_line.match(line)
         gain = float(match["gain"]) if match and match["gain"] else 0.0
         found.append((gain, match["unit"] if match else None))
@@ -83,8 +88,12 @@ class _Segment:
         _check_files(path, self.header)
         self.files = {path.parent / name for name in self.header.file_name or [] if name != "~"}
         n_sig = self.header.n_sig
-        self.names = [name or f"ch{i}" for i, name in enumerate(self.header.sig_name or [None] * n_sig)]
-        gains = _gains(path, n_sig)
+        lines = _signal_lines(path, n_sig)
+        written = [(line.split(None, 8)[8:] or [""])[0].strip() for line in lines]  # wfdb drops what is not ASCII
+        understood = self.header.sig_name or [None] * n_sig
+        names = [own if not own.isascii() else name for own, name in zip(written, understood)] or understood
+        self.names = [name or f"ch{i}" for i, name in enumerate(names)]
+        gains = _gains(lines)
         for k, ((gain, _), understood) in enumerate(zip(gains, self.header.adc_gain or []), 1):
             if gain and understood and abs(gain / understood - 1) > 1e-6:
                 raise ReadError(
@@ -244,7 +253,10 @@ def _annotations(path, fs):
         ) from error
     # annotations may count in ticks of their own
     ticks = found.fs or fs
-    return [(sample / ticks, 0.0, symbol) for sample, symbol in zip(found.sample.tolist(), found.symbol)]
+    notes = [(note or "").strip("\0 ") for note in found.aux_note or []] or [""] * len(found.symbol)
+    # a change of rhythm, or a comment, is what its note says
+    labels = [note if symbol in ("+", '"') and note else symbol for symbol, note in zip(found.symbol, notes)]
+    return [(sample / ticks, 0.0, label) for sample, label in zip(found.sample.tolist(), labels)]
 
 # %% ../../nbs/signals/09_wfdb_records.ipynb #7470a355
 NOTE = re.compile(rb"## [^\x00\r\n]{0,80}")
