@@ -169,7 +169,7 @@ def _mne_pieces(path, options):
 
     return read, raw.n_times, known | dict(events=events)
 
-# %% ../../nbs/signals/26_streaming.ipynb #bf0f8cdb
+# %% ../../nbs/signals/26_streaming.ipynb #61569cd9
 def _wfdb_pieces(path, options):
     "As `_edf_pieces`, for a WFDB record of one segment whose chosen signals have one rate."
     import wfdb
@@ -198,7 +198,7 @@ def _wfdb_pieces(path, options):
     known = dict(sfreq=header.fs * n, ch_names=chosen, modality=modality)
     return read, length * n, known | dict(events=wfdb_records._annotations(path, header.fs))
 
-# %% ../../nbs/signals/26_streaming.ipynb #963418ff
+# %% ../../nbs/signals/26_streaming.ipynb #77338bdb
 ROWS = 10_000  # of a text table, between two places that are noted
 
 
@@ -227,7 +227,7 @@ class TextRows:
             raise ValueError("blank lines or comments among the rows")
         return {k: x[first - begin * ROWS :][: last - first] for k, x in found.items()}
 
-# %% ../../nbs/signals/26_streaming.ipynb #829b6e10
+# %% ../../nbs/signals/26_streaming.ipynb #7c5c8d60
 def _line_places(path, first_line):
     "(position of every `ROWS`th line from the first of samples, and the end; number of lines)"
     places, n_lines, at, size = [], 1 - first_line, 0, path.stat().st_size
@@ -244,7 +244,7 @@ def _line_places(path, first_line):
     places = places[: -(-n_lines // ROWS)]
     return [*places, size], n_lines
 
-# %% ../../nbs/signals/26_streaming.ipynb #89f36c5b
+# %% ../../nbs/signals/26_streaming.ipynb #323bd9db
 class AsAWhole(Exception):
     "A reason to read a file at once."
 
@@ -259,7 +259,7 @@ def _steps_of_one(rows, position, name):
         before = numbers[-1]
     return True
 
-# %% ../../nbs/signals/26_streaming.ipynb #aad6cff6
+# %% ../../nbs/signals/26_streaming.ipynb #8a0f2252
 def _table_rate(path, table, rows, options):
     "The sampling rate of a table whose rows are even, from the functions that read a whole table."
     columns, timed, counter = table.columns, table.timed, table.counter
@@ -279,7 +279,7 @@ def _table_rate(path, table, rows, options):
         raise AsAWhole(f"its counter {columns.headings[counter]!r} jumps")
     return tables._given_rate(path, columns.layout, options)
 
-# %% ../../nbs/signals/26_streaming.ipynb #a376ec3b
+# %% ../../nbs/signals/26_streaming.ipynb #219e0ed2
 def _even_rate(path, columns, name, head, unit, times, n, day, options):
     "The rate of `n` rows at even `times`; times of the day start again after `day` s."
     tail = times(n - min(n // 4 + 1, time_columns._PIECE), n)
@@ -303,7 +303,7 @@ def _even_rate(path, columns, name, head, unit, times, n, day, options):
         raise AsAWhole(f"its rate by its time column {name!r} is not {known:g} Hz")
     return known or rate
 
-# %% ../../nbs/signals/26_streaming.ipynb #08ca3022
+# %% ../../nbs/signals/26_streaming.ipynb #00943fe0
 def _text_pieces(path, options):
     "As `_edf_pieces`, for a CSV, TSV or text file."
     if path.suffix.lower() == ".gz" or path.stat().st_size < STREAM_FROM / 2:
@@ -327,7 +327,7 @@ def _text_pieces(path, options):
 
     return read, rows.n_rows, dict(sfreq=sfreq, ch_names=table.names, modality=table.modality, events=[])
 
-# %% ../../nbs/signals/26_streaming.ipynb #d9a01fc5
+# %% ../../nbs/signals/26_streaming.ipynb #25393e5c
 PIECES = {
     edf.read_edf: _edf_pieces,
     mne_formats.read_mne: _mne_pieces,
