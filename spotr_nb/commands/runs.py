@@ -71,7 +71,8 @@ def check_sweep(args):
 # %% ../../nbs/commands/03_runs.ipynb #bdb68692
 def sweep_settings(args) -> dict:  # arguments that `sweep` and `search` have in common
     "Where and how runs are executed."
-    settings = dict(parameters=named(args.set, "--set"), out=args.out, engine=args.engine, notebooks=args.notebooks)
+    settings = dict(parameters=named(args.set, "--set"), out=args.out, notebooks=args.notebooks)
+    settings["engine"] = args.engine or "local"
     settings["retry_failed"] = args.retry_failed
     if args.n_jobs is not None:
         settings["n_jobs"] = args.n_jobs
