@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow subsets-test slurm-test gpu fuzz compare-readers bench docs readme pictures export lab browser-test clean
+.PHONY: help env demo test test-slow subsets-test slurm-test gpu fuzz compare-readers bench docs docs-test readme pictures export lab browser-test clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +28,7 @@ env: ## create or refresh .venv (every other command does so too)
 demo: env ## the model that ships on recordings that ship, then a small pretraining; writes demo/report.html
 	@$(BIN)/spotr demo --out demo
 
-test: env ## all checks; some only: make test STAGES="drift docs"
+test: env ## the checks, in minutes; some only: make test STAGES="drift docs"; the documentation's too: STAGES=all
 	@$(BIN)/python tools/test.py $(STAGES)
 
 test-slow: EXTRAS = lab,dev,slow
@@ -71,7 +71,11 @@ export: env ## clean the notebooks and write spotr_nb/ from them
 lab: env ## open JupyterLab in nbs/
 	@$(BIN)/jupyter lab nbs
 
-browser-test: docs ## the explorer in a real JupyterLab in Chromium
+docs-test: env ## build the documentation into _site/: no warning, nothing fetched from other hosts
+	@$(BIN)/python tools/test.py docs
+
+browser-test: env ## the explorer in a real JupyterLab in Chromium, and the site; with SITE=_site not built anew
+	@$(if $(SITE),,$(MAKE) docs)
 	@$(BIN)/python tools/browser_test.py
 
 clean: ## remove what was built; .venv and demo/ stay
