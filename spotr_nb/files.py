@@ -231,7 +231,7 @@ def needs_packages(
 
     return explained
 
-
+# %% ../nbs/00_files.ipynb #d5f69f08
 def describe_error(
     error: Exception,
 ) -> str:

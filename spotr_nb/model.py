@@ -31,6 +31,8 @@ from .compaction import Compaction, Positions, PositionTable, check_window, to_p
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 from .published import load_published
+
+# %% ../nbs/07_model.ipynb #b5b647b6
 from spotr_nb.statistics import (
     N_BEAT_STATISTICS,
     N_STATISTICS,
@@ -52,7 +54,7 @@ def check_positive(
         if field.type in (int, float) and not (value > 0 or field.name in may_be_zero and value == 0):
             raise ValueError(f"{type(config).__name__}.{field.name} must be positive, found {value}")
 
-
+# %% ../nbs/07_model.ipynb #e53dff79
 def _check_config(config):
     check_positive(config, may_be_zero=("statistics_weight",))
     if config.renderer not in ("pointwise", "attention"):
@@ -210,7 +212,7 @@ def _make_statistics_embedding(config):
     kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
     return kind(config.dim, _n_statistics(config))
 
-
+# %% ../nbs/07_model.ipynb #05844b15
 def _make_statistics_head(config):
     return StatisticsHead(
         config.dim, config.render_dim, config.ratio, config.channel_positions, _n_statistics(config)
@@ -435,7 +437,7 @@ def embed(
 
     return back(_finite(_in_batches(embed_rows, len(x), self._batch_size(batch_size, *x.shape[1:]))))
 
-
+# %% ../nbs/07_model.ipynb #b94e2e16
 def _finite(token):
     "The tokens, or an error if any is not finite."
     wrong = ~token.isfinite().all(-1)
@@ -743,7 +745,7 @@ class _Bounded(TorchFunctionMode):
                 raise MemoryError
         return function(*args, **kwargs or {})
 
-
+# %% ../nbs/07_model.ipynb #7a5b8c87
 def _built(kind, config, path, n_stored):
     "A model, unless its tensors would be out of proportion to the number of weights in a file."
     try:
@@ -856,7 +858,7 @@ def _default_card(model, repo):
     load, how = (name, ".from_pretrained") if name in ("SPOTR", "FineTuned") else ("load_system", "")
     return CARD.format(name=repo, dim=model.config.dim, sfreq=model.config.sfreq, load=load, how=how, repo=repo)
 
-
+# %% ../nbs/07_model.ipynb #799210ed
 @patch
 def push_to_hub(
     self: SPOTR,

@@ -163,7 +163,7 @@ def _lagged_products(x, n_lags):
         return torch.einsum("rn,rnl->rl", x, padded.unfold(-1, n_lags + 1, 1))
     return F.conv1d(padded[None], x[:, None], groups=len(x))[0]
 
-
+# %% ../nbs/05_statistics.ipynb #6bfb422f
 def _rhythm_without_gaps(z, step, n_lags):
     "`rhythm` where every sample is valid: all lags by one Fourier transform, and no pairs to be counted."
     steepness = F.avg_pool1d(torch.diff(z).abs(), step)

@@ -104,7 +104,7 @@ def _record(dim):
     "The type of a record."
     return np.dtype([("measures", "<f8", (len(MEASURES),)), ("label", "<i4"), ("token", "<f4", (dim,))])
 
-
+# %% ../nbs/12_tokens.ipynb #1ae58a50
 def _write_part(
     folder,  # of the parts
     key: str,  # of the recording and the settings
@@ -151,7 +151,7 @@ def _no_window(item, signal, settings):
         "try a smaller window_seconds="
     )
 
-
+# %% ../nbs/12_tokens.ipynb #6625bc79
 def _embed_part(folder, key, item, model, identity, settings):
     "The description of a part, also written to the folder; or {'cause': why there is none}."
     with warnings.catch_warnings(record=True) as caught:
@@ -224,7 +224,7 @@ def _work(folder, key, item, identity, settings):
         return key, done  # by a worker that went away after it
     return key, _embed_part(folder, key, item, _model_of(folder / "model"), identity, settings)
 
-
+# %% ../nbs/12_tokens.ipynb #aa2a9d7b
 def _in_pool(folder, todo, model, identity, settings, pool):
     "Yields (key, description) as recordings are finished by the workers of an executor."
     from concurrent.futures import BrokenExecutor
@@ -342,7 +342,7 @@ def _write_parquet(path, frames):
         writer.write_table(pyarrow.Table.from_pandas(frame, schema, preserve_index=False))
     writer.close()
 
-
+# %% ../nbs/12_tokens.ipynb #1398dec7
 def _write_npz(path, frames):
     "Arrays: `token` [n, D], `t0` and every other column [n]."
     import pandas
@@ -380,7 +380,7 @@ class TokenTable:
         place = f" → {self.path}" if self.path else ""
         return f"TokenTable({self.n_windows} windows of {self.n_recordings} recordings{left_out}, {self.model}{place})"
 
-
+# %% ../nbs/12_tokens.ipynb #ea9fda75
 @patch
 def read(self: TokenTable):
     "The table as a data frame, read from its file if it is in one."
@@ -430,7 +430,7 @@ def _sorted_options(window_seconds, options):
         given["line_freq"] = settings["line_freq"]
     return dict(window_seconds=window_seconds) | settings, finding, given
 
-
+# %% ../nbs/12_tokens.ipynb #c0c2164c
 def find_recordings(
     source,  # as for `as_recordings`
     labels=None,  # see `Recordings.with_labels`
@@ -481,7 +481,7 @@ def _check_there(recordings):
     if len(recordings) == 1 and recordings[0].path is not None and not recordings[0].path.exists():
         recordings[0].read()
 
-
+# %% ../nbs/12_tokens.ipynb #08120c7f
 def _embed(recordings, out, folder, model, settings, jobs, progress):
     "The table, by way of parts in a folder."
     model, identity = _load(model)
@@ -508,7 +508,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     )
     return _put_together(out, folder, parts, known)
 
-
+# %% ../nbs/12_tokens.ipynb #17956d03
 def _in_one_line(remarks):
     "Remarks 'name: text'; those of one text about several recordings as one."
     found = {}

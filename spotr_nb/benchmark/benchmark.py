@@ -31,6 +31,8 @@ from spotr_nb.benchmark.tasks import (
 )
 from ..corpus.corpus import Corpus
 from ..files import progress_bar, write_json, writing
+
+# %% ../../nbs/benchmark/01_benchmark.ipynb #05ea2dd7
 from spotr_nb.probing.features import (
     Catch22,
     Handcrafted,
@@ -97,6 +99,8 @@ FEATURES = (
 BASELINES = (*RANDOM, *FEATURES)
 # trained on labels, fold by fold
 SUPERVISED = ("SPOTR, supervised", "residual network, supervised", "SPOTR, fine-tuned")
+
+# %% ../../nbs/benchmark/01_benchmark.ipynb #8b40cd8c
 # all, in the order of tables
 METHODS = [
     *SPOTR_ROWS,

@@ -138,7 +138,7 @@ def _numbers(labels):
         wrong = next(label for label in labels if not _is_number(label))
         raise ValueError(f"regression needs numbers for labels, found {wrong!r}") from None
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #b0cba1e6
 def _is_number(text):
     try:
         float(text)
@@ -212,7 +212,7 @@ class Division:
     unit: str = "subjects"  # what a group is; or recordings, or blocks in time
     remark: str = ""  # if it is not as asked for
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #9ddf57ba
 def divide(
     own: OwnWindows,
     n_folds: int = 5,  # as many, where it is possible
@@ -272,7 +272,7 @@ def _most_folds(own, groups, n_folds, seed):
             return n
     return 0
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #bd4fce00
 def _check_within(own):
     "Raise where a label cannot be told from the only subject that has it."
     if own.regression or len(set(own.groups)) == 1:
@@ -305,7 +305,7 @@ def _time_blocks(own, n_blocks):
             following += 1
     return blocks
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #6228fe10
 def _in_blocks(own, n_folds, seed):
     "The coarsest blocks `[n]` that can be trained on and tested, and the number of folds."
     n_blocks = 2 * n_folds
@@ -468,7 +468,7 @@ class Difference:
             f"p = {self.p:.2g} (scores of {self.n_subjects} {self.unit} swapped)"
         )
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #8df7bb2e
 @patch
 def difference(
     self: Study,
@@ -515,7 +515,7 @@ def _some_subjects(own, train, n, rng):
                 chosen.append(rng.choice(having))
     return train[np.isin(own.groups[train], chosen)]
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #c96e215d
 @patch
 def learning_curve(
     self: Study,
@@ -565,7 +565,7 @@ def predictions(self: Study, name=None) -> list:  # of dicts, one a window
         rows.append(row)
     return rows
 
-
+# %% ../../nbs/benchmark/03_own_recordings.ipynb #9fe977f9
 @patch
 def wrong_windows(
     self: Study,

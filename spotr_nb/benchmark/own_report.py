@@ -68,7 +68,7 @@ def plot_confusion(
     figure.update_xaxes(title="predicted", type="category")
     return figure.update_yaxes(title="label", type="category", autorange="reversed")
 
-
+# %% ../../nbs/benchmark/04_own_report.ipynb #b6e13ac6
 def plot_subjects(
     study,  # a `Study`
     name: str | None = None,  # of an embedder; None: the model
@@ -165,7 +165,7 @@ TEXTS = dict(
     wrong="Those that the model is most sure about, and wrong. Labels can be wrong, too.",
 )
 
-
+# %% ../../nbs/benchmark/04_own_report.ipynb #2a00cac4
 def _sections(study, n_wrong):
     "Headings, texts and contents."
     unit = study.division.unit
@@ -188,7 +188,7 @@ def _sections(study, n_wrong):
     ]
     yield "Windows that are wrong", text["wrong"], _wrong_table(wrong) + "".join(drawn)
 
-
+# %% ../../nbs/benchmark/04_own_report.ipynb #dc55c7fa
 def _probe_figure(study):
     if study.own.regression:
         return ""

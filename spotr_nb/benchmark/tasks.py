@@ -123,6 +123,8 @@ PULSE_TASKS = (
         note="Wrist, treadmill: motion dominates.",
     ),
 )
+
+# %% ../../nbs/benchmark/00_tasks.ipynb #fc38b7eb
 TASKS = (*EEG_TASKS, *HEART_TASKS, *PULSE_TASKS)
 
 # %% ../../nbs/benchmark/00_tasks.ipynb #49ab3c44

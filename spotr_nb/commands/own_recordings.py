@@ -11,7 +11,7 @@ OWN = (
     *("window_seconds", "rule", "margin", "classes", "otherwise", "max_windows", "regression"),
 )
 
-
+# %% ../../nbs/commands/05_own_recordings.ipynb #ee042e43
 def run_compare(args):
     "Compare two models on your own labelled recordings: difference, interval and p-value."
     from dataclasses import asdict
@@ -55,7 +55,7 @@ def add_own_options(option):
     option("--max-windows", type=int, default=0, help="of each recording, evenly spread (default: all)")
     option("--regression", action="store_true", help="labels are numbers")
 
-
+# %% ../../nbs/commands/05_own_recordings.ipynb #6a937b82
 def add_commands(commands):
     "The parser of `spotr compare`."
     parser = commands.add_parser("compare", help=run_compare.__doc__, description=run_compare.__doc__)

@@ -46,7 +46,7 @@ def read_file(args, every=False, **options):  # a `Signal`; with `every` a list 
 
     return read_guarded(args.file, every, **options)
 
-
+# %% ../../nbs/commands/00_recordings.ipynb #0748133b
 def read_recording(args):  # a `Signal`
     "The recording that a command was given."
     from spotr_nb.signals.samples import load_sample
@@ -259,7 +259,7 @@ def add_recording(commands, name, function, several=False):
     parser.add_argument("--no-guard", action="store_true", help=guard)
     return parser
 
-
+# %% ../../nbs/commands/00_recordings.ipynb #fc72c8e4
 def add_model(parser, default):
     "Options of a command that takes a model and writes a file."
     parser.add_argument(

@@ -22,6 +22,8 @@ import numpy as np
 from fastcore.basics import patch
 
 from .manifest import check_manifest, fingerprint_of, is_shard_line, is_source_line, read_manifest
+
+# %% ../../nbs/corpus/04_build.ipynb #4b65f70a
 from spotr_nb.corpus.shards import (
     FORMAT,
     SHARD_FILE,
@@ -149,7 +151,7 @@ class _BuildState:
         begun = {str(line["begun"]) for line in self.log.lines if isinstance(line, dict) and "begun" in line}
         self.begun = begun - {line["key"] for line in lines}
 
-
+# %% ../../nbs/corpus/04_build.ipynb #56873dae
 def _is_foreign(out, log):
     "Whether something else than a corpus is at this path."
     if not out.exists():

@@ -103,6 +103,8 @@ RECORDING = dict(
     n_samples=_is_counts,
     sha256=_is_text,
 )
+
+# %% ../../nbs/corpus/02_manifest.ipynb #12dee7a5
 SHARD = dict(
     dataset=_is_text,
     modality=_is_modality,
@@ -140,7 +142,7 @@ def _cut_problem(window_seconds, sfreq, holdout, **others):
         return f"has windows of {window_seconds:g} s at {sfreq:g} Hz, held out: {holdout:g}"
     return None
 
-
+# %% ../../nbs/corpus/02_manifest.ipynb #924ecba4
 def _shard_problem(shard, n_recordings):
     "What is wrong with a shard's entry as a whole; None if nothing is."
     files = {f"{shard['name']}.{column}.npy" for column in (*COLUMNS, "recording")}
@@ -247,7 +249,7 @@ def is_source_line(line) -> bool:
         return False
     return all(_fits(part, line["size"]) for part in line["parts"])
 
-
+# %% ../../nbs/corpus/02_manifest.ipynb #33605a26
 def _fits(part, size):
     "Whether the columns of a part lie within a file of this size."
     if problem_of(part, PART) or set(part["at"]) != set(COLUMNS):

@@ -160,7 +160,7 @@ def describe(self: Identity, thing):
         return [[self.describe(part) for part in pair] for pair in thing.items()]
     return self._describe_callable(thing)
 
-
+# %% ../../nbs/corpus/00_sources.ipynb #3f9bbe9f
 @patch
 def _describe_callable(self: Identity, thing):
     if isinstance(thing, functools.partial):

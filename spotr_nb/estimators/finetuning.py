@@ -34,6 +34,8 @@ from spotr_nb.probing.linear import (
     _Ridge,
     check_features,
 )
+
+# %% ../../nbs/estimators/01_finetuning.ipynb #cd532fa1
 from ..probing.protocols import _digest, model_id
 from ..systems.interface import load_system
 from ..systems.supervised import held_back
@@ -310,7 +312,7 @@ def _targets(labels, regression):
         raise ValueError(f"labels must have at least two classes, found one class: {classes.tolist()}")
     return classes, targets
 
-
+# %% ../../nbs/estimators/01_finetuning.ipynb #1f936ba1
 def _held_out(targets, groups, settings, regression):
     "Which windows are watched for early stopping, whole groups; a warning if none can be."
     if not regression:
@@ -490,7 +492,7 @@ def restore(self: _Training):
     self.tuned.history = state["history"]
     self.optimizer.param_groups[0]["lr"] = self.lr
 
-
+# %% ../../nbs/estimators/01_finetuning.ipynb #2320bba6
 def _check_identity(path, found, wanted):
     "An error that names what differs between the run of a checkpoint and this one."
     differs = [name for name in wanted if found.get(name) != wanted[name]]
@@ -552,7 +554,7 @@ def _read_head(path):
         raise ValueError(f"{path}: method must be one of {', '.join(METHODS)}, found {str(method)[:60]!r}")
     return about
 
-
+# %% ../../nbs/estimators/01_finetuning.ipynb #e97451dd
 @patch(cls_method=True)
 def from_pretrained(
     cls: FineTuned,
@@ -591,7 +593,7 @@ model.predict(windows)
 Not a medical device. What it does on other devices, electrodes or people than those it was trained on is not known.
 """
 
-
+# %% ../../nbs/estimators/01_finetuning.ipynb #d6341538
 @patch
 def card(
     self: FineTuned,
@@ -619,7 +621,7 @@ def _results_text(results):
     heading = "\n## On subjects that were not trained on (95 % intervals)\n\n"
     return heading + "\n".join(lines) + "\n" if lines else ""
 
-
+# %% ../../nbs/estimators/01_finetuning.ipynb #4bff6f44
 def _history_text(tuned):
     losses = [f"{row['heldout_loss']:.3f}" for row in tuned.history if row.get("heldout_loss") is not None]
     if not losses:

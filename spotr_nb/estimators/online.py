@@ -98,7 +98,7 @@ class Online(NamedTuple):
     token: np.ndarray  # `[k, D]`
     t0: np.ndarray  # `[k]` where each window begins, s from the first sample
 
-
+# %% ../../nbs/estimators/04_online.ipynb #bf303f2d
 class OnlineEmbedder:
     "Chunks of a running recording in, a token every step out."
 
@@ -209,7 +209,7 @@ def lsl_inlet(
         raise ConnectionError(f"no LSL stream called {name!r} within {timeout:g} s")
     return pylsl.StreamInlet(found[0])
 
-
+# %% ../../nbs/estimators/04_online.ipynb #f96c50b6
 def stream(
     inlet,  # with `pull_chunk`, such as `pylsl.StreamInlet`
     embedder: OnlineEmbedder,

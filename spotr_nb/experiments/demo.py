@@ -46,7 +46,7 @@ def shipped_errors(
         figures.append(_one_window(x[0, :1], made[0, :1], valid[0, :1], signal, title))
     return rows, figures
 
-
+# %% ../../nbs/experiments/04_demo.ipynb #02bfc163
 def _last_tenth(name, n_channels):
     "The windows of 3 s of the last tenth of a recording, at least one, and the recording."
     from spotr_nb import load_sample, prepare
@@ -88,7 +88,7 @@ def find_alike(
     numbers = [np.flatnonzero(queries)[0], *np.flatnonzero(known)[nearest[0, :3]]]
     return found, _plot_alike(windows, numbers, premature)
 
-
+# %% ../../nbs/experiments/04_demo.ipynb #4cf3f3c1
 def _nearest(embedder, windows, known, queries):
     "For each query, the known windows in the order of the similarity of their standardised tokens."
     from spotr_nb.probing.linear import standardise
@@ -136,7 +136,7 @@ def collect_results(
         probe=_probes(probed["rows"]),
     )
 
-
+# %% ../../nbs/experiments/04_demo.ipynb #8b78ac48
 def _probes(rows):
     "{task: its scores, and those of its baselines}."
     tasks = {}
@@ -177,7 +177,7 @@ def alike_text(
         f"is {found['untrained']:.0%}, by chance {found['chance']:.0%}."
     )
 
-
+# %% ../../nbs/experiments/04_demo.ipynb #291fb527
 def _reconstruction_lines(modalities):
     yield "trained just now, from nothing"
     yield f"{'held-out reconstruction':26}{'error':>8}{'PCA error':>12}{'PCA rank':>10}{'windows':>10}"
@@ -367,7 +367,7 @@ def demo(
     print(NEXT_STEPS.format(out=out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out))
     return results
 
-
+# %% ../../nbs/experiments/04_demo.ipynb #0884d7be
 def _clock():
     "Prints what begins, and how many seconds have passed."
     start = time.monotonic()

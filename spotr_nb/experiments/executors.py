@@ -88,7 +88,7 @@ class SlurmExecutor(Executor):
         self.lock, self.closed = threading.Lock(), threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
 
-
+# %% ../../nbs/experiments/02a_executors.ipynb #cdb38d56
 def slurm_executor(
     folder: str | os.PathLike,  # for scripts and logs
     n_jobs: int = 16,  # running at a time
@@ -187,7 +187,7 @@ def has_ended(self: SlurmExecutor, future, job, queue):
     (self.gone.add if gone else self.gone.discard)(future)
     return gone and before
 
-
+# %% ../../nbs/experiments/02a_executors.ipynb #8b6be3f6
 @patch
 def again(self: SlurmExecutor, future, call, n, job):
     "Submit a task once more, or give up."

@@ -24,6 +24,8 @@ from spotr_nb.experiments.execution import (
     run_parameters,
     run_path,
 )
+
+# %% ../../nbs/experiments/03_tuning.ipynb #397ad575
 from spotr_nb.experiments.sweeps import (
     check_axes,
     check_output,

@@ -164,7 +164,7 @@ def _channel_button(self: Explorer, w, text, tip, which):
     button.on_click(lambda _: self._run(show))
     return button
 
-
+# %% ../../nbs/explorer/16_app.ipynb #00de4e56
 @patch
 def _page(self: Explorer, step):
     "Numbers of as many channels as are shown, before or after them; from the other end where there are none left."
@@ -261,7 +261,7 @@ def _connect(self: Explorer):
     self.resume_button.on_click(lambda _: self._run(lambda: session.resume(self.patience)))
     self.stop_button.on_click(lambda _: session.cancel())  # not through `_run`, which waits for the lock
 
-
+# %% ../../nbs/explorer/16_app.ipynb #4fb92cb2
 @patch
 def _subscribe(self: Explorer):
     "From the session to widgets."
@@ -341,7 +341,7 @@ def _reopen(self: Explorer):
     if self.session.name is not None:
         self.open(self.session.name)
 
-
+# %% ../../nbs/explorer/16_app.ipynb #f50ce16d
 @patch
 def _open_first(self: Explorer):
     "What was open last, or the first recording; a file that needs a choice waits for it."
@@ -391,7 +391,7 @@ def _open_added(self: Explorer, added):
     if session.name is not None:
         self._set(self.recording, value=session.file_name)
 
-
+# %% ../../nbs/explorer/16_app.ipynb #b1af6c43
 @patch
 def _listed(self: Explorer):
     "Names of the list of recordings: however they are read, once each."
@@ -519,7 +519,7 @@ def _list_channels(self: Explorer):
     self._set(self.channels, options=list(names), rows=min(12, len(names)), value=shown)
     self._shown_of, self._restored_channels = (self.session.name, names), None
 
-
+# %% ../../nbs/explorer/16_app.ipynb #2a3d9a14
 @patch
 def _first_channels(self: Explorer):
     "Names of the channels that are shown at first: of those that tokens are made from."
@@ -555,7 +555,7 @@ def _assumed(recording):
     if "line_freq" in recording.about and not recording.about["line_freq"]:
         yield "No mains filter: the list “mains” chooses one."
 
-
+# %% ../../nbs/explorer/16_app.ipynb #303a19fc
 def _clock(seconds):
     "7:45:10."
     return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"
@@ -618,7 +618,7 @@ def _on_labels(self: Explorer):
     self.labels_panel.on_labels()
     self._save_state()
 
-
+# %% ../../nbs/explorer/16_app.ipynb #3bed8967
 @patch
 def _on_window(self: Explorer):
     "Another current window."

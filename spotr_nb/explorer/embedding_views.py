@@ -81,7 +81,7 @@ def window_texts(embedding, shown):
         texts.append("<br>".join(parts))
     return texts
 
-
+# %% ../../nbs/explorer/07_embedding_views.ipynb #671df31d
 def _add_points(figure, coordinates, numbers, texts):
     "A coloured point for each window."
     size = 7 if len(texts) < 600 else 5

@@ -125,7 +125,7 @@ def mark(
         classes = dict.fromkeys((*classes, label))
     self._change(events, classes)
 
-
+# %% ../../nbs/explorer/05a_labelling.ipynb #8da6560a
 @patch
 def _inside(self: Labelling, begin, end):
     "A span, cut to the recording; an error if nothing of it is left."
@@ -152,7 +152,7 @@ def _without(events, begin, end):
                 kept.append(event._replace(onset=end, duration=stop - end))
     return tuple(kept)
 
-
+# %% ../../nbs/explorer/05a_labelling.ipynb #9d5de67f
 def _joined(events):
     "Lasting events of one class that touch or overlap become one."
     joined, last = [], {}
@@ -262,7 +262,7 @@ def read_events(
         raise LabelError(f"{path.name}: its annotations cannot be read: {str(error).splitlines()[0][:200]}") from error
     return as_events(list(zip(found.onset, np.nan_to_num(found.duration), map(str, found.description))))
 
-
+# %% ../../nbs/explorer/05a_labelling.ipynb #cb623d4d
 @patch
 def load(
     self: Labelling,
@@ -314,7 +314,7 @@ def probe_labels(
     names = labels[marked].astype(str)
     return {name: linear_probe(np.asarray(x)[marked], names, **options) for name, x in features.items()}
 
-
+# %% ../../nbs/explorer/05a_labelling.ipynb #ed53398f
 def _check_enough(labels, groups):
     "An error that says what to mark, where there is too little to test."
     names = sorted(set(labels))

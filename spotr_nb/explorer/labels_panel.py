@@ -18,6 +18,8 @@ from ..text import html
 
 # %% ../../nbs/explorer/15a_labels_panel.ipynb #d044339c
 KEYS = [*"1234567890urs", "Backspace", "Delete", "ArrowLeft", "ArrowRight"]
+
+# %% ../../nbs/explorer/15a_labels_panel.ipynb #0c45abe0
 _LISTEN = """
 export default { render({ model, el }) {
   el.style.display = "none";
@@ -46,7 +48,7 @@ export default { render({ model, el }) {
 } }
 """
 
-
+# %% ../../nbs/explorer/15a_labels_panel.ipynb #d3a05de4
 def key_listener(
     work,  # called with the name of a key, such as '1' or 'ArrowRight'
 ):  # a widget; it listens while `active`
@@ -123,7 +125,7 @@ def _build_classes(self: LabelsPanel, w):
     self.go_on = w.Checkbox(value=True, description="then go to the next window", indent=False, layout=box)
     self.last = None  # the class that was used last
 
-
+# %% ../../nbs/explorer/15a_labels_panel.ipynb #f4848db2
 @patch
 def _build_files(self: LabelsPanel, w):
     "Saving, loading, and taking the annotations of the recording."
@@ -195,7 +197,7 @@ def add_class(self: LabelsPanel):
     self.session.change_labels(lambda marks: marks.add_class(name))
     self.name.value = ""
 
-
+# %% ../../nbs/explorer/15a_labels_panel.ipynb #5fed4128
 @patch
 def rename_class(self: LabelsPanel):
     "Another name for the class that was used last, or the last of the list."

@@ -73,7 +73,7 @@ def _figure_class():
 
     return LiveFigure
 
-
+# %% ../../nbs/explorer/10a_live_figure.ipynb #634f713a
 def live_figure(
     figure,  # a `go.Figure`
     config: dict | None = None,  # plotly's, in the browser

@@ -181,7 +181,7 @@ def usual(
     random = float(np.quantile(pairs, 0.95)) if len(pairs) else -1.0
     return dict(fence=float(low - 1.5 * (high - low)), random=random)
 
-
+# %% ../../nbs/explorer/04_neighbours.ipynb #384c35de
 def alike(
     found: list,  # of `search`
     usual: dict,  # of `TokenIndex.usual`

@@ -123,6 +123,8 @@ export default { render({ model, el }) {
   return () => { clearInterval(timer); observer.disconnect() };
 } }
 """
+
+# %% ../../nbs/explorer/11_panel.ipynb #f2c8cda5
 _SIZES_STYLE = """
 .spotr-resizable { resize: vertical; overflow: hidden; }
 .spotr-resizable > *, .spotr-resizable .js-plotly-plot { min-width: 0; max-width: 100%; }
@@ -237,7 +239,7 @@ def resize(self: Panel, height):
         self.height = int(np.clip(height, 90, 3000))
         self.renew()  # a height that is changed in place fixes the width too
 
-
+# %% ../../nbs/explorer/11_panel.ipynb #585aa45f
 @patch
 def renew(self: Panel):
     "Make the figure anew: a browser lost it, or its height changed."
@@ -266,7 +268,7 @@ def follow_frames(self: Panel, work):
     self.observed_figure = self.figure
     self.figure.observe(on_relayout, "_js2py_relayout")
 
-
+# %% ../../nbs/explorer/11_panel.ipynb #8e6b5258
 @patch
 def on_change(self: Panel, widget, work, trait="value"):
     "Call `work` when a user changes a widget; returns the widget."

@@ -338,7 +338,7 @@ def recording_height(n_channels):
     "Height of the figure in pixels."
     return int(np.clip(34 * n_channels, 150, 390)) + 130
 
-
+# %% ../../nbs/explorer/06_recording_view.ipynb #3e315ef5
 def _view_layout(names, begin, end, duration):
     "An empty figure with axes for channels (x, y) and strip (x2, y2)."
     rows = dict(

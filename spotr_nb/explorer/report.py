@@ -123,7 +123,7 @@ def _largest_errors(session, names):
     text = "Where the reconstruction fails most is marked."
     return "Largest errors", text, _side_by_side(session, names, windows, mark=True)
 
-
+# %% ../../nbs/explorer/17_report.ipynb #108148dd
 def _neighbours(session, names):
     windows = [(session.name, session.time, f"{session.time:.1f} s")]
     found = session.neighbours(3)
@@ -234,7 +234,7 @@ def _same_pulse(session, n_windows=24):
         off = np.abs(rates[both, 0] - rates[both, 1])
         yield f"The heart rate is off by {np.median(off):.1f} a minute in the median of {both.sum()} windows."
 
-
+# %% ../../nbs/explorer/17_report.ipynb #7f14cf53
 def _caveats(session):
     "How tokens were chosen, and what to know before relying on it."
     embedding = session.embedding
@@ -267,6 +267,8 @@ SCRIPT = """(async () => {
     await Plotly.newPlot(targets[k], figures[k].data, figures[k].layout, {responsive: true, displaylogo: false});
   document.body.dataset.drawn = 'yes';
 })();"""
+
+# %% ../../nbs/explorer/17_report.ipynb #20f5dece
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>{name}: {tokens}</title><style>{style}</style>
 </head><body><h1>{name}</h1>
@@ -337,7 +339,7 @@ def _facts(session, model_name=None):
         error=describe_errors(embedding.mean_error),
     )
 
-
+# %% ../../nbs/explorer/17_report.ipynb #47f83d07
 def _filters(session):
     "Source rate, pass band, mains filter, and the rate of what is shown."
     from spotr_nb.signals.filtering import BANDS

@@ -30,6 +30,8 @@ from .labelling import Labelling, probe_labels, suggest_windows
 from .neighbours import TokenIndex, alike
 from .recording import Cancelled, CorpusRecording, Recording
 from .recording_view import contiguous_spans
+
+# %% ../../nbs/explorer/10_session.ipynb #9f2b661c
 from spotr_nb.explorer.sources import (
     Reading,
     name_models,
@@ -83,7 +85,7 @@ def _caches(self: Session):
     self._unsaved = {}  # {name: selection, time and labels} that the folder does not have
     self._as_found = None  # selection and time of the open recording as they were read
 
-
+# %% ../../nbs/explorer/10_session.ipynb #f80747f8
 @patch
 def _nothing_open(self: Session):
     "The state before a recording is open."
@@ -231,7 +233,7 @@ def open(
 
     self._start(compute, patience)
 
-
+# %% ../../nbs/explorer/10_session.ipynb #65c5c62a
 @patch
 def open_model(self: Session, name):
     "One of `models`, opened when it is first needed."
@@ -258,7 +260,7 @@ def model(self: Session):
     "What makes the tokens: the model, or the same applied to each channel."
     return model_for(self.whole_model, self.how)
 
-
+# %% ../../nbs/explorer/10_session.ipynb #dc4c64ab
 @patch
 def resume(self: Session, patience=None):
     "Embed the rest after a stop."
@@ -367,7 +369,7 @@ def file_name(self: Session):
     "Name of the open recording, however it is read: marks and selection are of that."
     return None if self.name is None else recording_name(self.sources, self.name)
 
-
+# %% ../../nbs/explorer/10_session.ipynb #acfd75eb
 @patch
 def saved_state(self: Session) -> dict:  # {} without one
     "The state in the folder."
@@ -452,7 +454,7 @@ def _label_windows(self: Session):
     numbers = {name: k for k, name in enumerate(marks.classes)}
     embedding.given = np.array([-1 if one is None else numbers[one] for one in self.window_labels], int)
 
-
+# %% ../../nbs/explorer/10_session.ipynb #f8844d3e
 @patch
 def change_labels(
     self: Session,
@@ -503,7 +505,7 @@ def suggest(
     found = suggest_windows(embedding.token, self.window_labels, embedding.t0, k, apart, usable)
     return found.tolist()
 
-
+# %% ../../nbs/explorer/10_session.ipynb #202e392c
 @patch
 def probe(self: Session) -> dict:  # {'token', 'computed features': ProbeResult}
     "How well the labels can be told from the tokens, and from computed features on the same folds."
@@ -576,7 +578,7 @@ def _others(self: Session):
     own, sources = self.file_name, self.sources
     return [name for name in sources if name != own and not isinstance(sources[name], Reading)]
 
-
+# %% ../../nbs/explorer/10_session.ipynb #fdd1aa43
 @patch
 def index(
     self: Session,
@@ -623,7 +625,7 @@ def nothing_alike(
         self._usual = index, index.usual(self.seconds)
     return alike(found, self._usual[1])
 
-
+# %% ../../nbs/explorer/10_session.ipynb #c75fb9e8
 @patch
 def other_reconstruction(
     self: Session,
@@ -756,7 +758,7 @@ def _reading(self: Session):
     channels = source.channels and list(source.channels)
     return [source.of, source.modality, source.line_freq, source.sfreq, channels]
 
-
+# %% ../../nbs/explorer/10_session.ipynb #9499697f
 @patch
 def _restore_reading(self: Session, saved):
     "Add the reading of a recording that a state was written of."

@@ -174,7 +174,7 @@ def name_models(
     name = Path(model).name if isinstance(model, (str, os.PathLike)) else f"given {type(model).__name__}"
     return {name: model} | {other: folder for other, folder in shipped.items() if other != name}
 
-
+# %% ../../nbs/explorer/09_sources.ipynb #fcaf8a77
 def is_model(thing):
     "True for a model, its folder or its name; False for a recording."
     if isinstance(thing, (str, os.PathLike)):

@@ -131,7 +131,7 @@ def _on_rest(self: TokenMapPanel, embedding, number):
         if embedding is self.session.embedding and not self.stale:
             self.describe(number)
 
-
+# %% ../../nbs/explorer/13_token_map_panel.ipynb #4384685e
 @patch
 def describe(
     self: TokenMapPanel,
@@ -170,7 +170,7 @@ def on_selection(self: TokenMapPanel):
         with self.guard:
             self.group.value = "on the map"
 
-
+# %% ../../nbs/explorer/13_token_map_panel.ipynb #462f3a2d
 @patch
 def on_window(self: TokenMapPanel):
     "Another current window: the ring moves."

@@ -184,7 +184,7 @@ def on_window(self: TraversalPanel):
                 self._fit_axis(row)
     self._show_other()
 
-
+# %% ../../nbs/explorer/14_traversal_panel.ipynb #f5767c2b
 @patch
 def _show_other(self: TraversalPanel):
     "The reconstruction of the window by another model, and its error over a few windows beside that of this one."

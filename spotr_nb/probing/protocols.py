@@ -390,7 +390,7 @@ def cached_embed(
         np.save(new, token, allow_pickle=False)
     return token
 
-
+# %% ../../nbs/probing/03_protocols.ipynb #a4bd1dcf
 def embed_inputs(
     embedder,  # anything with `embed(x, valid=None)`
     windows,  # `Windows`, or `(x, valid)`, or x `[n, C, L]`

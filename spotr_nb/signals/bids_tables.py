@@ -108,7 +108,7 @@ def _head_frame(table):
     known = turn is not None and metres is not None
     return turn * metres if known else None, f"their coordinate system is {system[:40]!r} in {unit[:40]!r}"
 
-
+# %% ../../nbs/signals/10_bids_tables.ipynb #f409eff3
 def _places(table):
     "{electrode: [x, y, z]} of a table; those that are not measured are NaN."
     with open_text(table) as file:

@@ -75,7 +75,7 @@ def kinds_by_unit(
         found.append("misc" if by_default and unit is not None and not known_unit(unit) else kind)
     return found
 
-
+# %% ../../nbs/signals/03_channel_types.ipynb #ab7c6b4c
 def without_other_units(
     names,  # of channels
     kinds,  # their types

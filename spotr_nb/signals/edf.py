@@ -300,7 +300,7 @@ def read_records(
     raw = np.fromfile(path, np.uint8, (last - first) * size, offset=header.n_bytes + first * size)
     return raw.reshape(last - first, size)
 
-
+# %% ../../nbs/signals/11_edf.ipynb #7fb17f47
 def _all_annotations(path, header, n_records, step=512):
     "As `read_annotations`, some records at a time."
     onsets, annotations = [None] * n_records, []
@@ -330,7 +330,7 @@ def open_edf(path, options):
     found = dict(rates=rates, factors=factors, runs=runs, timeline=timeline, annotations=annotations)
     return OpenEdf(header, n_records, chosen, names, kinds, modality, **found)
 
-
+# %% ../../nbs/signals/11_edf.ipynb #60aa3f16
 def describe_edf(path, opened, options):
     "Arguments of `Signal` from an `OpenEdf`, but samples and rate."
     place = opened.timeline.from_clock

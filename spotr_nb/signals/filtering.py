@@ -232,7 +232,7 @@ def filtered(self: _RangeFilter, first, last):
             y[:, begin - first : end - first] = self._of_segment(*segment, begin - start, end - start)
     return y
 
-
+# %% ../../nbs/signals/17_filtering.ipynb #7dc60c17
 @patch
 def _of_segment(self: _RangeFilter, start, stop, first, last):
     "Output samples `first` to before `last` of the segment of input samples `start` to `stop`, counted from its start."

@@ -135,7 +135,7 @@ def start(self: GuardedReader):
         env=environment,
     )
 
-
+# %% ../../nbs/signals/15_guard.ipynb #cf41e763
 @patch
 def close(self: GuardedReader):
     "Stop the child."
@@ -227,7 +227,7 @@ def _request(self: GuardedReader, request, path, seconds):
     end = f"signal {-status}" if status < 0 else f"status {status}"
     raise ReadError(f"{Path(path).name}: the reader crashed on it ({end}): the file is probably damaged")
 
-
+# %% ../../nbs/signals/15_guard.ipynb #92cdfd90
 @patch
 def _reply(self: GuardedReader, request):
     "A line of JSON; less if the child has ended."

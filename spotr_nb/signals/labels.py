@@ -94,7 +94,7 @@ def label_column(
         raise LabelError(f"{Path(path).name}: has no column {wanted[0]!r}: it has {names}; label='…' names the one to use")
     return found
 
-
+# %% ../../nbs/signals/21_labels.ipynb #58393aa8
 def row_event(
     path,  # of the table, for messages
     row: dict,  # of `read_rows`, with an onset
@@ -170,7 +170,7 @@ def _wfdb_events(annotation, sfreq):
     found = zip(np.asarray(annotation.sample) / rate, annotation.symbol)
     return tuple(sorted(Event(float(onset), 0.0, str(symbol)) for onset, symbol in found))
 
-
+# %% ../../nbs/signals/21_labels.ipynb #91690971
 def _frame_events(frame):
     "Events of a data frame with the columns of a table of labels."
     rows = []
@@ -338,7 +338,7 @@ def with_labels(self: Windows, events, rule="majority", margin=0.0, classes=None
     labels = label_windows(self.t0, self.seconds, events, rule, margin, classes, otherwise, duration)
     return replace(self, labels=labels)
 
-
+# %% ../../nbs/signals/21_labels.ipynb #e9a8c432
 def windows_around(
     signal: Signal,  # any recording
     tmin: float = -0.2,  # from each event's onset, s

@@ -80,7 +80,7 @@ def matrix(self: _Elements, depth):
     if size:
         self.array(depth)
 
-
+# %% ../../nbs/signals/08a_matlab_files.ipynb #7714ae48
 @patch
 def array(self: _Elements, depth=0):
     "Walk an array behind its tag."
@@ -166,7 +166,7 @@ def _unpacked(path, content, options, before):
         raise ReadError(f"{path.name}: is damaged: an array of it cannot be unpacked ({error})") from error
     return b"".join(pieces)
 
-
+# %% ../../nbs/signals/08a_matlab_files.ipynb #87dbe6ce
 def _walk_5(path, content, options):
     "Walk the arrays of a file of MATLAB 5 to 7."
     order = "<" if content[126:128] == b"IM" else ">"

@@ -147,7 +147,7 @@ def _open(path, options):
             ) from error
         raise
 
-
+# %% ../../nbs/signals/12_mne_formats.ipynb #c67fbda2
 def _contains_epochs(path, error):
     trials = "number of trials" in str(error)
     no_raw = "No raw data" in str(error) or re.search(r"[-_](epo|ave|evk)\.fif", path.name)
@@ -370,7 +370,7 @@ def _directory(path, file, size, tags):
         listed_tags.append((kind, position, n_listed))
     return listed_tags
 
-
+# %% ../../nbs/signals/12_mne_formats.ipynb #947b011f
 def _next_parts(path, file, tags):
     "Names of the files in which a recording goes on."
     found, names, numbered, role = [], [], [], _NEXT_FILE

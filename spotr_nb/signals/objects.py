@@ -167,7 +167,7 @@ def _read_array(path, options, x):
         x, events = join_trials(x, options.sfreq, None)
     return dict(x=x, sfreq=options.sfreq, ch_names=names, modality=options.modality, events=events)
 
-
+# %% ../../nbs/signals/20_objects.ipynb #8bc6ee15
 def _array_channels(path, n_channels, options):
     "Names and numbers of the rows to read."
     names = [f"ch{k}" for k in range(n_channels)]
@@ -201,7 +201,7 @@ def _read_frame(path, options, frame):
     "Arguments of `Signal` from a data frame."
     return read_columns(path, FrameLayout(path, frame), options)
 
-
+# %% ../../nbs/signals/20_objects.ipynb #cb2fc86c
 def _read_record(path, options, record):
     "Arguments of `Signal` from a `wfdb.Record`."
     if hasattr(record, "multi_to_single"):
@@ -259,7 +259,7 @@ def _recording_of(thing):
             return inner
     return thing
 
-
+# %% ../../nbs/signals/20_objects.ipynb #cde04872
 def _dataset_trials(thing):
     "The windows of a braindecode dataset; None if it has none."
     inner = _recording_of(thing)

@@ -296,7 +296,7 @@ def _check_size(self: _WindowCutter, n):
             "SPOTR_LIMITS=10 in the environment"
         )
 
-
+# %% ../../nbs/signals/18_preprocessing.ipynb #4d653469
 @patch
 def windows(self: _WindowCutter, which):
     "Some windows, a slice of all; those with too little in them are left out."
@@ -366,7 +366,7 @@ def prepare(
         return windows
     return replace(windows, labels=np.array(trials.labels, object), metadata=trials.metadata)
 
-
+# %% ../../nbs/signals/18_preprocessing.ipynb #42c79e85
 def _read_recording(recording):
     "The signal of a recording in memory, and the trials it consists of, or None."
     from spotr_nb.signals.objects import object_kind, trials_of

@@ -61,7 +61,7 @@ def _share(power, part, whole):
     total = power[..., whole].sum(-1)
     return np.where(total > 0, power[..., part & whole].sum(-1) / np.where(total > 0, total, 1), np.nan)
 
-
+# %% ../../nbs/signals/24_quality.ipynb #1d49be70
 def mains_share(
     x: np.ndarray,  # [..., L] as recorded, without a notch
     sfreq: float,  # Hz

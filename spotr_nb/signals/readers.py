@@ -94,7 +94,7 @@ def read_signal(
         warnings.warn(f"{name}: {remark}", ReadWarning, stacklevel=2)
     return signal
 
-
+# %% ../../nbs/signals/13_readers.ipynb #74a70028
 def read_with(
     path,  # as for `read_signal`
     options,  # `ReadOptions`: takes what the file contains, and remarks instead of warnings
@@ -117,7 +117,7 @@ def _stored_bytes(path):
         return 2**60
     return path.stat().st_size if path.is_file() else 0
 
-
+# %% ../../nbs/signals/13_readers.ipynb #09bae41b
 def _read(path, options, scale, known, reader=None):
     "A signal from a file (or from memory, by a reader), with what is known besides; remarks go to the options."
     reader, path = _reader(path) if reader is None else (reader, path)
@@ -145,7 +145,7 @@ def _read(path, options, scale, known, reader=None):
         raise ReadError(f"{path.name}: {_cause(error, path)}") from error
     return signal
 
-
+# %% ../../nbs/signals/13_readers.ipynb #e6747761
 def _in_terms_of_reading(warning, options):
     "A warning of a signal, with the arguments of `read_signal` as its remedy."
     if not isinstance(warning, AmplitudeWarning) or warning.factor is None:

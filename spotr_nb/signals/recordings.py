@@ -34,6 +34,8 @@ from spotr_nb.signals.labels import (
 from .objects import trials_of
 from .preprocessing import prepare, prepare_in_blocks
 from .readers import READERS, ReadError, file_ending, read_signal
+
+# %% ../../nbs/signals/22_recordings.ipynb #05ffdc74
 from .reading import listed
 from .signal import Event, derived, html_table, text_table
 from .wfdb_records import wfdb_header
@@ -143,7 +145,7 @@ def windows(
         named = trials is not None and not events and self.labels_from is None
         yield windows if named else windows.with_labels(events, duration=signal.duration, **labelling)
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #1147a938
 def _trial_blocks(signal, trials, block_seconds=None, **options):
     "The windows that epochs are, with the names of their events, some at a time."
     starts = [event.onset for event in signal.events] if trials.starts is None else trials.starts
@@ -213,7 +215,7 @@ def _bids_items(folder, files, reading):
         items.append(_item(folder, path, subject=subject, session=session, facts=facts, reading=known))
     return items
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #034adfb2
 def _sidecar(path):
     "The mains frequency as JSON beside a recording, or above it, states it, as an argument of `read_signal`."
     kind = _stem(path).rpartition("_")[2]
@@ -329,7 +331,7 @@ def _expression(pattern):
     ]
     return re.compile("".join(written))
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #894ab7c9
 def _pattern_items(folder, files, pattern, reading):
     "Items of the files whose names fit; a warning says which do not."
     expression, items, rest = _expression(pattern), [], []
@@ -409,7 +411,7 @@ def _names_no_recording(items, row, table):
     hint = f"; {like!r} looks like one: call it 'path'" if like else ""
     return f"{table.name}, line {row['line']}: names no recording: a column 'path' or 'subject' is needed{hint}"
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #2e3e1989
 def _subjects_in(items, rows, table):
     "{name of an item: subject} of the rows that name a recording by its path, and whose it is."
     found = {}
@@ -554,7 +556,7 @@ def __repr__(self: Recordings):
     more = [f"… and {len(self) - 10} more"] if len(self) > 10 else []
     return "\n".join([f"Recordings({_summary(self)})", text_table([heading, *rows]), *more])
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #6e7aea3b
 @patch
 def _repr_html_(self: Recordings):
     heading, rows = _rows(self, 10)
@@ -583,7 +585,7 @@ def from_folder(
     _report_nobody(found)
     return found
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #ce79b8e3
 def _report_nobody(recordings):
     "A warning if no recording has a subject."
     if len(recordings) > 1 and not any(item.subject for item in recordings):

@@ -149,7 +149,7 @@ def _types(ch_types, n_channels):
         raise SignalError(f"{len(types)} channel types for {n_channels} channels")
     return types
 
-
+# %% ../../nbs/signals/00_signal.ipynb #cbe71d26
 def _positions(positions, n_channels):
     "Positions as float32 [C, 3]; None where there are none."
     if positions is None:
@@ -336,7 +336,7 @@ def amplitude_warning(signal):
     remedy = f"; Signal(…, unit={unit!r}) says so" if unit else ""
     return AmplitudeWarning(found, remedy, unit, 10.0**power)
 
-
+# %% ../../nbs/signals/00_signal.ipynb #3153b027
 def is_leap(
     farthest: float,  # of all samples, from their median
     others: float,  # the farthest of the samples that are nearer than that
@@ -346,7 +346,7 @@ def is_leap(
     "Whether the farthest samples are no measurement: much farther than any signal goes, with nothing on the way there."
     return bool(farthest > 1e5 * amplitude or farthest > 100 * usual and farthest > 10 * others > 0)
 
-
+# %% ../../nbs/signals/00_signal.ipynb #032e0d7e
 def _leaps(signal, amplitude):
     "A warning for samples that lie far away from all others."
     for name, samples in zip(signal.ch_names, signal.x):
@@ -612,7 +612,7 @@ def _filled(x):
             row[absent] = np.interp(np.flatnonzero(absent), known, row[known]) if len(known) else 0
     return x
 
-
+# %% ../../nbs/signals/00_signal.ipynb #0bb747ea
 @patch
 @needs_packages
 def to_mne(self: Signal):
@@ -634,7 +634,7 @@ def to_mne(self: Signal):
         raw.set_montage(mne.channels.make_dig_montage(measured, coord_frame="head"), on_missing="ignore")
     return raw.set_annotations(_mne_annotations(self))
 
-
+# %% ../../nbs/signals/00_signal.ipynb #0b90a2a1
 def _mne_annotations(signal):
     "Events and gaps as annotations; a gap in some channels names them."
     import mne

@@ -92,7 +92,7 @@ def piece(self: FileSamples, first, last):
             self.kept = (begin, end, x)
         return x[:, first - begin : max(last, first) - begin]
 
-
+# %% ../../nbs/signals/26_streaming.ipynb #1b4cefd6
 @patch
 def look_through(
     self: FileSamples,
@@ -118,7 +118,7 @@ def _far(self: FileSamples, far):
     self.farthest = candidates.max(0)
     self.others = candidates.max(0, initial=0, where=candidates < 0.999 * self.farthest)
 
-
+# %% ../../nbs/signals/26_streaming.ipynb #112a4760
 @patch
 def __array_ufunc__(self: FileSamples, function, method, *inputs, axis=None, **options):
     known = {np.fmin: self.low, np.fmax: self.high}
@@ -346,7 +346,7 @@ def _excerpt(samples, sfreq):
     chosen = np.unique(np.linspace(0, n_blocks - 1, min(n_blocks, 60)).astype(int))
     return np.concatenate([samples.read(k * length, (k + 1) * length) for k in chosen], 1)
 
-
+# %% ../../nbs/signals/26_streaming.ipynb #e701800f
 def _opened(path, reader, options):
     "(`FileSamples`, arguments of `Signal`, an excerpt), or None if the file is small or has to be read as a whole."
     try:

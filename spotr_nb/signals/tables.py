@@ -295,7 +295,7 @@ class OpenTable(NamedTuple):
     timed: int  # position of the time column; None if there is none
     counter: int  # of a column that counts rows, likewise
 
-
+# %% ../../nbs/signals/07_tables.ipynb #b67db54f
 def open_table(
     path,  # of the file, for messages
     layout,  # `TextLayout` or `FrameLayout`
@@ -315,7 +315,7 @@ def open_table(
     _report_left_out(columns, chosen, timed, options)
     return OpenTable(columns, chosen, [columns.names[k] for k in chosen], modality, timed, counter)
 
-
+# %% ../../nbs/signals/07_tables.ipynb #a6bc2dc9
 def read_columns(
     path,  # of the file, for messages
     layout,  # `TextLayout` or `FrameLayout`
@@ -405,7 +405,7 @@ def read_excel(path, options):
     book.close()
     return read_columns(path, text_layout(path, lambda: io.StringIO(content), options), options)
 
-
+# %% ../../nbs/signals/07_tables.ipynb #be26cb9f
 def _sheet_text(sheet, unpacked, options):
     "A sheet as text separated by tabs."
     text = io.StringIO()

@@ -40,6 +40,8 @@ _CORE |= {
     "tijd",
     "tid",
 }
+
+# %% ../../nbs/signals/05_time_columns.ipynb #9066a29e
 _CORE -= {"d", "h", "hr", "min", "day", "days", "hrs"}
 _BESIDE = set(
     "sensor phone unix local system device host lsl recording sample relative absolute formatted stamp of since start from "
@@ -103,7 +105,7 @@ def day_first(
         return False
     return max(firsts, default=0) > 12 or len(seconds) <= len(firsts)
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #cc7f8692
 def parse_times(
     cells,  # of text
     day_first: bool = True,  # whether 03/04/2024 is in April
@@ -133,7 +135,7 @@ def parse_times(
         times = pandas.to_datetime(cells, format="mixed", dayfirst=day_first, utc=True)
     return times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64) / 1e9
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #2761b73a
 def unwrapped(
     seconds,  # times of the day
     period: float = 86400.0,  # after which they start again: a day, or an hour
@@ -141,7 +143,7 @@ def unwrapped(
     "Times of the day that go on after midnight."
     return seconds + period * np.r_[0, np.cumsum(np.diff(seconds) < -period / 2)]
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #05b566a4
 def clock_times(
     path,  # of the file, for messages
     name: str,  # of the column
@@ -168,6 +170,8 @@ def clock_times(
 # %% ../../nbs/signals/05_time_columns.ipynb #9b07ebf8
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONG = {"min": 60.0, "h": 3600.0, "days": 86400.0}
+
+# %% ../../nbs/signals/05_time_columns.ipynb #35db160f
 _COMMON = np.array(
     [
         20,
@@ -200,7 +204,7 @@ _COMMON = np.array(
     + [512, 600, 800, 1000, 1024, 1200, 1250, 1500, 2000, 2048, 2400, 2500, 4000, 4096, 4800, 5000]
 )
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #a46ce434
 def _row_step(time):
     "Typical time from row to row in the unit of the column, whether stamps repeat or not."
     time = time[:1_000_000]
@@ -394,7 +398,7 @@ def _is_even(time, first, last, rate, quantum):
         latest, earliest = max(latest, late.max()), min(earliest, late.min())
     return latest - earliest <= even_within(rate, quantum)
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #f75c406b
 def _quantum(raw):
     "The last digit that is written, in the unit of the column; 0 if there are many."
     # the largest numbers, written with the fewest decimals
@@ -506,7 +510,7 @@ def by_counter(
     y[:, place] = x
     return y
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #90ea6fd7
 def _is_period(period):
     "Whether counters of devices start again after so many rows: powers of two or of ten, OpenBCI's 101 and 201."
     return period in (101, 201) or np.log2(period) % 1 == 0 or abs(np.log10(period) % 1) < 1e-9
@@ -567,7 +571,7 @@ def _without_repeats(name, time, x, quantum, options):
     options.remark(f"{repeats.sum()} rows repeat the {name!r} and the samples of the row before, or have none: left out")
     return time[~repeats], x[:, ~repeats]
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #13936be6
 def _placed(x, clock, rate):
     "Samples of runs at a regular rate, NaN between them."
     starts, end = [], 0
@@ -581,7 +585,7 @@ def _placed(x, clock, rate):
         y[:, start : start + last - first] = x[:, first:last]
     return y
 
-
+# %% ../../nbs/signals/05_time_columns.ipynb #9dcb4d86
 def _interpolated(time, x, clock, rate):
     "Samples at `time` [T], interpolated within runs to a regular rate."
     n_samples = int(np.floor(time[-1] * rate + 1e-6)) + 1

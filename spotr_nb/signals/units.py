@@ -67,7 +67,7 @@ def is_other_unit(text) -> bool:
     "Whether a text is a unit of something that is no voltage."
     return known_unit(text) is None and bool(_OTHER.match(str(text).strip()))
 
-
+# %% ../../nbs/signals/02_units.ipynb #1c411de2
 def unit_factors(
     path,  # of the file, for messages
     modality: str,  # of the channels

@@ -148,7 +148,7 @@ def _check_numbers(path, options):
 def _bytes_of(path):
     return path.stat().st_size if path.is_file() else 0
 
-
+# %% ../../nbs/signals/09_wfdb_records.ipynb #13ead8ee
 def _segments(path):
     "[(segment or None for a gap, frames)] of a record."
     import wfdb
@@ -289,7 +289,7 @@ def _assume_rate(path, parts, header, options):
                 f"its header states no sampling rate: {header.fs:g} Hz, WFDB's default, is assumed; sfreq= says otherwise"
             )
 
-
+# %% ../../nbs/signals/09_wfdb_records.ipynb #6394f787
 def read_wfdb(path, options):
     "Arguments of `Signal` from a WFDB record."
     path = wfdb_header(path)

@@ -328,7 +328,7 @@ def _without_prefix(state):
     ours = {name: value for name, value in state.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): _as_float(name, value) for name, value in ours.items()}
 
-
+# %% ../../nbs/systems/08_criss_cross.ipynb #abb55721
 def _published_sizes(state):
     "Sizes of a configuration, from the shapes of weights."
 

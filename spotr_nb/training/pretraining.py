@@ -30,6 +30,8 @@ from ..corpus.corpus import Batch, Corpus, from_int16
 from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
+
+# %% ../../nbs/training/04_pretraining.ipynb #45b6101b
 from spotr_nb.training.checkpoints import (
     find_checkpoints,
     last_checkpoint,
@@ -817,7 +819,7 @@ PASSED_ON = (
     "strategy",
 )
 
-
+# %% ../../nbs/training/04_pretraining.ipynb #83683ffe
 def _pretrain_from(args):
     "Build the corpus and pretrain, as the command line says."
     given = {field.name: getattr(args, field.name) for field in fields(Recipe)}
