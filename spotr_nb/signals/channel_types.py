@@ -164,6 +164,7 @@ def choose_channels(
     kinds,  # their types
     options,  # `ReadOptions`: modality and channels; takes remarks
     bad=(),  # names of channels that the file marks as bad
+    remark_others: bool = True,  # say which signals of another kind, such as breathing, are left out
 ):  # (indices of the channels to read, modality)
     "Which channels to read."
     modality = options.modality
@@ -184,7 +185,24 @@ def choose_channels(
     index = _of_modality(path, names, kinds, modality, found, marked)
     if marked:
         options.remark(f"leaves out what the file marks as bad: {listed(marked)}; channels=[…] reads them")
+    if remark_others and options.modality is None:
+        _remark_others(names, kinds, index, options)
     return index, modality
+
+# %% ../../nbs/signals/03_channel_types.ipynb #5d128629
+_MARKS = re.compile(r"status|trig|marker|annot|stim|event|^elements$|^time", re.I)
+
+
+def _remark_others(names, kinds, index, options):
+    "Say which signals of no known kind are left out; what only marks or counts is not missed."
+    known = set.union(*KINDS.values()) | {"stim", "exci", "syst"}
+    others = [
+        name
+        for k, (name, kind) in enumerate(zip(names, kinds))
+        if kind not in known and k not in index and not is_derived(name) and not _MARKS.search(name)
+    ]
+    if others:
+        options.remark(f"leaves out {listed(others)}: no EEG, ECG or PPG by name; channels=[…] with modality= reads them")
 
 # %% ../../nbs/signals/03_channel_types.ipynb #f3192d55
 def _chosen_by_name(path, names, kinds, options, bad):

@@ -238,7 +238,7 @@ def _choose(path, columns, options):
         asked = [name for name, kind in zip(names, kinds) if kind == "bio" and name] or None
     asked_before, options.channels = options.channels, asked
     try:
-        index, modality = choose_channels(path, names, kinds, options)
+        index, modality = choose_channels(path, names, kinds, options, remark_others=False)  # see below
     finally:
         options.channels = asked_before
     chosen = [columns.channels[i] for i in index]
