@@ -190,16 +190,13 @@ def choose_channels(
     return index, modality
 
 # %% ../../nbs/signals/03_channel_types.ipynb #5d128629
-_MARKS = re.compile(r"status|trig|marker|annot|stim|event|^elements$|^time", re.I)
-
-
 def _remark_others(names, kinds, index, options):
     "Say which signals of no known kind are left out; what only marks or counts is not missed."
     known = set.union(*KINDS.values()) | {"stim", "exci", "syst"}
     others = [
         name
         for k, (name, kind) in enumerate(zip(names, kinds))
-        if kind not in known and k not in index and not is_derived(name) and not _MARKS.search(name)
+        if kind not in known and k not in index and not is_derived(name)
     ]
     if others:
         options.remark(f"leaves out {listed(others)}: no EEG, ECG or PPG by name; channels=[…] with modality= reads them")

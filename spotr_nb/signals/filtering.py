@@ -244,7 +244,7 @@ def _of_segment(self: _RangeFilter, start, stop, first, last):
     step = self.signal.sfreq / self.sfreq
     centres = np.arange(first, last) * step - before
     channels, y = list(self.signal.x[:, start:stop]), []
-    at_once = max(1, AT_ONCE // max(1, stop - start))
+    at_once = max(1, AT_ONCE // max(1, after - before))
     for k in range(0, len(channels), at_once):
         parts = [_interpolated(channel, before, after) for channel in channels[k : k + at_once]]
         filtered = self._of_channels(np.stack([x for x, _ in parts]))[:, skip : skip + last - first]
@@ -255,7 +255,7 @@ def _of_segment(self: _RangeFilter, start, stop, first, last):
     return y
 
 # %% ../../nbs/signals/17_filtering.ipynb #cb66d950
-AT_ONCE = 2**19  # samples of all channels that are filtered together: more would need more memory, and no less time
+AT_ONCE = 2**17  # samples of all channels that are filtered together: more would need more memory, and no less time
 PASSED = 0.2  # standard deviation after the filter over that before, from which single precision is enough
 PEAK = 100  # largest sample before over the median size after, up to which it is
 
