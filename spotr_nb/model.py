@@ -56,7 +56,7 @@ def check_positive(
 
 # %% ../nbs/07_model.ipynb #e53dff79
 def _check_config(config):
-    check_positive(config, may_be_zero=("statistics_weight",))
+    check_positive(config, may_be_zero=("statistics_weight", "start_width"))
     if config.renderer not in ("pointwise", "attention"):
         raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {config.renderer!r}")
     if config.published and config.statistics:
@@ -65,13 +65,17 @@ def _check_config(config):
         )
     if config.beats and not (config.statistics or config.statistics_weight):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
+    if not 0 <= config.start_width < config.dim:
+        raise ValueError(f"SpotrConfig.start_width must be 0 to less than dim={config.dim}, found {config.start_width}")
+    if config.start_width and not config.fitted_start:
+        raise ValueError("SpotrConfig.start_width needs fitted_start=True: it is the width of that start in the token")
     if config.fitted_start and not config.statistics:
         raise ValueError("SpotrConfig.fitted_start needs statistics=True: it is their projection that is fitted")
     if not 0 < config.rendered_share <= 1:
         raise ValueError(f"SpotrConfig.rendered_share must be above 0, at most 1, found {config.rendered_share}")
     if config.rendered_share < 1 and (config.published or config.renderer != "pointwise"):
         raise ValueError("SpotrConfig.rendered_share needs renderer='pointwise': in the other all patches attend to one another")
-    for name in "dim", "render_dim":
+    for name in "dim", "render_dim", "start_width":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
 
@@ -97,6 +101,7 @@ class SpotrConfig:
     statistics_weight: float = 0.0  # weight of the statistics in the loss; 0: the paper's objective
     beats: bool = False  # statistics include those of beats, see `beat_statistics`
     fitted_start: bool = False  # project the statistics in closed form, see `SPOTR.fit_start`
+    start_width: int = 0  # of the D numbers, the last ones, that are the fitted start itself; 0: the whole token grows from it
     published: bool = False  # the authors' position table, attention decoder and padding
     table: tuple[int, int] = (128, 128)  # channels and patches in the published table of positions
 
@@ -149,7 +154,7 @@ class SPOTR(nn.Module):
         self.compaction = _make_compaction(config)
         self.statistics_embedding = _make_statistics_embedding(config) if config.statistics else None
         norm = not config.published
-        self.bottleneck = Bottleneck(config.dim, config.n_heads, config.n_blocks, config.ratio, norm)
+        self.bottleneck = Bottleneck(_inner_dim(config), config.n_heads, config.n_blocks, config.ratio, norm)
         self.decoder = _make_decoder(config)
         self.statistics_head = _make_statistics_head(config) if config.statistics_weight else None
 
@@ -164,6 +169,11 @@ def _check_size(name):
     return name
 
 
+def _inner_dim(config):
+    "Width of the encoder: of the token without the part that is the fitted start itself."
+    return config.dim - config.start_width
+
+
 def _make_positions(config, dim):
     if config.published:
         return PositionTable(dim, *config.table)
@@ -172,12 +182,12 @@ def _make_positions(config, dim):
 
 def _make_compaction(config):
     return Compaction(
-        config.dim,
+        _inner_dim(config),
         8 if config.published else config.n_heads,
         config.patch,
         config.patch / config.sfreq,
         config.stem,
-        _make_positions(config, config.dim),
+        _make_positions(config, _inner_dim(config)),
         config.amplitude,
     )
 
@@ -209,6 +219,8 @@ def _n_statistics(config):
 
 
 def _make_statistics_embedding(config):
+    if config.start_width:
+        return FittedEmbedding(config.start_width, _n_statistics(config), gain=1.0)
     kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
     return kind(config.dim, _n_statistics(config))
 
@@ -243,7 +255,11 @@ def encode(
     channels = self.compaction.positions.channels(z.shape[1], channel_positions)
     channel_valid = None if token_valid is None else token_valid[:, : z.shape[1]]
     start = self.statistics_embedding(statistics, channels, channel_valid)
-    return self.bottleneck(tokens, token_valid, every, start[:, None])
+    if not self.config.start_width:
+        return self.bottleneck(tokens, token_valid, every, start[:, None])
+    states = self.bottleneck(tokens, token_valid, every)
+    start = start.to(states.dtype)
+    return torch.cat([states, start[:, None].expand(-1, states.shape[1], -1) if every else start], -1)
 
 # %% ../nbs/07_model.ipynb #6dd2b67d
 def as_published(z, valid):

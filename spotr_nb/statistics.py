@@ -514,8 +514,10 @@ class FittedEmbedding(nn.Module):
         self,
         dim: int,  # width D
         n_statistics: int = N_STATISTICS,  # K
+        gain: float = START_GAIN,  # root mean square of what is returned
     ):
         super().__init__()
+        self.gain = gain
         self.register_buffer("mean", torch.zeros(n_statistics))
         self.register_buffer("scale", torch.ones(n_statistics))
         self.register_buffer("offset", torch.zeros(n_statistics))
@@ -524,7 +526,7 @@ class FittedEmbedding(nn.Module):
     def forward(self, statistics, position=None, valid=None):
         "As `StatisticsEmbedding`; positions are not used."
         scaled = _standardised(statistics.to(self.mean.dtype), self.mean, self.scale)
-        projected = START_GAIN * ((scaled - self.offset) @ self.weight)
+        projected = self.gain * ((scaled - self.offset) @ self.weight)
         if valid is None:
             return projected.mean(1)
         return (projected * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1)

@@ -59,7 +59,7 @@ class Cut:
     "How recordings become training windows and held-out windows."
 
     window_seconds: float = 3.0  # what the model will see
-    holdout: float = 0.25  # last part of each recording that is never trained on, as a fraction
+    holdout: float = 0.25  # last part of each recording that is never trained on, as a fraction; see `split_windows`
     sfreq: float = 200.0  # Hz
 
     def __post_init__(self):
@@ -79,14 +79,24 @@ def _is_measured(signal):
     return any(np.isfinite(x).any() for x in signal.x)
 
 
+def _border(signal, cut):
+    "Where the held-out part begins, s; a recording too short to be cut in two is on one side as a whole."
+    border = round(signal.duration * (1 - cut.holdout) * signal.sfreq) / signal.sfreq
+    if border >= cut.window_seconds or signal.duration < cut.window_seconds:
+        return border
+    name = f"{signal.subject}/{signal.recording}".encode() if signal.recording else np.ascontiguousarray(signal.x).tobytes()
+    share = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") / 2**64
+    return 0.0 if share < cut.holdout else signal.duration
+
+
 def split_windows(
     signal: Signal,
     cut: Cut,
 ):  # yields ('train' or 'heldout', an iterator of blocks of `Windows`); none of a part without samples or too short
-    "Cut a recording in time first, then filter and window each part by itself."
+    "Cut a recording in time first, then filter and window each part by itself; the shortest ones are not cut."
     from spotr_nb.signals.preprocessing import prepare_in_blocks
 
-    border = round(signal.duration * (1 - cut.holdout) * signal.sfreq) / signal.sfreq
+    border = _border(signal, cut)
     if border >= cut.window_seconds and _is_measured(early := signal.crop(0, border)):
         length = cut.window_seconds * (2 if border >= 2 * cut.window_seconds else 1)
         yield "train", prepare_in_blocks(early, length, length / 2, cut.sfreq)
