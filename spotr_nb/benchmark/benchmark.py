@@ -52,6 +52,7 @@ SPOTR_ROWS = {
     "SPOTR, reconstruction only": {},
     "SPOTR, with beats": FULL | dict(beats=True),
     "SPOTR, fitted start": FULL | dict(beats=True, fitted_start=True),
+    "SPOTR, kept start": dict(dim=256, start_width=128, statistics=True, beats=True, fitted_start=True),
 }
 ABLATIONS = {
     "SPOTR, without the amplitude": FULL | dict(amplitude=False),
@@ -85,6 +86,7 @@ RANDOM = {
     "random initialisation": "SPOTR",
     "random initialisation, with beats": "SPOTR, with beats",
     "random initialisation, fitted start": "SPOTR, fitted start",
+    "random initialisation, kept start": "SPOTR, kept start",
     "random initialisation, without the statistics": "SPOTR, without the statistics input",
 }
 FEATURES = (
