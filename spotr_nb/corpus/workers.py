@@ -16,6 +16,7 @@ from .shards import Cut, write_prepared
 from .sources import cause_of, load_source
 from ..files import FULL, sha256, writing
 from ..signals.signal import Signal
+from ..storage import RemoteFile, local_copy
 
 # %% ../../nbs/corpus/03_workers.ipynb #79d92dcd
 def prepare_recording(
@@ -74,6 +75,9 @@ def _read(source, reading):
 
     if isinstance(source, Signal):
         return [source]
+    if isinstance(source, RemoteFile):
+        with local_copy(source.address) as path:
+            return read_guarded(path, every=True, **reading)
     return [load_source(source)] if callable(source) else read_guarded(source, every=True, **reading)
 
 
