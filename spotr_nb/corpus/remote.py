@@ -17,7 +17,7 @@ from .build import build_corpus
 from .manifest import check_manifest, read_manifest
 from .shards import FORMAT, SHARD_FILE
 from ..files import progress_bar, sha256, writing
-from ..storage import cache_folder, download, remove, shown, stored_files, upload, working_folder
+from ..storage import cache_folder, download, remove, shown, size_text, stored_files, upload, working_folder
 
 # %% ../../nbs/corpus/04a_remote.ipynb #2bf11056
 DESCRIPTIONS = ("sources.json", "report.csv")  # beside the manifest and the shards
@@ -55,7 +55,7 @@ def _copy_shards(address, manifest, folder):
     known = {file: (size, shard["sha256"][file]) for shard in manifest["shards"] for file, size in shard["bytes"].items()}
     lacking = {file: size for file, (size, _) in known.items() if _size(folder / file) != size}
     if lacking:
-        warnings.warn(f"{shown(address)}: {sum(lacking.values()) / 1e6:,.1f} MB are copied to {folder}", stacklevel=5)
+        warnings.warn(f"{shown(address)}: {size_text(sum(lacking.values()))} are copied to {folder}", stacklevel=5)
     for file in lacking:
         with writing(folder / file) as new:
             download(f"{address}/{file}", new)

@@ -40,7 +40,7 @@ from .readers import READERS, ReadError, file_ending, read_signal
 from .reading import listed
 from .signal import Event, derived, html_table, text_table
 from .wfdb_records import wfdb_header
-from ..storage import RemoteFile, is_address, local_copy, remote_files, shown
+from ..storage import RemoteFile, is_address, local_copy, remote_files
 
 # %% ../../nbs/signals/22_recordings.ipynb #d84d0dac
 class RecordingsError(ValueError):
@@ -715,11 +715,8 @@ def as_recordings(
 
 # %% ../../nbs/signals/22_recordings.ipynb #4e420a71
 def _remote_items(address, reading):
-    "The items of recordings at an address, with a remark on how much there is to copy."
+    "The items of recordings at an address."
     files = remote_files(address)
-    size = sum(file.size for file in files)
-    what = "is" if len(files) == 1 else f"{len(files)} recordings are"
-    warnings.warn(f"{shown(address)}: {what} copied here to be read, {size / 1e6:,.1f} MB, one at a time", stacklevel=4)
     return _numbered([RecordingItem(None, _stem(Path(file.name)), source=file, reading=reading) for file in files])
 
 
