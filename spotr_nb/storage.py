@@ -158,8 +158,8 @@ class RemoteFile:
     "A recording at an address."
 
     address: str
-    version: str  # changes if the file does
-    size: int  # bytes
+    version: str  # changes if the recording does
+    size: int  # bytes, of all its files
 
     @property
     def name(self):
@@ -174,17 +174,24 @@ def remote_files(
     system, path = file_system(address)
     with _explained(address, "read"):
         found = system.glob(path, detail=True) if "*" in path else {path: system.info(path)}
+        files = {name: _parts(system, name) for name, entry in sorted(found.items()) if entry["type"] == "file"}
     if any(entry["type"] == "directory" for entry in found.values()) and "*" not in path:
         raise IsADirectoryError(f"{shown(address)} is a folder: say which of its files, such as {shown(address)}/*.edf")
-    files = {name: entry for name, entry in sorted(found.items()) if entry["type"] == "file"}
     if not files:
         raise FileNotFoundError(f"{shown(address)}: no file there has such a name")
     place = address[: len(address.rstrip("/")) - len(path)] if address.rstrip("/").endswith(path) else ""
     names = {name: f"{place}{name}" if place else system.unstrip_protocol(name) for name in files}
-    size = size_text(sum(entry["size"] for entry in files.values()))
+    size = size_text(sum(size for _, size in files.values()))
     many = f"{len(files)} recordings, each " if len(files) > 1 else ""
     warnings.warn(f"{shown(address)}: {many}copied here to be read, {size}", stacklevel=2)
-    return [RemoteFile(names[name], system.ukey(name), int(entry["size"])) for name, entry in files.items()]
+    return [RemoteFile(names[name], *files[name]) for name in files]
+
+
+def _parts(system, path):
+    "What changes if a recording does, and the bytes of all its files."
+    folder, _, name = path.rpartition("/")
+    parts = [f"{folder}/{other}" for other in _belonging(system, folder, name)]
+    return " ".join(map(system.ukey, parts)), sum(int(system.info(part)["size"]) for part in parts)
 
 # %% ../nbs/00a_storage.ipynb #dfbb06c1
 @contextmanager
