@@ -7,7 +7,6 @@ __all__ = ['MEASURES', 'PART', 'ENDINGS', 'ROWS', 'WRITERS', 'WINDOWING', 'FINDI
            'TokenTable', 'find_recordings', 'embed_recordings']
 
 # %% ../nbs/12_tokens.ipynb #a9f30c54
-import hashlib
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
 from .signals.recordings import Recordings, as_recordings, cause_of
 from .signals.streaming import ahead, block_seconds, open_recording
+from .storage import is_address, local_copy, name_of, refuse_existing, upload, working_folder
 from .text import csv_cell
 
 # %% ../nbs/12_tokens.ipynb #8a6e4f8c
@@ -157,7 +157,8 @@ def _embed_part(folder, key, item, model, identity, settings):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            found = _write_part(folder, key, item, model, identity, settings)
+            with item.at_hand() as here:
+                found = _write_part(folder, key, here, model, identity, settings)
         except (
             ValueError,
             OSError,
@@ -175,22 +176,6 @@ def _embed_part(folder, key, item, model, identity, settings):
     return found
 
 # %% ../nbs/12_tokens.ipynb #f6c1ce2f
-def _keys(recordings, identity, settings):
-    "{key: item}; recordings in memory that cannot be recognised have keys of their own."
-    from spotr_nb.corpus.sources import Identity, NotInspectable
-
-    inspect = Identity(PART, identity, repr(sorted(settings.items())))
-    found = {}
-    for number, item in enumerate(recordings):
-        known = [getattr(item, name) for name in ("name", "subject", "session", "label", "events", "labels_from")]
-        try:
-            key = inspect.key("tokens", [repr(known), repr(sorted(item.reading.items())), item.path, item.source])
-        except NotInspectable:
-            key = hashlib.sha256(f"{os.urandom(16)}{number}".encode()).hexdigest()[:32]
-        found[key] = item
-    return found
-
-
 def _finished(folder, key):
     "The description of a part that is complete; None if there is none."
     try:
@@ -366,7 +351,7 @@ class TokenTable:
     "What `embed_recordings` made: a table with a row for each window."
 
     frame: object = None  # data frame; None if the table was written to a file
-    path: Path = None  # that file
+    path: Path = None  # that file, or its address
     failed: dict = field(default_factory=dict)  # {recording: why it is not in the table}
     n_windows: int = 0
     n_recordings: int = 0
@@ -388,6 +373,9 @@ def read(self: TokenTable):
 
     if self.path is None:
         return self.frame
+    if is_address(self.path):
+        with local_copy(self.path) as path:
+            return replace(self, path=path).read()
     if self.path.suffix.lower() == ".npz":
         with np.load(self.path) as arrays:
             columns = {name: arrays[name] for name in arrays.files if name not in ("token", "t0")}
@@ -451,18 +439,17 @@ def find_recordings(
 @needs_packages
 def embed_recordings(
     recordings,  # folder, file, sample's name, `Recordings`, a recording in memory, or a list of them
-    out=None,  # .csv, .parquet or .npz to write; None: a data frame in memory
+    out=None,  # .csv, .parquet or .npz to write, or its address; None: a data frame in memory
     model="spotr-tiny",  # name or folder of a model, or a model
     window_seconds: float = None,  # length of a window, s; 3 if None, but epochs in memory are windows already
     jobs=1,  # recordings at a time, each in a process; or an executor with workers that see the same files, such as Dask's
     progress: bool | str = True,  # see `progress_bar`
     labels=None,  # table of labels, 'events' or 'peaks', see `Recordings.with_labels`; None: those that are known
+    overwrite: bool = False,  # replace a table at an address; one in a file is always replaced
     **options,  # of `Recordings.from_folder` (pattern, …), `read_signal` (modality, …), `prepare`, `label_windows` (rule, …)
 ) -> TokenTable:
     "A table of tokens, a row a window. What cannot be embedded is listed in `failed`; if nothing can, that is an error."
-    out = None if out is None else Path(out)
-    if out is not None:
-        check_ending(out)
+    out, address = _file_to_write(out, overwrite)
     if not (hasattr(jobs, "submit") or isinstance(jobs, (int, np.integer)) and jobs >= 1):
         raise ValueError(f"jobs is {jobs!r}: a whole number from 1 is needed")
     settings, finding, reading = _sorted_options(window_seconds, options)
@@ -470,10 +457,23 @@ def embed_recordings(
     _check_there(recordings)
     folder = _parts_folder(out)
     try:
-        return _embed(recordings, out, folder, model, settings, jobs, progress)
+        return _embed(recordings, out, folder, model, settings, jobs, progress, address)
     finally:
         if out is None or not {path.name for path in folder.glob("*.json")} - {"failed.json"}:
             _remove_parts(folder)
+        if address and out.parent.is_dir() and not any(out.parent.iterdir()):
+            out.parent.rmdir()
+
+
+def _file_to_write(out, overwrite):
+    "The path of a table, and the address that it goes to; None if there is none."
+    if out is None:
+        return None, None
+    check_ending(Path(name_of(out) if is_address(out) else out))
+    if not is_address(out):
+        return Path(out), None
+    refuse_existing(out, overwrite)
+    return working_folder(out) / name_of(out), out
 
 # %% ../nbs/12_tokens.ipynb #f3908d45
 def _check_there(recordings):
@@ -482,10 +482,12 @@ def _check_there(recordings):
         recordings[0].read()
 
 # %% ../nbs/12_tokens.ipynb #08120c7f
-def _embed(recordings, out, folder, model, settings, jobs, progress):
+def _embed(recordings, out, folder, model, settings, jobs, progress, address):
     "The table, by way of parts in a folder."
+    from spotr_nb.corpus.sources import recording_keys
+
     model, identity = _load(model)
-    keys = _keys(recordings, identity, settings)
+    keys = recording_keys("tokens", recordings, PART, identity, repr(sorted(settings.items())))
     parts = {key: _finished(folder, key) for key in keys}
     todo = {key: item for key, item in keys.items() if parts[key] is None}
     parts |= _embed_all(folder, todo, model, identity, settings, jobs, progress)
@@ -506,7 +508,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress):
     known = dict(
         failed=failed, n_windows=sum(part["n"] for part in parts.values()), n_recordings=len(parts), model=identity
     )
-    return _put_together(out, folder, parts, known)
+    return _put_together(out, folder, parts, known, address)
 
 # %% ../nbs/12_tokens.ipynb #17956d03
 def _in_one_line(remarks):
@@ -520,7 +522,7 @@ def _in_one_line(remarks):
         yield f"{first}{f' and {len(others)} more' if others else ''}{': ' if first else ''}{text}"
 
 
-def _put_together(out, folder, parts, known):
+def _put_together(out, folder, parts, known, address):
     "The table of all parts; parts of a complete table are removed."
     if out is None:
         import pandas
@@ -528,9 +530,12 @@ def _put_together(out, folder, parts, known):
         return TokenTable(pandas.concat(list(_frames(folder, parts)), ignore_index=True), **known)
     with writing(out) as new:
         WRITERS[out.suffix.lower()](new, _frames(folder, parts))
+    if address:
+        upload(out, address)
+        out.unlink()
     if not known["failed"]:
         _remove_parts(folder)
-    return TokenTable(path=out, **known)
+    return TokenTable(path=address or out, **known)
 
 # %% ../nbs/12_tokens.ipynb #eaac295f
 def _parts_folder(out):

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -189,6 +190,66 @@ def write_toy(path):
     return path
 
 
+class Watched:
+    "An executor in whose tasks the calls of a function are noted."
+
+    def __init__(self, pool, log, watched):
+        self.pool, self.log, self.watched = pool, log, watched
+
+    def submit(self, function, *arguments):
+        return self.pool.submit(noting, self.log, self.watched, function, *arguments)
+
+
+def noting(log, watched, function, *arguments):
+    "A task; a watched function is slow enough to be killed in its course."
+    import importlib
+    from unittest import mock
+
+    module, _, name = watched.rpartition(".")
+    real = getattr(importlib.import_module(module), name)
+
+    def note(state, given):
+        with open(log, "a") as file:
+            file.write(f"{state} {re.search('[0-9a-f]{32}', str(given[:2]))[0]} {os.getpid()}\n")
+
+    def call(*given):
+        note("begun", given)
+        time.sleep(0.5)
+        result = real(*given)
+        note("done", given)
+        return result
+
+    with mock.patch(watched, call):
+        return function(*arguments)
+
+
+def at_work(log):
+    "(key, process) of what was begun, and of what was done."
+    lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+    return [[(key, int(pid)) for state, key, pid in lines if state == wanted] for wanted in ("begun", "done")]
+
+
+def kill_two(log, killed):
+    "Kill a process that is at work at once, and another after the second recording."
+    for n_done in 0, 2:
+        while True:
+            begun, done = at_work(log)
+            working = [pid for key, pid in begun if (key, pid) not in done and pid not in killed]
+            if len(done) >= n_done and working:
+                break
+            time.sleep(0.05)
+        killed.append(working[-1])
+        os.kill(killed[-1], signal.SIGKILL)
+
+
+def check_once(log, n, killed):
+    "Each recording is done once; only those whose worker was killed were begun twice."
+    begun, done = at_work(log)
+    assert len(done) == len({key for key, _ in done}) == n, done
+    assert sorted(pid for key, pid in begun if (key, pid) not in done) == sorted(killed), (begun, done, killed)
+    assert len(begun) == n + 2 and len(killed) == 2
+
+
 class Checks:
     "What a sweep must do on Slurm."
 
@@ -314,50 +375,50 @@ class Checks:
         assert table["result.steps"][0] == 2
 
     def recordings(self):
-        "a corpus and a table of tokens, a job for each recording: two killed on the way, nothing lost or done twice"
+        "a corpus, a table of tokens and a probe's windows, a job a recording: two killed each time, nothing lost or twice"
         import threading
+        from dataclasses import replace
 
         import spotr_nb
+        from spotr_nb.benchmark.recording_tasks import windows_of_all
         from spotr_nb.corpus.build import build_corpus
         from spotr_nb.experiments.executors import executor
         from spotr_nb.files import sha256
+        from spotr_nb.signals.recordings import Recordings, as_recordings
         from spotr_nb.signals.samples import load_sample
         from spotr_nb.tokens import embed_recordings
 
-        raw, killed = self.folder / "raw", set()
-        raw.mkdir()
-        for k in range(5):
+        raw, quiet = self.folder / "raw", dict(progress=False, line_freq=60)
+        for k in range(4):
             spotr_nb.write_npz(load_sample("ecg_mitbih_100").crop(30 * k, 30 * k + 60), raw / f"r{k}.npz")
-        sources, ended = {"heart": sorted(raw.iterdir())}, threading.Event()
+        sources = sorted(raw.iterdir())
+        items = Recordings([replace(item, label="normal") for item in as_recordings(sources)])
 
-        def kill():
-            "End one running job of the corpus and one of the table, as a failing node does: no signal reaches it."
-            while not ended.is_set():
-                ids = self.slurm.ask("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
-                if ids and len(killed) < wanted[0] and not killed & set(ids):
-                    self.slurm.ask("scancel", "--signal=KILL", "--full", ids[0])
-                    killed.add(ids[0])
-                time.sleep(0.1)
+        def corpus(pool, name):
+            build_corpus({"heart": sources}, self.folder / name, n_workers=pool, **quiet)
+            return {path.name: sha256(path) for path in sorted((self.folder / name).iterdir())}
 
-        wanted = [1]
-        thread = threading.Thread(target=kill, daemon=True)
-        settings = dict(progress=False, line_freq=60)
-        build_corpus(sources, self.folder / "corpus-here", **settings)
-        here = embed_recordings(raw, window_seconds=3, **settings)
-        thread.start()
-        with executor("slurm", 2, folder=self.folder / "jobs", cpus_per_task=1, every=0.5) as pool:
-            build_corpus(sources, self.folder / "corpus-there", n_workers=pool, **settings)
-            wanted[0] = 2
-            there = embed_recordings(raw, self.folder / "t.csv", window_seconds=3, jobs=pool, **settings)
-        ended.set()
-        corpora = [
-            {path.name: sha256(path) for path in (self.folder / name).iterdir()}
-            for name in ("corpus-here", "corpus-there")
-        ]
-        assert len(killed) == 2, f"{killed} were killed"
-        assert corpora[0] == corpora[1], corpora
-        assert there.read().recording.tolist() == here.frame.recording.tolist() and not there.failed
-        assert abs(there.tokens - here.tokens).max() < 1e-5
+        def table(pool, name):
+            out = self.folder / f"{name}.csv"
+            found = embed_recordings(sources, out, window_seconds=3, jobs=pool, **quiet)
+            return found.read().recording.tolist(), found.tokens.round(4).tolist()
+
+        def windows(pool, name):
+            found = windows_of_all(items, 5.0, {}, pool, self.folder / f"{name}-parts")
+            return [(item.name, one.x.tobytes(), list(one.labels), cause) for item, one, cause in found]
+
+        works = {
+            corpus: "spotr_nb.corpus.workers.prepare_recording",
+            table: "spotr_nb.tokens._embed_part",
+            windows: "spotr_nb.benchmark.recording_tasks.save_windows",
+        }
+        for make, watched in works.items():
+            log, killed = self.folder / f"{make.__name__}.log", []
+            threading.Thread(target=kill_two, args=(log, killed), daemon=True).start()
+            with executor("slurm", 2, folder=self.folder / "jobs", cpus_per_task=1, every=0.5) as pool:
+                there = make(Watched(pool, log, watched), "there")
+            check_once(log, len(sources), killed)
+            assert there == make(1, "here"), make.__name__
 
 
 def missing():

@@ -8,12 +8,14 @@ __all__ = ['OwnWindows', 'labelled_windows', 'folder_windows', 'own_baselines', 
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #90762825
 import os
-from dataclasses import dataclass, field, fields, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from fastcore.basics import patch
 
+from .recording_tasks import check_jobs, features_of_all, joined_windows, windows_of_all
 from ..files import progress_bar, writing
 from ..probing.features import Handcrafted, HrvMorphology, MiniRocket, WindowStatistics
 from ..probing.linear import _logistic, _ridge, linear_probe, make_splits, out_of_fold
@@ -35,6 +37,7 @@ class OwnWindows:
     left_out: dict = field(default_factory=dict)  # {cause: number}
     name: str = "your recordings"
     split: None = None  # folds of subjects, always
+    causes: dict = field(default_factory=dict)  # {recording: why it is left out}
 
     def __len__(self):
         return len(self.labels)
@@ -64,41 +67,32 @@ def labelled_windows(
     channels=None,  # names; those of the first recording if None
     max_windows: int | None = None,  # of one recording, evenly spread; all if None
     progress: bool | str = False,  # see `progress_bar`
+    jobs=1,  # recordings at a time, each in a process; or an executor
+    folder=None,  # for parts, with jobs; all workers see it
     **options,  # of `Recordings.windows`: stride_seconds, sfreq, band, rule, margin, classes, …
 ) -> OwnWindows:
     "The windows of all recordings that have a label."
-    parts, left_out = [], {}
-    for number, item in enumerate(progress_bar(progress, recordings, unit="recording")):
-        one = recordings[[number]]
-        blocks = [block for _, block in one.windows(window_seconds, **options)]
-        causes = list(one.failed.values())
-        found, cause = (None, causes[0]) if causes else _usable(blocks, channels, parts)
-        if found is None:
-            left_out[cause] = left_out.get(cause, 0) + 1
+    parts, causes = [], {}
+    for item, found, cause in windows_of_all(recordings, window_seconds, options, jobs, folder, progress):
+        cause = cause or _unlike(found, channels, parts)
+        if cause:
+            causes[item.name] = cause
             continue
+        found = _picked(found, list(channels or (parts[0][1].ch_names if parts else found.ch_names)))
         if max_windows is not None and len(found) > max_windows:
             found = found[np.linspace(0, len(found) - 1, max_windows).round().astype(int)]
         parts.append((item, found))
-    return _joined(parts, left_out, regression)
+    return _joined(parts, causes, regression)
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #d9573bda
-def _usable(blocks, channels, parts):
-    "The labelled windows of a recording, and why there are none."
-    if not blocks:
-        return None, "without a window"
-    windows = _concatenated(blocks)
+def _unlike(windows, channels, parts):
+    "Why windows do not go together with those of the recordings before."
     wanted = list(channels or (parts[0][1].ch_names if parts else windows.ch_names))
     if not set(wanted) <= set(windows.ch_names):
-        return None, f"without the channels {', '.join(wanted)}"
+        return f"without the channels {', '.join(wanted)}"
     if parts and windows.modality != parts[0][1].modality:
-        return None, f"of another modality, {windows.modality}"
-    known = windows.labels is not None and np.array([label is not None for label in windows.labels])
-    if not np.any(known):
-        return None, "without a labelled window"
-    rows = np.flatnonzero(known & (windows.valid.mean((1, 2)) >= 0.5))
-    if not len(rows):
-        return None, "without a labelled window that is half measured"
-    return _picked(windows[rows], wanted), None
+        return f"of another modality, {windows.modality}"
+    return None
 
 
 def _picked(windows, names):
@@ -109,26 +103,19 @@ def _picked(windows, names):
     return replace(windows, ch_names=tuple(names), positions=positions, **of_channels)
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #372ebdce
-def _concatenated(parts):
-    "Windows of one kind as one; what belongs to a single recording is dropped."
-    shared = ("positions",)
-    names = [f.name for f in fields(Windows) if isinstance(getattr(parts[0], f.name), np.ndarray)]
-    joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names if name not in shared}
-    return replace(parts[0], **joined, metadata=None)
-
-
-def _joined(parts, left_out, regression):
+def _joined(parts, causes, regression):
+    left_out = dict(Counter(causes.values()))
     if not parts:
-        causes = "; ".join(f"{n} {cause}" for cause, n in left_out.items()) or "there is none"
-        raise ValueError(f"no recording has a labelled window: {causes}")
-    windows = replace(_concatenated([found for _, found in parts]), subject=None, recording=None)
+        counted = "; ".join(f"{n} {cause}" for cause, n in left_out.items()) or "there is none"
+        raise ValueError(f"no recording has a labelled window: {counted}")
+    windows = replace(joined_windows([found for _, found in parts]), subject=None, recording=None)
     lengths = [len(found) for _, found in parts]
     labels = np.array([str(label) for label in windows.labels])
     if regression:
         labels = _numbers(labels)
     groups = np.repeat([item.group for item, _ in parts], lengths)
     names = np.repeat([item.name for item, _ in parts], lengths)
-    return OwnWindows(windows, labels, groups, names, left_out)
+    return OwnWindows(windows, labels, groups, names, left_out, causes=causes)
 
 
 def _numbers(labels):
@@ -164,6 +151,8 @@ def folder_windows(
     margin: float = 0.0,  # no label so many s around borders between labels
     classes: str = "",  # labels that count, 'W,N1', or their classes, 'W=wake,N1=sleep,*=other'; '': all
     otherwise: str = "",  # label of windows that no event claims; '': none
+    jobs=1,  # recordings at a time, each in a process; or an executor
+    parts=None,  # a folder for parts, with jobs; all workers see it
 ) -> OwnWindows:
     "Labelled windows of the recordings in a folder."
     from spotr_nb.signals.labels import classes_of
@@ -173,10 +162,9 @@ def folder_windows(
     known = dict(labels=labels or None, label=label or None, pattern=pattern or None)
     recordings = Recordings.from_folder(folder, **known, **reading)
     names = [name.strip() for name in channels.split(",") if name.strip()] or None
-    labelling = dict(rule=rule, margin=margin, classes=classes_of(classes), otherwise=otherwise or None)
-    found = labelled_windows(
-        recordings, window_seconds, regression, names, max_windows or None, progress, sfreq=sfreq, **labelling
-    )
+    options = dict(rule=rule, margin=margin, classes=classes_of(classes), otherwise=otherwise or None, sfreq=sfreq)
+    most = max_windows or None
+    found = labelled_windows(recordings, window_seconds, regression, names, most, progress, jobs, parts, **options)
     return replace(found, name=Path(folder).name)
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #8589318a
@@ -358,16 +346,25 @@ def _shown(result, metric):
     return f"{metric} {value:.3f} [{low:.3f}, {high:.3f}]"
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6f72e82f
-def _embed(embedder, windows):
-    "Features of windows; with positions where the embedder uses them. One that can be fitted is, without labels."
+def _check_rate(embedder, windows):
+    "Raise if an embedder takes windows at another rate."
     wanted = getattr(getattr(embedder, "config", embedder), "sfreq", windows.sfreq)
     if wanted != windows.sfreq:
         raise ValueError(
             f"the model expects windows at {wanted:g} Hz, these are at {windows.sfreq:g} Hz: sfreq={wanted:g}"
         )
+
+
+def _can_be_fitted(embedder):
+    "Whether an embedder learns from all windows, without labels."
+    return hasattr(embedder, "fit") and not hasattr(embedder, "predict")
+
+
+def _embed(embedder, windows):
+    "Features of windows; with positions where the embedder uses them. One that can be fitted is."
     x, valid, positions = embed_inputs(embedder, windows)
     options = {} if positions is None else dict(channel_positions=positions)
-    if hasattr(embedder, "fit") and not hasattr(embedder, "predict"):
+    if _can_be_fitted(embedder):
         embedder.fit(x, valid)
     return np.asarray(embedder.embed(x, valid=valid, **options))
 
@@ -379,8 +376,11 @@ def probe_recordings(
     n_folds: int = 5,  # of whole subjects; where they are too few, see `divide`
     seed: int = 0,  # of folds, random weights and the bootstrap
     progress: bool | str = False,  # see `progress_bar`
+    jobs=1,  # recordings whose features are computed at a time, each in a process; or an executor
+    folder=None,  # for parts, with jobs; all workers see it
 ) -> Study:
     "Probe a model and its baselines on your windows, on the same folds of subjects."
+    check_jobs(jobs, folder)
     own, left_out = with_two_subjects(own)
     embedders = dict(model) if isinstance(model, dict) else {str(model): load_system(model)}
     division = divide(own, n_folds, seed)
@@ -390,9 +390,13 @@ def probe_recordings(
         more, absent = own_baselines(first, own.windows.modality, own.windows.sfreq, seed)
         embedders |= more
         remarks += absent
+    for embedder in embedders.values():
+        _check_rate(embedder, own.windows)
+    apart = {name: embedder for name, embedder in embedders.items() if jobs != 1 and not _can_be_fitted(embedder)}
+    known = features_of_all(apart, own.windows, own.recordings, jobs, folder, progress) if apart else {}
     features, results = {}, {}
     for name, embedder in progress_bar(progress, embedders.items(), unit="embedder"):
-        features[name] = _embed(embedder, own.windows)
+        features[name] = known[name] if name in known else _embed(embedder, own.windows)
         results[name] = linear_probe(
             features[name], own.labels, division.groups, n_folds=division.n_folds, seed=seed, regression=own.regression
         )

@@ -113,7 +113,7 @@ def add_corpus(commands):
     for name, function in ("verify", verify_corpus), ("info", describe_corpus):
         part = parts.add_parser(name, help=function.__doc__, description=function.__doc__)
         part.set_defaults(do=function)
-        part.add_argument("folder", help="the corpus")
+        part.add_argument("folder", help="the corpus, its folder or address")
 
 # %% ../../nbs/commands/01_corpora.ipynb #69b18771
 def add_build(parts):
@@ -121,8 +121,8 @@ def add_build(parts):
     build = parts.add_parser("build", help=build_corpus.__doc__, description=build_corpus.__doc__)
     build.set_defaults(do=build_corpus)
     option = build.add_argument
-    option("sources", nargs="+", help="a folder of recordings, `samples` (those that ship), or files")
-    option("-o", "--output", required=True, help="folder of the corpus, new or to be added to")
+    option("sources", nargs="+", help="a folder of recordings, `samples` (those that ship), files or addresses of files")
+    option("-o", "--output", required=True, help="folder or address of the corpus, new or to be added to")
     option("--modality", choices=MODALITIES, help="modality of files that do not say")
     option("--line-freq", type=float, help="mains frequency in Hz of files that do not say")
     option("--window-seconds", type=float, default=3.0, help="length of a training window in s (default: 3)")

@@ -9,6 +9,8 @@ __all__ = ['named', 'add_engine', 'engine_settings', 'executor_of']
 from collections import Counter
 from contextlib import contextmanager
 
+from ..storage import is_address, working_folder
+
 # %% ../../nbs/commands/00a_engines.ipynb #a3bb4889
 def named(
     given: list[str],  # name=value
@@ -50,7 +52,7 @@ def executor_of(
     "The executor that the options ask for, for a while."
     from spotr_nb.experiments.executors import executor
 
-    engine = args.engine or ("dask" if args.scheduler else "local")
-    folder = f"{out or args.output}.slurm"  # of scripts and logs
-    with executor(engine, args.n_jobs, args.scheduler, folder, **engine_settings(args)) as pool:
+    out = out or args.output
+    folder = working_folder(out) / "slurm" if is_address(out) else f"{out}.slurm"  # of scripts and logs
+    with executor(args.engine, args.n_jobs, args.scheduler, folder, **engine_settings(args)) as pool:
         yield pool

@@ -144,10 +144,9 @@ def embed_files(args):
     check_window_seconds(args.window_seconds)
     sources = args.file[0] if len(args.file) == 1 else args.file
     first = Path(args.file[0])
-    out = (
-        args.output
-        or f"{first.name if first.is_dir() else first.stem}.tokens.{'csv' if len(args.file) > 1 or first.is_dir() else 'npz'}"
-    )
+    several = len(args.file) > 1 or first.is_dir() or "*" in first.name
+    name = (first.name if first.is_dir() else first.stem).replace("*", "") or "recordings"
+    out = args.output or f"{name}.tokens.{'csv' if several else 'npz'}"
     options = reading_options(args) | {
         name: getattr(args, name) for name in LABELLING if getattr(args, name) is not None
     }
@@ -155,7 +154,7 @@ def embed_files(args):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
     with executor_of(args, out) as pool:
-        options |= dict(jobs=pool, progress="text")
+        options |= dict(jobs=pool, progress="text", overwrite=args.overwrite)
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
@@ -244,8 +243,9 @@ def add_recording(commands, name, function, several=False):
     parser = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
     parser.set_defaults(do=function)
     sample = "the name of a sample that ships (see `spotr samples`)"
+    address = "s3://bucket/study/*.edf"
     if several:
-        parser.add_argument("file", nargs="+", help=f"recordings, a folder of them, or {sample}")
+        parser.add_argument("file", nargs="+", help=f"recordings, a folder of them, {sample}, or addresses: {address}")
     else:
         parser.add_argument("file", help=f"a recording, or {sample}")
     parser.add_argument("--modality", choices=MODALITIES, help="modality, if the file does not say")
@@ -267,7 +267,7 @@ def add_model(parser, default):
         default=default,
         help="a model's folder, of SPOTR or another system, or the name of a model that ships (default: spotr-tiny)",
     )
-    parser.add_argument("-o", "--output", help="file or folder to write")
+    parser.add_argument("-o", "--output", help="file or folder to write; of embed, also an address: s3://bucket/tokens.parquet")
     return parser
 
 # %% ../../nbs/commands/00_recordings.ipynb #5a73c89f
@@ -293,7 +293,8 @@ def add_commands(commands):
     samples = commands.add_parser("samples", help=list_samples.__doc__, description=list_samples.__doc__)
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
-    add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed.add_argument("--overwrite", action="store_true", help="replace a table that is at an address already")
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")

@@ -39,6 +39,7 @@ from spotr_nb.corpus.shards import (
 from .sources import Identity, identify, list_sources, stat
 from .workers import BuildLog, in_child, prepare_all
 from ..files import FULL, lock, open_lock, progress_bar
+from ..storage import is_address, shown
 
 # %% ../../nbs/corpus/04_build.ipynb #64ecd55e
 def _to_json(content):
@@ -431,6 +432,8 @@ def build_corpus(
     **cut,  # `window_seconds`, `holdout`, `sfreq` of `Cut`
 ) -> dict:  # the manifest
     "Prepare recordings and put their windows into shards; skip and list those that cannot be used."
+    if is_address(out):
+        raise ValueError(f"{shown(out)} is an address, and a build needs a folder: Corpus.build takes both")
     out = Path(out)
     cut = Cut(**cut)
     _check_arguments(n_workers, shard_mb)

@@ -18,9 +18,11 @@ from fastcore.basics import patch
 
 from .build import FORMAT, build_corpus
 from .manifest import check_manifest, open_column, read_manifest
+from .remote import build_at, local_corpus
 from .shards import QUALITY, Cut, from_int16
 from ..files import progress_bar, sha256
 from ..signals.signal import html_table, text_table
+from ..storage import is_address
 
 # %% ../../nbs/corpus/05_corpus.ipynb #d966077b
 def _open_manifest(folder):
@@ -73,9 +75,9 @@ class Corpus:
 
     def __init__(
         self,
-        folder: str | os.PathLike,  # where `Corpus.build` wrote
+        folder: str | os.PathLike,  # where `Corpus.build` wrote; of what is at an address, a copy is made
     ):
-        self.folder = Path(folder)
+        self.folder = local_corpus(folder) if is_address(folder) else Path(folder)
         self.manifest = _open_manifest(self.folder)
         self.cut = Cut(**self.manifest["cut"])
         self.recordings = self.manifest["recordings"]
@@ -96,7 +98,7 @@ class Corpus:
 @patch(cls_method=True)
 def build(cls: Corpus, sources, out, **settings):
     "Make a corpus, resume one that was interrupted, or add to one; see `build_corpus` for the settings."
-    build_corpus(sources, out, **settings)
+    (build_at if is_address(out) else build_corpus)(sources, out, **settings)
     return cls(out)
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIDE_FILES', 'HEADERS', 'OUR_FOLDERS', 'list_sources', 'refuse', 'list_folder', 'load_source', 'cause_of',
-           'signal_digest', 'NotInspectable', 'Identity', 'stat', 'is_importable', 'identify']
+           'signal_digest', 'NotInspectable', 'Identity', 'stat', 'recording_keys', 'is_importable', 'identify']
 
 # %% ../../nbs/corpus/00_sources.ipynb #a58f930e
 import functools
@@ -22,6 +22,7 @@ from fastcore.basics import patch
 
 from ..files import describe_error
 from ..signals.signal import Signal
+from ..storage import is_address, remote_files, shown
 
 # %% ../../nbs/corpus/00_sources.ipynb #b2717f81
 def _is_one_source(thing):
@@ -49,7 +50,11 @@ def list_sources(
 def _one_by_one(datasets):
     for dataset, recordings in datasets.items():
         for k, source in enumerate(recordings):
-            yield str(dataset), _source_name(source, f"{dataset}-{k}"), source
+            if is_address(source):  # of one recording or, with asterisks, of several
+                for file in remote_files(source):
+                    yield str(dataset), shown(file.address), file
+            else:
+                yield str(dataset), _source_name(source, f"{dataset}-{k}"), source
 
 
 def _source_name(source, default):
@@ -216,6 +221,24 @@ def _named_by_header(path):
     return [word + ending for word in words if word != "~" for ending in ("", ".hea", ".dat")]
 
 # %% ../../nbs/corpus/00_sources.ipynb #7983275d
+def recording_keys(
+    kind: str,  # of what is made of them
+    recordings,  # `RecordingItem`s
+    *context,  # what else it depends on, as JSON
+) -> dict:  # {key: item}; recordings in memory that cannot be recognised have keys of their own
+    "Keys of labelled recordings."
+    inspect = Identity(*context)
+    found = {}
+    for number, item in enumerate(recordings):
+        known = [getattr(item, name) for name in ("name", "subject", "session", "label", "events", "labels_from")]
+        try:
+            key = inspect.key(kind, [repr(known), repr(sorted(item.reading.items())), item.path, item.source])
+        except NotInspectable:
+            key = hashlib.sha256(f"{os.urandom(16)}{number}".encode()).hexdigest()[:32]
+        found[key] = item
+    return found
+
+
 def _is_picklable(source):
     "Whether a source can be sent to another process."
     import pickle

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from .shards import Cut, write_prepared
 from .sources import cause_of, load_source
-from ..files import FULL, sha256, writing
+from ..files import FULL, sha256, write_json, writing
 from ..signals.signal import Signal
+from ..storage import RemoteFile, local_copy
 
 # %% ../../nbs/corpus/03_workers.ipynb #79d92dcd
 def prepare_recording(
@@ -74,6 +75,9 @@ def _read(source, reading):
 
     if isinstance(source, Signal):
         return [source]
+    if isinstance(source, RemoteFile):
+        with local_copy(source.address) as path:
+            return read_guarded(path, every=True, **reading)
     return [load_source(source)] if callable(source) else read_guarded(source, every=True, **reading)
 
 
@@ -213,15 +217,36 @@ AHEAD = 256  # recordings given to a cluster at a time
 
 
 def _prepare_elsewhere(jobs, pool):
-    "As `prepare_all`, by the workers of an executor."
+    "As `prepare_all`, by the workers of an executor; what one finished before it went away is not done again."
     absolute = ((*job[:3], _absolute(job[3]), job[4], Path(job[5]).absolute(), job[6]) for job in jobs)
-    for (key, dataset, name, *_), future in run_tasks(pool, prepare_recording, absolute, AHEAD):
+    for (key, dataset, name, *_), future in run_tasks(pool, _prepare_once, absolute, AHEAD):
         try:
             yield from future.result()
         except Exception as error:
             if getattr(error, "errno", None) in FULL:
                 raise
             yield dict(key=key, dataset=dataset, source=name) | cause_of(error, name) | dict(final=False)
+
+
+def _prepare_once(key, dataset, name, source, cut, folder, reading):
+    "The task: `prepare_recording`, whose lines are also written beside the windows."
+    log = folder / f"{key}.json"
+    if (lines := _finished_lines(log)) is not None:
+        return lines
+    lines = prepare_recording(key, dataset, name, source, cut, folder, reading)
+    if not any("cause" in line for line in lines):
+        write_json(log, lines)
+    return lines
+
+
+def _finished_lines(log):
+    "The lines of a recording that is prepared completely; None if it is not."
+    try:
+        lines = json.loads(log.read_text(encoding="utf-8"))
+        complete = all((log.parent / line["key"]).stat().st_size == line["size"] for line in lines)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return lines if complete else None
 
 
 def _absolute(source):

@@ -7,7 +7,6 @@ __all__ = ['executor', 'AtMost', 'SlurmExecutor', 'slurm_executor', 'Lost']
 
 # %% ../../nbs/experiments/02a_executors.ipynb #7799279c
 import os
-import shutil
 import threading
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -15,19 +14,19 @@ from pathlib import Path
 
 from fastcore.basics import patch
 
-from .clusters import _check_script_path, slurm_queue
-from .execution import import_extra
+from .clusters import dask_client, slurm_jobs, slurm_queue
 
 # %% ../../nbs/experiments/02a_executors.ipynb #33524992
 @contextmanager
 def executor(
-    engine: str = "local",  # local, dask or slurm
+    engine: str | None = None,  # local, dask or slurm; None: dask if there is a scheduler, else local
     n_jobs: int | None = None,  # tasks at a time; None: 1 here, with Dask as its workers are free, with Slurm 16
     scheduler: str | None = None,  # address of a Dask scheduler, tcp://host:8786
     folder: str | os.PathLike = "slurm",  # for Slurm's scripts and logs, on a disk that all machines share
     **settings,  # of submitit: timeout_min, cpus_per_task, mem_gb, slurm_partition, …
 ):  # gives a number of processes on this machine, or an executor
     "Where recordings are worked on, for a while."
+    engine = engine or ("dask" if scheduler else "local")
     if n_jobs is not None and not (isinstance(n_jobs, int) and n_jobs >= 1):
         raise ValueError(f"n_jobs must be a whole number from 1, found {n_jobs!r}")
     if engine not in ("local", "dask", "slurm"):
@@ -47,17 +46,7 @@ def executor(
 @contextmanager
 def _dask_executor(scheduler, n_jobs):
     "The executor of a Dask client."
-    distributed = import_extra("distributed", "engine 'dask'")
-    if not scheduler:
-        raise ValueError("engine 'dask' needs the address of a scheduler: scheduler='tcp://host:8786', or --scheduler")
-    try:
-        client = distributed.Client(scheduler, set_as_default=False, timeout=10)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ConnectionError(
-            f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`, "
-            "and workers with `dask worker ADDRESS`"
-        ) from None
-    with client:
+    with dask_client(scheduler) as client:
         pool = client.get_executor(retries=2, pure=False)
         yield AtMost(pool, n_jobs) if n_jobs else pool
 
@@ -98,18 +87,8 @@ def slurm_executor(
     **settings,  # of submitit
 ) -> SlurmExecutor:
     "An executor of Slurm jobs."
-    submitit = import_extra("submitit", "engine 'slurm'")
-    if cluster == "slurm" and shutil.which("sbatch") is None:
-        raise FileNotFoundError("there is no sbatch here: call from a machine that can submit to Slurm")
-    folder = Path(folder).absolute()
-    _check_script_path(folder)
-    jobs = submitit.AutoExecutor(folder=folder, cluster=cluster)
-    defaults = dict(name="spotr", timeout_min=24 * 60, slurm_array_parallelism=n_jobs)
-    try:
-        jobs.update_parameters(**defaults | settings)
-    except (NameError, TypeError, ValueError) as error:
-        raise ValueError(f"engine 'slurm' does not take these settings: {error}") from None
-    return SlurmExecutor(folder, jobs, cluster, every, retries)
+    jobs = slurm_jobs(folder, n_jobs, cluster, **settings)
+    return SlurmExecutor(Path(folder).absolute(), jobs, cluster, every, retries)
 
 # %% ../../nbs/experiments/02a_executors.ipynb #13777110
 class Lost(RuntimeError):

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from .readers import READERS, ReadError, file_ending, read_signal
 from .reading import listed
 from .signal import Event, derived, html_table, text_table
 from .wfdb_records import wfdb_header
+from ..storage import RemoteFile, is_address, local_copy, remote_files
 
 # %% ../../nbs/signals/22_recordings.ipynb #d84d0dac
 class RecordingsError(ValueError):
@@ -59,7 +61,7 @@ class RecordingItem:
     reading: dict = field(default_factory=dict)  # arguments of `read_signal`
     labels_from: str = None  # 'events': the recording's own are its labels; 'peaks': its heart beats
     where: str = ""  # the line of the table that names it
-    source: object = None  # a recording in memory, or a function that returns one
+    source: object = None  # a recording in memory, a function that returns one, or a `RemoteFile`
 
     def __repr__(self):
         known = (
@@ -85,8 +87,22 @@ def group(self: RecordingItem):
 
 
 @patch
+@contextmanager
+def at_hand(self: RecordingItem):  # gives an item
+    "The recording on this machine for a while: one at an address is copied, any other is as it is."
+    if not isinstance(self.source, RemoteFile):
+        yield self
+        return
+    with local_copy(self.source.address) as path:
+        yield replace(self, source=None, path=path)
+
+
+@patch
 def read(self: RecordingItem):
     "The samples, as a `Signal` that knows its subject and has the recording's name."
+    if isinstance(self.source, RemoteFile):
+        with self.at_hand() as here:
+            return here.read()
     try:
         if self.source is None:
             signal = read_signal(self.path, **self.reading)
@@ -392,7 +408,9 @@ def _named_in(items, row, table):
     if path:
         path = path.replace("\\", "/").removeprefix("./")
         exact = [
-            item for item in items if path in (item.name, item.path and item.path.as_posix()) or _inside(item) == path
+            item
+            for item in items
+            if path in (item.name, item.path and item.path.as_posix(), _remote_name(item)) or _inside(item) == path
         ]
         return exact or [item for item in items if item.path and path in (_stem(item.path), item.path.name)]
     subject = next((row[name] for name in SUBJECT_COLUMNS if row.get(name)), None)
@@ -427,6 +445,10 @@ def _subjects_in(items, rows, table):
                     f"{row['line']}: keep one"
                 )
     return {name: subject for name, (subject, _) in found.items()}
+
+
+def _remote_name(item):
+    return item.source.name if isinstance(item.source, RemoteFile) else None
 
 
 def _inside(item):
@@ -667,7 +689,7 @@ def _checked(folder, items, pattern):
 
 # %% ../../nbs/signals/22_recordings.ipynb #6bafc448
 def as_recordings(
-    source,  # folder, table recordings.csv, file, sample's name, `Signal`, MNE's objects; or a list of them
+    source,  # folder, table recordings.csv, file, address, sample's name, `Signal`, MNE's objects; or a list of them
     **options,  # of `Recordings.from_folder` for a folder, of `read_signal` for anything else
 ) -> Recordings:
     "Recordings from whatever contains them."
@@ -675,6 +697,8 @@ def as_recordings(
         return source
     if isinstance(source, RecordingItem):
         return Recordings([source])
+    if is_address(source):
+        return Recordings(_remote_items(source, options))
     if isinstance(source, (list, tuple)):
         return Recordings(_numbered([item for part in source for item in as_recordings(part, **options)]))
     if not isinstance(source, (str, os.PathLike)):
@@ -690,6 +714,12 @@ def as_recordings(
     return Recordings([_sample_item(source) or _item(path.parent, path, reading=options)])
 
 # %% ../../nbs/signals/22_recordings.ipynb #4e420a71
+def _remote_items(address, reading):
+    "The items of recordings at an address."
+    files = remote_files(address)
+    return _numbered([RecordingItem(None, _stem(Path(file.name)), source=file, reading=reading) for file in files])
+
+
 def _sample_item(name):
     "The item of a recording that ships; None if there is no such name, or a file of that name."
     from spotr_nb.signals.samples import load_sample, samples

@@ -121,6 +121,8 @@ def _far(self: FileSamples, far):
 # %% ../../nbs/signals/26_streaming.ipynb #112a4760
 @patch
 def __array_ufunc__(self: FileSamples, function, method, *inputs, axis=None, **options):
+    if (function, method) == (np.isnan, "__call__"):
+        return np.broadcast_to(False, self.shape)
     known = {np.fmin: self.low, np.fmax: self.high}
     return known[function] if method == "reduce" and axis == 1 and function in known else NotImplemented
 

@@ -29,6 +29,7 @@ from fastcore.basics import patch
 from ..corpus.corpus import Batch, Corpus, from_int16
 from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
+from ..storage import is_address
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 
 # %% ../../nbs/training/04_pretraining.ipynb #45b6101b
@@ -55,7 +56,7 @@ from .optimizers import PRESETS, Recipe, make_optimizers, make_recipe, schedule
 
 # %% ../../nbs/training/04_pretraining.ipynb #be663c98
 def open_corpus(
-    source: str | os.PathLike,  # 'samples', a corpus folder, or a folder of recordings
+    source: str | os.PathLike,  # 'samples', a corpus (its folder or address), or a folder of recordings
     out: str | os.PathLike,  # where a corpus is built if `source` is not one
     modality: str | None = None,  # of the files in a folder, where they do not say
     line_freq: float | None = None,  # mains frequency of the files in a folder, Hz; None: unknown, no notch filter
@@ -70,6 +71,8 @@ def open_corpus(
         from spotr_nb.signals.samples import load_sample, samples
 
         return Corpus.build({sample.name: [load_sample(sample.name)] for sample in samples()}, out, **settings)
+    if is_address(source):
+        return _existing_corpus(source, cut)
     source = Path(source)
     if (source / "manifest.json").is_file():
         return _existing_corpus(source, cut)
