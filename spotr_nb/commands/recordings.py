@@ -155,7 +155,7 @@ def embed_files(args):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
     with executor_of(args, out) as pool:
-        options |= dict(jobs=pool, progress="text")
+        options |= dict(jobs=pool, progress="text", rows_per_file=args.rows_per_file)
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
@@ -293,7 +293,9 @@ def add_commands(commands):
     samples = commands.add_parser("samples", help=list_samples.__doc__, description=list_samples.__doc__)
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
-    add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    files = "the output is a folder of .parquet files with at most so many rows, for tables of millions of tokens"
+    embed.add_argument("--rows-per-file", type=int, help=files)
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
