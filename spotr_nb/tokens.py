@@ -362,7 +362,7 @@ def _write_npz(path, frames):
 
 WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".npz": _write_npz}
 
-# %% ../nbs/12_tokens.ipynb #ea7230a0
+# %% ../nbs/12_tokens.ipynb #a5cfaf79
 def _numbered(frames, rows):
     "(number of the file, frame), so that no file has more than `rows` rows."
     number, free = 0, rows

@@ -261,8 +261,8 @@ def _load_graph(path, dim):
     graph.view(str(path))
     return graph
 
-# %% ../../nbs/explorer/04_neighbours.ipynb #d80972ac
-def _tokens_of(path, *columns, size=1 << 16):
+# %% ../../nbs/explorer/04_neighbours.ipynb #ddcb9cc7
+def _tokens_of(path, *columns, size=1 << 13):
     "(tokens [n, D], batch of other columns) of a table in Parquet, some rows at a time."
     try:
         from pyarrow import dataset
@@ -278,7 +278,7 @@ def _tokens_of(path, *columns, size=1 << 16):
         if len(batch):
             yield np.stack([batch[name].to_numpy() for name in names], 1).astype(np.float32, copy=False), batch
 
-# %% ../../nbs/explorer/04_neighbours.ipynb #0c0e4125
+# %% ../../nbs/explorer/04_neighbours.ipynb #4ae64fc9
 def _mean_and_scale(path):
     "Of each dimension of the tokens of a table, as `TokenIndex` has them; and the number of tokens."
     n, total, squares, origin = 0, 0, 0, None
@@ -294,7 +294,7 @@ def _mean_and_scale(path):
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
     return n, (origin + total / n).astype(np.float32), scale.astype(np.float32)
 
-# %% ../../nbs/explorer/04_neighbours.ipynb #260100ee
+# %% ../../nbs/explorer/04_neighbours.ipynb #da8a188f
 def index_table(
     table: str | os.PathLike,  # a .parquet file of `embed_recordings`, or a folder of them
     folder: str | os.PathLike,  # made, or replaced if it contains an index
@@ -318,7 +318,7 @@ def index_table(
         write_json(new / "index.json", dict(names=names, method=method, dim=len(mean), n=n))
     return TokenIndex.load(folder)
 
-# %% ../../nbs/explorer/04_neighbours.ipynb #372990a4
+# %% ../../nbs/explorer/04_neighbours.ipynb #113eba15
 def _write_directions(path, table, n, mean, scale, graph):
     "Directions of a table as .npy, and into a graph; names of recordings, and where each token is from."
     numbers, k = {}, 0
