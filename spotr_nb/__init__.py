@@ -16,7 +16,7 @@ __all__ = ['Signal', 'SignalError', 'Event', 'MODALITIES', 'read_signal', 'read_
            'compare', 'cached_embed', 'model_id', 'SpotrTransformer', 'SpotrClassifier', 'SpotrRegressor',
            'OnlineEmbedder', 'SpotrModule', 'finetune', 'FineTuned', 'run_notebook', 'sweep', 'sweep_table', 'search',
            'run_benchmark', 'benchmark_table', 'labelled_windows', 'probe_recordings', 'compare_models', 'explore',
-           'side_by_side', 'recording_report', 'Labelling', 'TokenIndex']
+           'side_by_side', 'recording_report', 'Labelling', 'TokenIndex', 'index_table']
 
 # %% ../nbs/99_package.ipynb #3fd0cec1
 _home: dict[str, str] = {}
@@ -178,7 +178,7 @@ _all_ = ["Labelling"]
 _home |= dict.fromkeys(_all_, "explorer.labelling")
 
 # %% ../nbs/99_package.ipynb #dec9e4f5
-_all_ = ["TokenIndex"]
+_all_ = ["TokenIndex", "index_table"]
 _home |= dict.fromkeys(_all_, "explorer.neighbours")
 
 # %% ../nbs/99_package.ipynb #62cf0549

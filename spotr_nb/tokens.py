@@ -15,12 +15,14 @@ import tempfile
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 from fastcore.basics import patch
 
-from .files import needs_packages, progress_bar, write_json, writing
+from .files import check_replaceable, needs_packages, progress_bar, write_json, writing, writing_folder
 from .probing.protocols import model_id
 from .signals.epochs import WINDOW_SECONDS
 from .signals.labels import RULES, LabelError
@@ -345,6 +347,29 @@ def _write_npz(path, frames):
 
 WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".npz": _write_npz}
 
+# %% ../nbs/12_tokens.ipynb #8fe90731
+def _numbered(frames, rows):
+    "(number of the file, frame), so that no file has more than `rows` rows."
+    number, free = 0, rows
+    for frame in frames:
+        while len(frame):
+            if not free:
+                number, free = number + 1, rows
+            yield number, frame[:free]
+            frame, free = frame[free:], free - min(free, len(frame))
+
+
+def _write_files(folder, frames, rows):
+    "Parquet files of at most `rows` rows in a new folder."
+    folder.mkdir()
+    for number, numbered in groupby(_numbered(frames, rows), itemgetter(0)):
+        _write_parquet(folder / f"part-{number:05}.parquet", (frame for _, frame in numbered))
+
+
+def _file_names(folder):
+    "Names of the files that `_write_files` made in a folder, if there is one."
+    return {path.name for path in folder.glob("part-*.parquet") if re.fullmatch(r"part-\d{5,}\.parquet", path.name)}
+
 # %% ../nbs/12_tokens.ipynb #7ae772bd
 @dataclass(frozen=True, repr=False)
 class TokenTable:
@@ -444,20 +469,22 @@ def embed_recordings(
     window_seconds: float = None,  # length of a window, s; 3 if None, but epochs in memory are windows already
     jobs=1,  # recordings at a time, each in a process; or an executor with workers that see the same files, such as Dask's
     progress: bool | str = True,  # see `progress_bar`
+    rows_per_file: int = None,  # `out` is a folder of .parquet files with at most so many rows
     labels=None,  # table of labels, 'events' or 'peaks', see `Recordings.with_labels`; None: those that are known
     overwrite: bool = False,  # replace a table at an address; one in a file is always replaced
     **options,  # of `Recordings.from_folder` (pattern, …), `read_signal` (modality, …), `prepare`, `label_windows` (rule, …)
 ) -> TokenTable:
     "A table of tokens, a row a window. What cannot be embedded is listed in `failed`; if nothing can, that is an error."
     out, address = _file_to_write(out, overwrite)
+    _check_output(out, rows_per_file, address)
     if not (hasattr(jobs, "submit") or isinstance(jobs, (int, np.integer)) and jobs >= 1):
         raise ValueError(f"jobs is {jobs!r}: a whole number from 1 is needed")
     settings, finding, reading = _sorted_options(window_seconds, options)
     recordings = find_recordings(recordings, labels, reading, **finding)
     _check_there(recordings)
-    folder = _parts_folder(out)
+    folder = _parts_folder(out, rows_per_file)
     try:
-        return _embed(recordings, out, folder, model, settings, jobs, progress, address)
+        return _embed(recordings, (out, rows_per_file, address), folder, model, settings, jobs, progress)
     finally:
         if out is None or not {path.name for path in folder.glob("*.json")} - {"failed.json"}:
             _remove_parts(folder)
@@ -476,14 +503,26 @@ def _file_to_write(out, overwrite):
     return working_folder(out) / name_of(out), out
 
 # %% ../nbs/12_tokens.ipynb #f3908d45
+def _check_output(out, rows, address=None):
+    "Raise unless such a table can be written, in files of so many rows."
+    if rows is None:
+        return
+    if not (isinstance(rows, (int, np.integer)) and rows >= 1):
+        raise ValueError(f"rows_per_file is {rows!r}: a whole number from 1 is needed")
+    if address:
+        raise ValueError(f"rows_per_file makes a folder of files, and {address} is an address: write here, then copy the folder")
+    if out is None or out.suffix.lower() != ".parquet":
+        raise ValueError(f"rows_per_file is for a folder of Parquet files, such as tokens.parquet; the output is {out}")
+
+
 def _check_there(recordings):
     "The error of a single file that does not exist, before a model is loaded for it."
     if len(recordings) == 1 and recordings[0].path is not None and not recordings[0].path.exists():
         recordings[0].read()
 
 # %% ../nbs/12_tokens.ipynb #08120c7f
-def _embed(recordings, out, folder, model, settings, jobs, progress, address):
-    "The table, by way of parts in a folder."
+def _embed(recordings, out, folder, model, settings, jobs, progress):
+    "The table, by way of parts in a folder; `out`: its path, rows per file, and its address."
     from spotr_nb.corpus.sources import recording_keys
 
     model, identity = _load(model)
@@ -508,7 +547,7 @@ def _embed(recordings, out, folder, model, settings, jobs, progress, address):
     known = dict(
         failed=failed, n_windows=sum(part["n"] for part in parts.values()), n_recordings=len(parts), model=identity
     )
-    return _put_together(out, folder, parts, known, address)
+    return _put_together(*out, folder, parts, known)
 
 # %% ../nbs/12_tokens.ipynb #17956d03
 def _in_one_line(remarks):
@@ -522,14 +561,15 @@ def _in_one_line(remarks):
         yield f"{first}{f' and {len(others)} more' if others else ''}{': ' if first else ''}{text}"
 
 
-def _put_together(out, folder, parts, known, address):
+def _put_together(out, rows, address, folder, parts, known):
     "The table of all parts; parts of a complete table are removed."
     if out is None:
         import pandas
 
         return TokenTable(pandas.concat(list(_frames(folder, parts)), ignore_index=True), **known)
-    with writing(out) as new:
-        WRITERS[out.suffix.lower()](new, _frames(folder, parts))
+    with writing_folder(out, _file_names(out)) if rows else writing(out) as new:
+        write = WRITERS[out.suffix.lower()] if rows is None else lambda *given: _write_files(*given, rows)
+        write(new, _frames(folder, parts))
     if address:
         upload(out, address)
         out.unlink()
@@ -538,11 +578,14 @@ def _put_together(out, folder, parts, known, address):
     return TokenTable(path=address or out, **known)
 
 # %% ../nbs/12_tokens.ipynb #eaac295f
-def _parts_folder(out):
+def _parts_folder(out, rows=None):
     "The folder of parts beside an output; a temporary one without an output."
     if out is None:
         return Path(tempfile.mkdtemp())
-    writing(out)  # refuses a folder of that name
+    if rows:
+        check_replaceable(out, _file_names(out))
+    else:
+        writing(out)  # refuses a folder of that name
     folder = out.with_name(out.name + ".parts")
     if folder.is_symlink() or folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is in the way of the parts of {out.name}: remove it, or choose another name")

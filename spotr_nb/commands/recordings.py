@@ -154,7 +154,7 @@ def embed_files(args):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
     with executor_of(args, out) as pool:
-        options |= dict(jobs=pool, progress="text", overwrite=args.overwrite)
+        options |= dict(jobs=pool, progress="text", overwrite=args.overwrite, rows_per_file=args.rows_per_file)
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
@@ -295,6 +295,8 @@ def add_commands(commands):
     add_recording(commands, "info", show_info)
     embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
     embed.add_argument("--overwrite", action="store_true", help="replace a table that is at an address already")
+    files = "the output is a folder of .parquet files with at most so many rows, for tables of millions of tokens"
+    embed.add_argument("--rows-per-file", type=int, help=files)
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
