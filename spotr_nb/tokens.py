@@ -510,7 +510,7 @@ def _check_output(out, rows, address=None):
     if not (isinstance(rows, (int, np.integer)) and rows >= 1):
         raise ValueError(f"rows_per_file is {rows!r}: a whole number from 1 is needed")
     if address:
-        raise ValueError(f"rows_per_file makes a folder of files, and {address} is an address: write here, then copy the folder")
+        raise ValueError("rows_per_file makes a folder of files, which is not written at an address: write it here and copy it")
     if out is None or out.suffix.lower() != ".parquet":
         raise ValueError(f"rows_per_file is for a folder of Parquet files, such as tokens.parquet; the output is {out}")
 
