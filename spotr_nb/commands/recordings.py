@@ -155,12 +155,15 @@ def embed_files(args):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
     with executor_of(args, out) as pool:
-        options |= dict(jobs=pool, progress="text")
+        options |= dict(jobs=pool, progress="text", errors=args.errors)
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
     print(f"{len(table)} tokens{n_recordings} → {terminal(out)}")
+    if table.n_errors:
+        rest = "" if table.n_errors == len(table) else ", evenly spread; --errors: of each"
+        print(f"reconstruction error {table.median_error:.2f}, median of {table.n_errors} windows{rest}")
 
 # %% ../../nbs/commands/00_recordings.ipynb #fa34163e
 def reconstruct_file(args):
@@ -293,7 +296,9 @@ def add_commands(commands):
     samples = commands.add_parser("samples", help=list_samples.__doc__, description=list_samples.__doc__)
     samples.set_defaults(do=list_samples)
     add_recording(commands, "info", show_info)
-    add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    embed = add_labels(add_model(add_recording(commands, "embed", embed_files, several=True), "spotr-tiny"))
+    errors = "reconstruct every window for the column reconstruction_error, twice the time (default: some 50 of each recording)"
+    embed.add_argument("--errors", action="store_true", help=errors)
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")
