@@ -318,41 +318,47 @@ def check_ending(path: Path):
             ) from None
 
 
-def _frames(folder, parts):
-    "Data frames of at most `ROWS` rows, in the order of the parts."
+def _pieces(folder, parts):
+    "({column: array}, tokens) of at most `ROWS` rows, in the order of the parts."
     for key, part in parts.items():
         records = np.memmap(folder / f"{key}.bin", _record(part["dim"]), "r")
         for first in range(0, len(records), ROWS):
-            yield _frame(records[first : first + ROWS], part)
+            some = records[first : first + ROWS]
+            yield _columns(some, part), np.array(some["token"])
 
 # %% ../nbs/12_tokens.ipynb #399a4557
-def _frame(records, part):
-    "A data frame of some records of a part."
-    import pandas
-
+def _columns(records, part):
+    "{name: column} of some records of a part, all but the token."
     names = np.array([*part["labels"], None], object)  # -1 is the last
     measures = {name: records["measures"][:, k] for k, name in enumerate(MEASURES)}
     known = {name: np.full(len(records), part[name], object) for name in ("recording", "subject", "session")}
     columns = known | dict(label=names[records["label"]]) | measures
     columns["good"] = columns["good"] == 1
-    columns["model"] = np.full(len(records), part["model"], object)
-    token = pandas.DataFrame(np.array(records["token"]), columns=[f"token_{k:03}" for k in range(part["dim"])])
-    return pandas.concat([pandas.DataFrame(columns), token], axis=1)
+    return columns | dict(model=np.full(len(records), part["model"], object))
+
+
+def _frames(pieces):
+    "A data frame of each piece."
+    import pandas
+
+    for columns, token in pieces:
+        token = pandas.DataFrame(token, columns=[f"token_{k:03}" for k in range(token.shape[1])])
+        yield pandas.concat([pandas.DataFrame(columns), token], axis=1)
 
 # %% ../nbs/12_tokens.ipynb #a1fa7069
-def _write_csv(path, frames):
-    for k, frame in enumerate(frames):
+def _write_csv(path, pieces):
+    for k, frame in enumerate(_frames(pieces)):
         texts = {name: frame[name].map(csv_cell, na_action="ignore") for name in ("recording", "subject", "session", "label")}
         frame = frame.assign(**texts)
         frame.to_csv(path, mode="a", header=k == 0, index=False, encoding="utf-8", lineterminator="\n")
 
 
-def _write_parquet(path, frames):
+def _write_parquet(path, pieces):
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
     writer = None
-    for frame in frames:
+    for frame in _frames(pieces):
         texts = [(name, pyarrow.string()) for name in ("recording", "subject", "session", "label")]
         rest = frame.drop(columns=[name for name, _ in texts])
         schema = pyarrow.schema([*texts, *pyarrow.Schema.from_pandas(rest, preserve_index=False).remove_metadata()])
@@ -361,19 +367,16 @@ def _write_parquet(path, frames):
     writer.close()
 
 # %% ../nbs/12_tokens.ipynb #1398dec7
-def _write_npz(path, frames):
+def _write_npz(path, pieces):
     "Arrays: `token` [n, D], `t0` and every other column [n]."
-    import pandas
-
-    table = pandas.concat(list(frames), ignore_index=True)
-    columns = {name: table[name] for name in table if not name.startswith("token_")}
+    columns, tokens = zip(*pieces)
+    joined = {name: np.concatenate([some[name] for some in columns]) for name in columns[0]}
     arrays = {
-        name: c.to_numpy() if c.dtype.kind in "biuf" else np.array(["" if pandas.isna(v) else v for v in c])
-        for name, c in columns.items()
+        name: np.array(["" if text is None else text for text in column]) if column.dtype == object else column
+        for name, column in joined.items()
     }
-    token = table[[name for name in table if name.startswith("token_")]].to_numpy(np.float32)
     with open(path, "wb") as file:
-        np.savez(file, token=token, t0=arrays["start"], **arrays)
+        np.savez(file, token=np.concatenate(tokens), t0=arrays["start"], **arrays)
 
 
 WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".npz": _write_npz}
@@ -548,9 +551,9 @@ def _put_together(out, folder, parts, known):
     if out is None:
         import pandas
 
-        return TokenTable(pandas.concat(list(_frames(folder, parts)), ignore_index=True), **known)
+        return TokenTable(pandas.concat(list(_frames(_pieces(folder, parts))), ignore_index=True), **known)
     with writing(out) as new:
-        WRITERS[out.suffix.lower()](new, _frames(folder, parts))
+        WRITERS[out.suffix.lower()](new, _pieces(folder, parts))
     if not known["failed"]:
         _remove_parts(folder)
     return TokenTable(path=out, **known)

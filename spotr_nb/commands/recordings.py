@@ -162,8 +162,13 @@ def embed_files(args):
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
     print(f"{len(table)} tokens{n_recordings} → {terminal(out)}")
     if table.n_errors:
-        rest = "" if table.n_errors == len(table) else ", evenly spread; --errors: of each"
-        print(f"reconstruction error {table.median_error:.2f}, median of {table.n_errors} windows{rest}")
+        print(_error_text(table))
+
+
+def _error_text(table):
+    "How well windows are reconstructed."
+    rest = "" if table.n_errors == len(table) else f" of {len(table)}, evenly spread (--errors: of each)"
+    return f"reconstruction error {table.median_error:.2f}, median of {table.n_errors} windows{rest}"
 
 # %% ../../nbs/commands/00_recordings.ipynb #fa34163e
 def reconstruct_file(args):
