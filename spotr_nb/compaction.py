@@ -24,6 +24,8 @@ def check_window(
     "Check the shape of a batch and determine which of its samples are valid; an error where a window has none."
     _check_shape(x)
     x = x.float()
+    if (valid is None or valid.shape == x.shape) and _nothing_missing(x, valid):
+        return x, torch.ones_like(x, dtype=torch.bool) if valid is None else valid.to(x.device, torch.bool)
     finite = x.abs() < 1e38  # False for NaN and inf too; what is larger cannot be squared in float32
     if valid is None:
         valid = finite
@@ -36,6 +38,15 @@ def check_window(
     return torch.where(valid, x, 0), valid
 
 # %% ../nbs/02_compaction.ipynb #33876429
+def _looks_at_values(x):
+    "Whether it costs little to look whether a shorter way leads to the same numbers: not in compiled graphs, nor on a GPU."
+    return x.device.type == "cpu" and not x.requires_grad and not torch.compiler.is_compiling()
+
+
+def _nothing_missing(x, valid):
+    return _looks_at_values(x) and all(-1e38 < end < 1e38 for end in x.aminmax()) and (valid is None or bool(valid.all()))
+
+
 def _check_shape(x):
     if x.ndim != 3:
         raise ValueError(
@@ -64,6 +75,8 @@ def zscore(
     eps: float = 0.0,  # added to the standard deviation; 1e-6 in the published code
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # z-scored windows (0 where not valid); mean, scale `[B, C, 1]`
     "Z-score each channel over its valid samples; a flat channel becomes zeros and has scale 0."
+    if _looks_at_values(x) and valid.all() and (found := _zscore_whole(x, eps)):
+        return found
     n = valid.sum(-1, keepdim=True).clamp(min=1)
     mean = (x / n).sum(-1, keepdim=True)  # divided first: a sum of very large samples would overflow
     centred = torch.where(valid, x - mean, 0)
@@ -76,6 +89,20 @@ def zscore(
     scale = torch.where(scale > 1e-6 * mean.abs() + 1e-30, scale + eps, 0)
     return torch.where(scale > 0, centred / torch.where(scale > 0, scale, 1), 0), mean, scale
 
+
+def _zscore_whole(x, eps):
+    "`zscore` where every sample is valid; None where squares are too large or too small for it."
+    mean = x.mean(-1, keepdim=True)
+    centred = x - mean
+    remainder = centred.mean(-1, keepdim=True)
+    mean, centred = mean + remainder, centred.sub_(remainder)
+    norm = torch.linalg.vector_norm(centred, dim=-1, keepdim=True)
+    if not ((norm == 0) | ((norm > 1e-12) & (norm < 1e12))).all():
+        return None
+    scale = norm / max(x.shape[-1] - 1, 1) ** 0.5
+    scale = torch.where(scale > 1e-6 * mean.abs() + 1e-30, scale + eps, 0)
+    return centred.mul_(torch.where(scale > 0, 1 / scale, 0)), mean, scale
+
 # %% ../nbs/02_compaction.ipynb #compaction-14
 def to_patches(
     z: torch.Tensor,  # z-scored windows `[B, C, L]`
@@ -84,9 +111,9 @@ def to_patches(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # patches `[B, C, N, P]`, and which contain a valid sample `[B, C, N]`
     "Cut windows into N = ceil(L/P) patches; the last one is filled up with invalid zeros."
     fill = -z.shape[-1] % patch
-    patches = F.pad(z, (0, fill)).unflatten(-1, (-1, patch))
-    patch_valid = F.pad(valid, (0, fill)).unflatten(-1, (-1, patch)).any(-1)
-    return patches, patch_valid
+    if fill or torch.compiler.is_compiling():
+        z, valid = F.pad(z, (0, fill)), F.pad(valid, (0, fill))
+    return z.unflatten(-1, (-1, patch)), valid.unflatten(-1, (-1, patch)).any(-1)
 
 # %% ../nbs/02_compaction.ipynb #compaction-17
 class PatchStem(nn.Module):

@@ -429,8 +429,8 @@ def _as_tensor(x, device, name="x"):
         raise TypeError(f"{name}: expected a NumPy array or a tensor, found {type(x).__name__}")
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, found an array of {x.dtype}")
-    x = x.astype(np.float32) if x.dtype.kind != "b" else x
-    return torch.from_numpy(np.ascontiguousarray(x)).to(device), lambda out: out.float().cpu().numpy()
+    x = np.require(x, None if x.dtype.kind == "b" else np.float32, ["C", "W"])  # a copy only where one is needed
+    return torch.from_numpy(x).to(device), lambda out: out.float().cpu().numpy()
 
 
 def _in_batches(function, n, size):

@@ -27,7 +27,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
-from .compaction import Positions
+from .compaction import Positions, _looks_at_values
 from .decoder import RenderBlock
 
 # %% ../nbs/05_statistics.ipynb #b489942d
@@ -364,6 +364,8 @@ def window_statistics(
     if torch.is_autocast_enabled(z.device.type):  # half precision is not enough
         with torch.autocast(z.device.type, enabled=False):
             return window_statistics(z.float(), sfreq, valid, beats)
+    if _looks_at_values(z) and z.shape[-1] >= round(sfreq / 10) and (valid is None or valid.all()):
+        return _statistics(z, sfreq, None, beats)
     z, valid = _at_least(round(sfreq / 10), z, _all_valid(z, valid))
     if torch.compiler.is_compiling():  # a compiled graph cannot look at values
         return _statistics(z, sfreq, valid, beats)

@@ -154,12 +154,21 @@ def embed_files(args):
         raise ValueError(f"samples ship with the package, which knows them: leave out --{given[0].replace('_', '-')}")
     options["classes"] = classes_of(args.classes)
     with executor_of(args, out) as pool:
-        options |= dict(jobs=pool, progress="text", overwrite=args.overwrite, rows_per_file=args.rows_per_file)
+        options |= dict(overwrite=args.overwrite, rows_per_file=args.rows_per_file, errors=args.errors)
+        options |= dict(jobs=pool, progress="text")
         table = embed_recordings(sources, out, args.model, args.window_seconds, **options)
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
     print(f"{len(table)} tokens{n_recordings} → {terminal(out)}")
+    if table.n_errors:
+        print(_error_text(table))
+
+
+def _error_text(table):
+    "How well windows are reconstructed."
+    rest = "" if table.n_errors == len(table) else f" of {len(table)}, evenly spread (--errors: of each)"
+    return f"reconstruction error {table.median_error:.2f}, median of {table.n_errors} windows{rest}"
 
 # %% ../../nbs/commands/00_recordings.ipynb #fa34163e
 def reconstruct_file(args):
@@ -297,6 +306,8 @@ def add_commands(commands):
     embed.add_argument("--overwrite", action="store_true", help="replace a table that is at an address already")
     files = "the output is a folder of .parquet files with at most so many rows, for tables of millions of tokens"
     embed.add_argument("--rows-per-file", type=int, help=files)
+    errors = "reconstruct every window for the column reconstruction_error, twice the time (default: some 50 of each recording)"
+    embed.add_argument("--errors", action="store_true", help=errors)
     for name in ("report", "reconstruct"):  # two names for one command
         report = add_model(add_recording(commands, name, reconstruct_file), "spotr-tiny")
         report.add_argument("--windows", type=int, default=6, help="windows side by side, evenly spaced (default: 6)")

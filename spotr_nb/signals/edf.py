@@ -222,8 +222,8 @@ def _digital(records, header, k):
     return wide.view("<i4").reshape(-1) >> 8  # keeps the sign
 
 
-def _physical(path, header, k, digital):
-    "Samples of signal `k` in its unit, float32."
+def _physical(path, header, k, digital, out=None):
+    "Samples of signal `k` in its unit, float32; in `out` if it is given."
     (low, high), (first, last) = header.physical[k], header.digital[k]
     if first == last or low == high:
         which = "digital" if first == last else "physical"
@@ -231,7 +231,10 @@ def _physical(path, header, k, digital):
             f"{path.name}: {header.labels[k]} has no {which} range in the header: leave it out with channels=[…]"
         )
     gain = (high - low) / (last - first)
-    return (digital * gain + (low - first * gain)).astype(np.float32)
+    x = np.empty(len(digital), np.float32) if out is None else out
+    for k in range(0, len(x), 2**15):  # which the processor's cache holds
+        x[k : k + 2**15] = digital[k : k + 2**15] * gain + (low - first * gain)
+    return x
 
 # %% ../../nbs/signals/11_edf.ipynb #85251c3d
 def _names(labels):
@@ -349,15 +352,27 @@ def read_edf(path, options):
     opened = open_edf(path, options)
     header = opened.header
     raw = np.memmap(path, np.uint8, "r", header.n_bytes, (opened.n_records, header.record_bytes))
-    samples, n_missing = [], 0
-    for k, rate, factor in zip(opened.chosen, opened.rates, opened.factors):
+    samples, n_missing = _room(opened), 0
+    for row, (k, rate, factor) in enumerate(zip(opened.chosen, opened.rates, opened.factors)):
         digital = _digital(raw, header, k)
-        x = _physical(path, header, k, digital)
+        x = _physical(path, header, k, digital, samples[row])
         n_missing += mark_missing(x, options.missing, digital)
-        samples.append(_timeline(header, k, opened.runs, rate, options).spread(x * np.float32(factor) if factor != 1 else x))
+        if factor != 1:
+            x *= np.float32(factor)
+        if samples[row] is None:
+            samples[row] = _timeline(header, k, opened.runs, rate, options).spread(x)
     report_missing(n_missing, options)
-    x, sfreq = at_highest_rate(samples, opened.rates, opened.names, options)
-    return describe_edf(path, opened, options) | dict(x=x, sfreq=sfreq)
+    if isinstance(samples, list):
+        samples, _ = at_highest_rate(samples, opened.rates, opened.names, options)
+    return describe_edf(path, opened, options) | dict(x=samples, sfreq=max(opened.rates))
+
+
+def _room(opened):
+    "An array for the samples if they are of one rate, without gaps; else None for each channel."
+    n_samples = opened.n_records * opened.header.per_record[opened.chosen[0]]
+    if len(set(opened.rates)) > 1 or not opened.timeline.continuous or opened.timeline.n_samples != n_samples:
+        return [None] * len(opened.chosen)
+    return np.empty((len(opened.chosen), n_samples), np.float32)
 
 # %% ../../nbs/signals/11_edf.ipynb #38b8eeb0
 def _timeline(header, k, runs, rate, options):

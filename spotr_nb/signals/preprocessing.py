@@ -27,22 +27,33 @@ from .signal import SLOWEST, Signal, html_table
 _all_ = ["BANDS", "PreparationError", "filter_and_resample"]
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #2428359e
-def _run_lengths(x):
-    "For each sample of `x` [T], the length of the run of equal samples it belongs to (NaN equals nothing)."
-    starts = np.r_[0, (x[1:] != x[:-1]).nonzero()[0] + 1]
-    lengths = np.diff(np.r_[starts, len(x)])
-    return np.repeat(lengths, lengths)
+def _in_runs(same, n):
+    "Which samples [T] are in runs of at least `n`; `same` [T - 1]: whether two neighbours belong to one run."
+    ends = np.diff(same, prepend=False, append=False).nonzero()[0]  # of runs of two and more
+    first, last = ends[::2], ends[1::2] + 1
+    long = last - first >= n
+    change = np.zeros(len(same) + 2, np.int8)
+    change[first[long]] += 1
+    change[last[long]] -= 1
+    return change[:-1].cumsum(dtype=np.int8).view(bool) if long.any() else np.zeros(len(same) + 1, bool)
+
+
+def _equal(x):
+    "Whether each sample of `x` [T] equals the one before it [T - 1]; NaN equals nothing."
+    return x[1:] == x[:-1]
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #47b3b86d
-def _at_limits(x, runs, sfreq, limits=None):
+def _at_limits(x, sfreq, limits=None):
     "Which samples of `x` [T] are clipped; `limits`: smallest and largest sample of the whole channel if `x` is a part."
     if np.isnan(x).all():
         return np.zeros(len(x), bool)
     low, high = limits or (np.nanmin(x), np.nanmax(x))
     margin = 0.003 * (high - low)
-    clipped = ((x == low) | (x == high)) & (runs >= 3)
-    for near in (x <= low + margin, x >= high - margin):
-        clipped |= near & (_run_lengths(near) >= max(3, 0.1 * sfreq))
+    clipped = np.zeros(len(x), bool)
+    for end, near in (low, x <= low + margin), (high, x >= high - margin):
+        if near.any():
+            clipped |= _in_runs((x[1:] == end) & (x[:-1] == end), 3)
+            clipped |= _in_runs(near[1:] & near[:-1], max(3, 0.1 * sfreq))
     return clipped
 
 # %% ../../nbs/signals/18_preprocessing.ipynb #6c5b4eff
@@ -51,6 +62,8 @@ TOLERANCE = 0.01  # share of clipped or missing samples that a good window may h
 
 def _counts(marked, first, last):
     "How many samples are marked from each of `first` [n] to before each of `last` [n]."
+    if not marked.any():
+        return np.zeros(len(first), int)
     total = np.r_[0, np.cumsum(marked)]
     return total[last] - total[first]
 
@@ -65,10 +78,9 @@ def _quality(signal, first, last, length, limits):
     end = int(last.max(initial=0) + signal.sfreq)
     first, last = first - begin, last - begin
     for channel, x in enumerate(signal.x[:, begin:end]):
-        runs = _run_lengths(x)
-        measured = _counts(~np.isnan(x), first, last)
-        constant = _counts(runs >= max(3, 0.2 * signal.sfreq), first, last)
-        at_limits = _counts(_at_limits(x, runs, signal.sfreq, limits[channel]), first, last)
+        measured = last - first - _counts(np.isnan(x), first, last)
+        constant = _counts(_in_runs(_equal(x), max(3, 0.2 * signal.sfreq)), first, last)
+        at_limits = _counts(_at_limits(x, signal.sfreq, limits[channel]), first, last)
         flat[:, channel] = constant > measured / 2
         clipped[:, channel] = at_limits / np.maximum(measured, 1)
         missing[:, channel] = np.clip(1 - measured / length, 0, 1)
@@ -232,6 +244,10 @@ def _times(starts, signal, window_seconds):
 # %% ../../nbs/signals/18_preprocessing.ipynb #05ee4096
 def _cut(x, starts, borders, length):
     "Windows [n, C, length] of `x` [C, T], and where they are valid: measured, and within their borders."
+    if len(starts) and (starts >= borders[:, 0]).all() and (starts + length <= borders[:, 1]).all():
+        windows = np.stack([x[:, start : start + length] for start in starts])
+        valid = ~np.isnan(windows)
+        return windows if valid.all() else np.where(valid, windows, np.float32(0)), valid
     index = starts[:, None] + np.arange(length)
     inside = (index >= borders[:, :1]) & (index < borders[:, 1:])
     windows = x[:, np.where(inside, index, 0)].transpose(1, 0, 2)
@@ -319,7 +335,7 @@ def windows(self: _WindowCutter, which):
         missing,
         positions=self.signal.positions,
     )
-    if self.max_invalid is None:
+    if self.max_invalid is None or valid.all():
         return windows
     share = valid.mean(axis=(1, 2))
     return windows[(share > 0) & (1 - share <= self.max_invalid)]

@@ -46,20 +46,27 @@ MAINS = (50.0, 60.0)  # Hz, where the recording does not say
 HIGH = 30.0  # Hz
 
 
-def _power(x, sfreq):
-    "Frequencies [K] in Hz and the power spectrum of windows [..., L], their mean removed, missing samples as 0."
+def _power(x):
+    "The power spectrum of windows [n, L], their mean removed, missing samples as 0."
     measured = np.isfinite(x)
-    count = np.maximum(measured.sum(-1, keepdims=True), 1)
-    mean = np.where(measured, x, 0).sum(-1, keepdims=True) / count
-    taper = np.hanning(x.shape[-1] + 2)[1:-1]
-    spectrum = np.abs(np.fft.rfft(np.where(measured, x - mean, 0) * taper)) ** 2
-    return np.fft.rfftfreq(x.shape[-1], 1 / sfreq), spectrum
+    if measured.all():
+        centred = x - x.mean(-1, keepdims=True)
+    else:
+        count = np.maximum(measured.sum(-1, keepdims=True), 1)
+        mean = np.where(measured, x, 0).sum(-1, keepdims=True) / count
+        centred = np.where(measured, x - mean, 0)
+    spectrum = np.fft.rfft(centred * np.hanning(x.shape[-1] + 2)[1:-1].astype(x.dtype))
+    return spectrum.real**2 + spectrum.imag**2
 
 
-def _share(power, part, whole):
-    "Power in a part of the spectrum over that in the whole; NaN without power."
-    total = power[..., whole].sum(-1)
-    return np.where(total > 0, power[..., part & whole].sum(-1) / np.where(total > 0, total, 1), np.nan)
+def _shares(x, sfreq, *parts):
+    "Power of windows [..., L] in parts of the spectrum, (low, high) in Hz, over that above 1 Hz; NaN without power."
+    frequencies, rows = np.fft.rfftfreq(x.shape[-1], 1 / sfreq), x.reshape(-1, x.shape[-1])
+    bins = [(low <= frequencies) & (frequencies <= high) & (frequencies >= 1) for low, high in [(1, np.inf), *parts]]
+    bins = np.stack(bins, 1).astype(x.dtype)
+    total, *power = np.concatenate([_power(rows[k : k + 64]) @ bins for k in range(0, max(len(rows), 1), 64)]).T
+    shares = np.where(total > 0, power / np.where(total > 0, total, 1), np.nan)
+    return shares.reshape(-1, *x.shape[:-1])
 
 # %% ../../nbs/signals/24_quality.ipynb #1d49be70
 def mains_share(
@@ -68,12 +75,10 @@ def mains_share(
     line_freq: float = None,  # Hz; the larger of 50 and 60 Hz if None
 ) -> np.ndarray:  # [...], 0 to 1; NaN where the rate is too low for it
     "Share of the power above 1 Hz that lies within 1 Hz of the mains frequency."
-    frequencies, power = _power(x, sfreq)
-    shares = []
-    for mains in MAINS if line_freq is None else (line_freq,):
-        if mains + 1 < sfreq / 2:
-            shares.append(_share(power, np.abs(frequencies - mains) <= 1, frequencies >= 1))
-    return np.max(shares, axis=0) if shares else np.full(x.shape[:-1], np.nan)
+    possible = [mains for mains in (MAINS if line_freq is None else (line_freq,)) if mains + 1 < sfreq / 2]
+    if not possible:
+        return np.full(x.shape[:-1], np.nan)
+    return _shares(x, sfreq, *((mains - 1, mains + 1) for mains in possible)).max(0)
 
 
 def high_frequency_share(
@@ -81,8 +86,7 @@ def high_frequency_share(
     sfreq: float,  # Hz
 ) -> np.ndarray:  # [...], 0 to 1
     "Share of the power above 1 Hz that lies above 30 Hz."
-    frequencies, power = _power(x, sfreq)
-    return _share(power, frequencies > HIGH, frequencies >= 1)
+    return _shares(x, sfreq, (np.nextafter(HIGH, np.inf), np.inf))[0]
 
 # %% ../../nbs/signals/24_quality.ipynb #7e0d50d0
 def signal_quality(
@@ -98,22 +102,25 @@ def signal_quality(
         channels = np.unique(np.linspace(0, windows.n_channels - 1, MOST_CHANNELS).astype(int))
         each = [[beat_agreement(x, windows.sfreq, windows.modality) for x in window[channels]] for window in windows.x]
         return found | dict(sqi=_median(np.array(each)))
-    found["high_frequency"] = _median(high_frequency_share(np.where(windows.valid, windows.x, np.nan), windows.sfreq))
+    x = windows.x if windows.valid.all() else np.where(windows.valid, windows.x, np.float32(np.nan))
+    found["high_frequency"] = _median(high_frequency_share(x, windows.sfreq))
     if signal is not None:
-        found["mains"] = np.array([_mains_of(signal, t0, windows.seconds) for t0 in windows.t0])
+        found["mains"] = _mains_of(signal, windows.t0, windows.seconds)
     return found
 
 # %% ../../nbs/signals/24_quality.ipynb #77961654
 def _mains_of(signal, t0, seconds):
-    "Share of mains hum in a stretch of a recording: the median of up to 16 channels."
-    first = max(round(t0 * signal.sfreq), 0)
+    "Share of mains hum in stretches of a recording from `t0` [n]: medians of up to 16 channels."
+    firsts, length = np.maximum(np.round(t0 * signal.sfreq), 0).astype(int), round(seconds * signal.sfreq)
+    lengths = np.clip(signal.n_samples - firsts, 0, length)
     channels = np.unique(np.linspace(0, signal.n_channels - 1, 16).astype(int))
-    x = signal.x[channels, first : first + round(seconds * signal.sfreq)]
-    return (
-        float(_median(mains_share(x.astype(float), signal.sfreq, signal.line_freq)[None])[0])
-        if x.shape[1] > 8
-        else np.nan
-    )
+    shares = np.full(len(t0), np.nan)
+    for n in np.unique(lengths[lengths > 8]):
+        alike = (lengths == n).nonzero()[0]
+        for some in np.array_split(alike, -(-len(alike) // 64)):
+            x = np.stack([signal.x[channels, first : first + n] for first in firsts[some]])
+            shares[some] = _median(mains_share(x.astype(float), signal.sfreq, signal.line_freq))
+    return shares
 
 
 def _median(values):

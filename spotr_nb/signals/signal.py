@@ -86,6 +86,8 @@ def _samples(x):  # array [C, T] or [T] of real numbers
         raise SignalError(f"samples have shape {x.shape}: there is nothing in there")
     with np.errstate(over="ignore"):
         x = x.astype(np.float32, copy=False)
+    if np.abs([x.min(), x.max()]).max() <= LIMIT:  # not so with NaN
+        return x
     infinite = np.isinf(x).any(axis=1).nonzero()[0]
     if len(infinite):
         raise SignalError(f"channel {infinite[0]} has infinite samples: mark missing samples by NaN")
@@ -260,7 +262,8 @@ def _blocks(channel, length):
     "Blocks of a channel [n, length] that are measured for the most part, with gaps filled along straight lines."
     blocks = channel[: len(channel) // length * length].reshape(-1, length)
     missing = np.isnan(blocks)
-    blocks, missing = (part[missing.mean(1) < 0.5] for part in (blocks, missing))
+    if missing.any():
+        blocks, missing = (part[missing.mean(1) < 0.5] for part in (blocks, missing))
     chosen = np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _BLOCKS)).astype(int))
     blocks, missing = blocks[chosen].astype(np.float64), missing[chosen]
     for block, gaps in zip(blocks, missing):
@@ -350,6 +353,8 @@ def is_leap(
 def _leaps(signal, amplitude):
     "A warning for samples that lie far away from all others."
     for name, samples in zip(signal.ch_names, signal.x):
+        if samples.max() - samples.min() <= 3 * amplitude:
+            continue  # nothing is farther than that from anything
         measured = samples[~np.isnan(samples)]
         if not len(measured):
             continue
