@@ -188,14 +188,14 @@ class BalancedLogistic:
     ):
         self.classes_, truth, count = np.unique(labels, return_inverse=True, return_counts=True)
         n, K = len(truth), len(count)
-        self.weight = (n / (K * count))[truth][:, None]
+        self.weight = (n / (K * count))[truth]
         self.n_fixed = 0 if K > 2 else 1  # of two classes only the second has weights of its own
-        self.target = np.eye(K)[truth] * self.weight
+        self.target = np.eye(K)[:, truth] * self.weight
         if n < features.shape[1]:  # no weights outside the span of the windows
-            _, singular, axes = np.linalg.svd(features * self.weight**0.5, full_matrices=False)
+            _, singular, axes = np.linalg.svd(features * self.weight[:, None] ** 0.5, full_matrices=False)
             curvature, self.axes = singular**2, axes.T
         else:
-            curvature, self.axes = np.linalg.eigh((features * self.weight).T @ features)
+            curvature, self.axes = np.linalg.eigh((features.T * self.weight) @ features)
         self.curvature = np.append(curvature.clip(0), n)  # along each axis, and of the intercept
         self.along = np.column_stack([features @ self.axes, np.ones(n)])
         self.coef = np.zeros((len(self.curvature), K - self.n_fixed))  # along the axes; the intercepts last
@@ -227,10 +227,14 @@ def fit(
 def _loss(self: BalancedLogistic, coef, x, penalty):
     "Loss and gradient for scaled coefficients."
     coef = coef.reshape(self.coef.shape)
-    logits = np.pad(x @ coef, ((0, 0), (self.n_fixed, 0)))
-    chance = _softmax(logits)
-    entropy = (self.weight[:, 0] * (logits.max(1) - np.log(chance.max(1)))).sum() - (self.target * logits).sum()
-    gradient = x.T @ (chance * self.weight - self.target)[:, self.n_fixed :] + penalty * coef
+    logits = np.zeros(self.target.shape)  # a row for each class: sums along rows are fast
+    logits[self.n_fixed :] = coef.T @ x.T
+    logits -= logits.max(0)
+    chance = np.exp(logits)
+    total = chance.sum(0)
+    entropy = (self.weight * np.log(total)).sum() - (self.target * logits).sum()
+    chance *= self.weight / total
+    gradient = ((chance - self.target)[self.n_fixed :] @ x).T + penalty * coef
     return entropy + (penalty * coef**2).sum() / 2, gradient.ravel()
 
 # %% ../../nbs/probing/02_linear.ipynb #76caf4e9
