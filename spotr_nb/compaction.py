@@ -111,7 +111,7 @@ def to_patches(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # patches `[B, C, N, P]`, and which contain a valid sample `[B, C, N]`
     "Cut windows into N = ceil(L/P) patches; the last one is filled up with invalid zeros."
     fill = -z.shape[-1] % patch
-    if fill or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or fill:  # in this order: a graph must not look at `fill`
         z, valid = F.pad(z, (0, fill)), F.pad(valid, (0, fill))
     return z.unflatten(-1, (-1, patch)), valid.unflatten(-1, (-1, patch)).any(-1)
 

@@ -68,6 +68,10 @@ def _check_config(config):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
     if not 0 <= config.start_width < config.dim:
         raise ValueError(f"SpotrConfig.start_width must be 0 to less than dim={config.dim}, found {config.start_width}")
+    if config.start_width and (config.dim - config.start_width) % config.n_heads:
+        raise ValueError(
+            f"SpotrConfig.n_heads must divide dim - start_width={config.dim - config.start_width}, found {config.n_heads}"
+        )
     if config.start_width and not config.fitted_start:
         raise ValueError("SpotrConfig.start_width needs fitted_start=True: it is the width of that start in the token")
     if config.start_width and config.dim & (config.dim - 1):
@@ -240,10 +244,11 @@ LEARNED_SCALE = 0.25  # size of the learned part beside the start that is kept
 @lru_cache
 def _cached_hadamard(n):
     "Orthogonal and symmetric matrix `[n, n]` of ±n^-1/2; n is a power of two."
-    matrix = torch.ones(1, 1)
-    while len(matrix) < n:
-        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
-    return matrix / n**0.5
+    with torch.inference_mode(False), torch.no_grad():  # kept for all that follows, training too
+        matrix = torch.ones(1, 1, dtype=torch.float32, device="cpu")
+        while len(matrix) < n:
+            matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
+        return matrix / n**0.5
 
 
 def _hadamard(n):

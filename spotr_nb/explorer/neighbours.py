@@ -8,6 +8,7 @@ __all__ = ['MANY', 'ARRAYS', 'INDEX_FILES', 'Neighbour', 'TokenIndex', 'alike', 
 # %% ../../nbs/explorer/04_neighbours.ipynb #d18aa394
 import json
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -271,7 +272,7 @@ def _tokens_of(path, *columns, size=1 << 13):
     if not Path(path).exists():
         raise FileNotFoundError(f"no such table of tokens: {path}")
     table = dataset.dataset(path, format="parquet")
-    names = sorted(name for name in table.schema.names if name.startswith("token_"))
+    names = sorted((name for name in table.schema.names if re.fullmatch(r"token_\d+", name)), key=lambda name: int(name[6:]))
     if missing := {*columns} - {*table.schema.names} or not names and {"token_000"}:
         raise ValueError(f"{path} has no column {min(missing)}: a table of `spotr embed` is needed")
     for batch in table.to_batches(columns=[*columns, *names], batch_size=size, batch_readahead=1, fragment_readahead=1):

@@ -174,7 +174,7 @@ def _resampler(old, new):
     if up == down:
         return np.asarray
     window = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0))
-    if max(up, down) <= 100:
+    if max(up, down) <= 40:
         return _resampler_by_products(up, down, window)
     options = dict(up=up, down=down, axis=-1, padtype="symmetric")
     return lambda x: resample_poly(x, window=window.astype(x.dtype), **options)
@@ -188,12 +188,16 @@ def _resampler_by_products(up, down, window):
     tap = half + np.arange(n_new) * down - np.arange(-before, last + 1)[:, None] * up
     matrix = np.where((tap >= 0) & (tap < len(window)), up * window[np.clip(tap, 0, len(window) - 1)], 0)
 
+    at_once = max(1, 2**18 // len(matrix))  # pieces, of which copies are made
+
     def resample(x):
-        n = x.shape[-1]
+        n, products = x.shape[-1], matrix.astype(x.dtype)
         after = -(-n // step) * step - step + last + 1 - n
         padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)], mode="symmetric")
         pieces = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), -1)[..., ::step, :]
-        y = np.ascontiguousarray(pieces) @ matrix.astype(x.dtype)
+        y = np.empty((*pieces.shape[:-1], n_new), x.dtype)
+        for k in range(0, pieces.shape[-2], at_once):
+            np.matmul(np.ascontiguousarray(pieces[..., k : k + at_once, :]), products, out=y[..., k : k + at_once, :])
         return y.reshape(*x.shape[:-1], -1)[..., : -(-n * up // down)]
 
     return resample

@@ -6,6 +6,8 @@
 __all__ = ['MOST_CHANNELS', 'MAINS', 'HIGH', 'beat_agreement', 'mains_share', 'high_frequency_share', 'signal_quality']
 
 # %% ../../nbs/signals/24_quality.ipynb #402ab962
+import math
+
 import numpy as np
 
 from .beats import prominent_beats
@@ -61,12 +63,13 @@ def _power(x):
 
 def _shares(x, sfreq, *parts):
     "Power of windows [..., L] in parts of the spectrum, (low, high) in Hz, over that above 1 Hz; NaN without power."
-    frequencies, rows = np.fft.rfftfreq(x.shape[-1], 1 / sfreq), x.reshape(-1, x.shape[-1])
+    x = x if x.dtype in (np.float32, np.float64) else x.astype(float)
+    frequencies, rows = np.fft.rfftfreq(x.shape[-1], 1 / sfreq), x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     bins = [(low <= frequencies) & (frequencies <= high) & (frequencies >= 1) for low, high in [(1, np.inf), *parts]]
     bins = np.stack(bins, 1).astype(x.dtype)
     total, *power = np.concatenate([_power(rows[k : k + 64]) @ bins for k in range(0, max(len(rows), 1), 64)]).T
     shares = np.where(total > 0, power / np.where(total > 0, total, 1), np.nan)
-    return shares.reshape(-1, *x.shape[:-1])
+    return shares.reshape(len(parts), *x.shape[:-1])
 
 # %% ../../nbs/signals/24_quality.ipynb #1d49be70
 def mains_share(
