@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from .engines import add_engine, engine_settings, named
-from ..storage import canonical, is_address, shown, upload, working_folder
+from ..storage import canonical, check_writable, is_address, shown, upload, working_folder
 
 # %% ../../nbs/commands/03_runs.ipynb #7ebf9790
 def run(args):
@@ -28,6 +28,8 @@ def run(args):
     out = canonical(parameters.get("out") or known["out"][0])
     if is_address(out) and args.command != "probe":
         raise ValueError(f"out is {shown(out)}, and must be a folder: runs resume from files in it")
+    if is_address(out):
+        check_writable(out)
     folder = working_folder(out) if is_address(out) else Path(out)
     executed = run_notebook(args.command, folder / f"{args.command}.ipynb", **parameters)
     if is_address(out):
