@@ -29,7 +29,7 @@ from .signals.labels import RULES, LabelError
 from .signals.quality import signal_quality
 from .signals.recordings import Recordings, as_recordings, cause_of
 from .signals.streaming import ahead, block_seconds, open_recording
-from .storage import is_address, local_copy, name_of, refuse_existing, upload, working_folder
+from .storage import is_address, local_copy, name_of, refuse_existing, shown, upload, working_folder
 from .text import csv_cell
 
 # %% ../nbs/12_tokens.ipynb #8a6e4f8c
@@ -414,7 +414,7 @@ class TokenTable:
 
     def __repr__(self):
         left_out = f", {len(self.failed)} left out" if self.failed else ""
-        place = f" → {self.path}" if self.path else ""
+        place = f" → {shown(self.path)}" if self.path else ""
         return f"TokenTable({self.n_windows} windows of {self.n_recordings} recordings{left_out}, {self.model}{place})"
 
 # %% ../nbs/12_tokens.ipynb #ea9fda75

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .engines import add_engine, executor_of
 from ..signals.signal import MODALITIES
+from ..storage import is_address, name_of, shown
 from ..text import terminal
 
 # %% ../../nbs/commands/00_recordings.ipynb #3c7fd68f
@@ -143,7 +144,7 @@ def embed_files(args):
 
     check_window_seconds(args.window_seconds)
     sources = args.file[0] if len(args.file) == 1 else args.file
-    first = Path(args.file[0])
+    first = Path(name_of(args.file[0]) if is_address(args.file[0]) else args.file[0])
     several = len(args.file) > 1 or first.is_dir() or "*" in first.name
     name = (first.name if first.is_dir() else first.stem).replace("*", "") or "recordings"
     out = args.output or f"{name}.tokens.{'csv' if several else 'npz'}"
@@ -160,7 +161,7 @@ def embed_files(args):
     for name, cause in table.failed.items():
         print(terminal(f"left out: {name}: {cause}"), file=sys.stderr)
     n_recordings = f" from {table.n_recordings} recordings" if table.n_recordings > 1 else ""
-    print(f"{len(table)} tokens{n_recordings} → {terminal(out)}")
+    print(f"{len(table)} tokens{n_recordings} → {terminal(shown(out))}")
     if table.n_errors:
         print(_error_text(table))
 

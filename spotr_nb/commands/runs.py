@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from .engines import add_engine, engine_settings, named
-from ..storage import is_address, upload, working_folder
+from ..storage import canonical, check_writable, is_address, shown, upload, working_folder
 
 # %% ../../nbs/commands/03_runs.ipynb #7ebf9790
 def run(args):
@@ -25,19 +25,21 @@ def run(args):
         parameters["engine_settings"] = engine_settings(args)
     if "minutes" in parameters and "steps" not in parameters:
         parameters["steps"] = None
-    out = parameters.get("out") or known["out"][0]
+    out = canonical(parameters.get("out") or known["out"][0])
     if is_address(out) and args.command != "probe":
-        raise ValueError(f"out is {out}, and must be a folder: runs resume from files in it")
+        raise ValueError(f"out is {shown(out)}, and must be a folder: runs resume from files in it")
+    if is_address(out):
+        check_writable(out)
     folder = working_folder(out) if is_address(out) else Path(out)
     executed = run_notebook(args.command, folder / f"{args.command}.ipynb", **parameters)
     if is_address(out):
         executed = _uploaded(folder, executed, out)
-    print(f"executed notebook: {executed}")
+    print(f"executed notebook: {shown(executed)}")
 
 
 def _uploaded(folder, executed, address):
     "The address of an executed notebook; what is kept of the run here is removed unless something is unfinished."
-    there = f"{address.rstrip('/')}/{executed.name}"
+    there = f"{address}/{executed.name}"
     upload(executed, there)
     if not (folder / "parts").exists():
         shutil.rmtree(folder)

@@ -17,7 +17,18 @@ from .build import build_corpus
 from .manifest import check_manifest, read_manifest
 from .shards import FORMAT, SHARD_FILE
 from ..files import progress_bar, sha256, writing
-from ..storage import cache_folder, download, remove, shown, size_text, stored_files, upload, working_folder
+from spotr_nb.storage import (
+    cache_folder,
+    canonical,
+    check_writable,
+    download,
+    remove,
+    shown,
+    size_text,
+    stored_files,
+    upload,
+    working_folder,
+)
 
 # %% ../../nbs/corpus/04a_remote.ipynb #2bf11056
 DESCRIPTIONS = ("sources.json", "report.csv")  # beside the manifest and the shards
@@ -27,7 +38,7 @@ def local_corpus(
     address: str,  # of a corpus
 ) -> Path:  # a folder; what is in it is never changed
     "A copy of a corpus on this machine, made if it is not here."
-    address = address.rstrip("/")
+    address = canonical(address)
     with tempfile.TemporaryDirectory() as place, _named(place, address):
         new = Path(place) / "manifest.json"
         try:
@@ -80,9 +91,20 @@ def _named(folder, address):
         except (ValueError, OSError) as error:
             if str(folder) not in str(error):
                 raise
-            raise type(error)(str(error).replace(str(folder), shown(address))) from error
+            raise _reworded(error, str(error).replace(str(folder), shown(address))) from error
     for warning in caught:
         warnings.warn(str(warning.message).replace(str(folder), shown(address)), warning.category, stacklevel=4)
+
+# %% ../../nbs/corpus/04a_remote.ipynb #ec3c706e
+def _reworded(error, text):
+    "An error of the same kind with another text; a plain ValueError or OSError where the kind takes more than a text."
+    try:
+        new = type(error)(text)
+    except TypeError:
+        new = OSError(text) if isinstance(error, OSError) else ValueError(text)
+    if isinstance(error, OSError):
+        new.errno = error.errno
+    return new
 
 # %% ../../nbs/corpus/04a_remote.ipynb #4387b6c2
 def build_at(
@@ -92,22 +114,49 @@ def build_at(
     **settings,  # of `build_corpus`
 ) -> dict:  # the manifest
     "Build a corpus in a working folder, and upload it."
-    address = address.rstrip("/")
+    address = canonical(address)
+    check_writable(address)
     work, there = working_folder(address) / "corpus", stored_files(address)
     foreign = sorted(file for file in there if file not in DESCRIPTIONS and not SHARD_FILE.fullmatch(file))
-    if "manifest.json" in there:
-        if not overwrite:
-            _start_from(local_corpus(address), work)
-    elif foreign:
+    if foreign and "manifest.json" not in there:
         file = f"contains {foreign[0]}" if foreign[0] else "is a file"
         raise FileExistsError(f"{shown(address)} {file} and is not a corpus; choose another address")
-    with _named(work, address):
+    start = local_corpus(address) if "manifest.json" in there and not overwrite else None
+    with _named(work, address), _work_on(start, work):
         manifest = build_corpus(sources, work, overwrite=overwrite, **settings)
     _upload_corpus(work, address, there, settings.get("progress", True))
     _keep(work)
     return manifest
 
 # %% ../../nbs/corpus/04a_remote.ipynb #35711e04
+@contextmanager
+def _work_on(start, work):
+    "The working folder of a build on a corpus, `start`, or on none; removed if the build refuses before it begins."
+    origin = work.parent / "origin"  # the manifest that work was begun from
+    known = sha256(start / "manifest.json") if start else None
+    if origin.is_file() and origin.read_text() != known:  # it is gone, or another one: a build from it is of no use
+        shutil.rmtree(work, ignore_errors=True)
+        origin.unlink()
+    new = not work.exists()
+    if start:
+        _start_from(start, work)
+        origin.write_text(known)
+    try:
+        yield
+    except Exception:
+        if new and not (work / "building").exists():
+            shutil.rmtree(work, ignore_errors=True)
+            _tidy(work)
+        raise
+
+
+def _tidy(work):
+    "Remove what is beside a working folder that is no longer there."
+    (work.parent / "origin").unlink(missing_ok=True)
+    if work.parent.is_dir() and not any(work.parent.iterdir()):
+        work.parent.rmdir()
+
+
 def _start_from(folder, work):
     "Put the files of a corpus into a working folder."
     work.mkdir(parents=True, exist_ok=True)
@@ -142,5 +191,4 @@ def _keep(work):
     else:
         folder.parent.mkdir(parents=True, exist_ok=True)
         os.replace(work, folder)
-    if not any(work.parent.iterdir()):
-        work.parent.rmdir()
+    _tidy(work)

@@ -29,19 +29,24 @@ def _is_one_source(thing):
     return isinstance(thing, (str, os.PathLike, Signal)) or callable(thing)
 
 
+def _short(source):
+    "A source in messages."
+    return repr(shown(source) if isinstance(source, str) else source)[:60]
+
+
 def list_sources(
     sources,  # a list of recordings, or {dataset: list}
 ):  # an iterator of (dataset, name for messages, source), and their number: None if that is not known
     "Recordings one by one."
     if _is_one_source(sources):
         raise TypeError(
-            f"sources must be a list of recordings or {{dataset: list}}, found {sources!r:.60}: put it in a list"
+            f"sources must be a list of recordings or {{dataset: list}}, found {_short(sources)}: put it in a list"
         )
     datasets = sources if isinstance(sources, dict) else {"recordings": sources}
     for dataset, recordings in datasets.items():
         if _is_one_source(recordings):
             raise TypeError(
-                f"the recordings of dataset {dataset!r} must be a list, found {recordings!r:.60}: put it in a list"
+                f"the recordings of dataset {dataset!r} must be a list, found {_short(recordings)}: put it in a list"
             )
     lengths = [len(recordings) if hasattr(recordings, "__len__") else None for recordings in datasets.values()]
     return _one_by_one(datasets), None if None in lengths else sum(lengths)
@@ -51,10 +56,22 @@ def _one_by_one(datasets):
     for dataset, recordings in datasets.items():
         for k, source in enumerate(recordings):
             if is_address(source):  # of one recording or, with asterisks, of several
-                for file in remote_files(source):
-                    yield str(dataset), shown(file.address), file
+                for name, file in _at_address(source):
+                    yield str(dataset), name, file
             else:
                 yield str(dataset), _source_name(source, f"{dataset}-{k}"), source
+
+
+def _at_address(address):
+    "(name for messages, source) of the recordings at an address; a function that raises the error if there are none."
+    try:
+        return [(shown(file.address), file) for file in remote_files(address)]
+    except OSError as error:
+        return [(shown(address), functools.partial(_raise, error))]
+
+
+def _raise(error):
+    raise error
 
 
 def _source_name(source, default):
