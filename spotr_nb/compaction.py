@@ -89,7 +89,7 @@ def zscore(
     scale = torch.where(scale > 1e-6 * mean.abs() + 1e-30, scale + eps, 0)
     return torch.where(scale > 0, centred / torch.where(scale > 0, scale, 1), 0), mean, scale
 
-
+# %% ../nbs/02_compaction.ipynb #c18cb1bf
 def _zscore_whole(x, eps):
     "`zscore` where every sample is valid; None where squares are too large or too small for it."
     mean = x.mean(-1, keepdim=True)

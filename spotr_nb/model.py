@@ -224,7 +224,7 @@ def _make_decoder(config):
 def _n_statistics(config):
     return N_STATISTICS + config.beats * N_BEAT_STATISTICS
 
-
+# %% ../nbs/07_model.ipynb #cdeb76e3
 def _make_statistics_embedding(config):
     if config.start_width:
         return FittedEmbedding(config.start_width, _n_statistics(config), gain=1.0)
@@ -266,7 +266,7 @@ def mixed(
     parts = torch.cat([LEARNED_SCALE * learned, start.to(learned.dtype)], -1)
     return parts @ _hadamard(parts.shape[-1]).to(parts)
 
-
+# %% ../nbs/07_model.ipynb #cfbe1b99
 def unmixed(
     token: torch.Tensor,  # `[…, D]`
     start_width: int,  # K; 0: a token without parts, returned as it is

@@ -54,7 +54,7 @@ def size_text(n_bytes: int) -> str:
 
     return tqdm.format_sizeof(n_bytes, "B")
 
-
+# %% ../nbs/00a_storage.ipynb #e9e707f0
 def name_of(address: str) -> str:
     "The last part of an address, without a signature such as `?sig=…`."
     return re.sub(r"\?[^?=/]+=.*$", "", address, flags=re.S).rstrip("/").rpartition("/")[2]
@@ -119,7 +119,7 @@ def _explained(address, what):
         source = error if told == str(error) else None  # whose traceback would tell what is secret
         raise OSError(f"{shown(address)} cannot be {what}: {type(error).__name__}: {told}") from source
 
-
+# %% ../nbs/00a_storage.ipynb #14d4c447
 def stored_files(
     address: str,  # of a file, or of what would be a folder
 ) -> dict:  # {name below the address, '' for the address itself: bytes}
@@ -161,7 +161,7 @@ def upload(
         with open(path, "rb") as file, system.transaction, system.open(there, "wb") as new:
             shutil.copyfileobj(file, new, 1 << 22)
 
-
+# %% ../nbs/00a_storage.ipynb #023d3d19
 def remove(address: str):
     "Remove a file at an address."
     system, there = file_system(address)

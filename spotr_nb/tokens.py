@@ -47,7 +47,7 @@ MEASURES = {
     "some 50 windows of a recording, evenly spread, unless `errors=True`",
 }
 
-
+# %% ../nbs/12_tokens.ipynb #03d3e390
 def _measures(windows, quality, error):
     "The measures of each window [n, 10]; `quality` is what `signal_quality` found."
     columns = dict(
@@ -520,7 +520,7 @@ def embed_recordings(
         if address and out.parent.is_dir() and not any(out.parent.iterdir()):
             out.parent.rmdir()
 
-
+# %% ../nbs/12_tokens.ipynb #01cdb948
 def _file_to_write(out, overwrite):
     "The path of a table, and the address that it goes to; None if there is none."
     if out is None:
@@ -589,7 +589,7 @@ def _in_one_line(remarks):
         first, *others = names
         yield f"{first}{f' and {len(others)} more' if others else ''}{': ' if first else ''}{text}"
 
-
+# %% ../nbs/12_tokens.ipynb #55b10270
 def _put_together(out, rows, address, folder, parts, known):
     "The table of all parts; parts of a complete table are removed."
     known |= _error_summary(folder, parts)
@@ -610,7 +610,7 @@ def _put_together(out, rows, address, folder, parts, known):
         _remove_parts(folder)
     return TokenTable(path=address or out, **known)
 
-
+# %% ../nbs/12_tokens.ipynb #53d4b056
 def _error_summary(folder, parts):
     "Median and number of the errors that are known."
     column, known = list(MEASURES).index("reconstruction_error"), []

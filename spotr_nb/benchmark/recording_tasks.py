@@ -110,7 +110,7 @@ def task_pool(
     finally:
         pool.shutdown(cancel_futures=True)
 
-
+# %% ../../nbs/benchmark/02a_recording_tasks.ipynb #f5adb801
 def _start_worker(n_threads):
     import torch
 
@@ -172,7 +172,7 @@ def _cut_all(folder, keys, window_seconds, options, jobs, progress):
         warnings.warn(remark, stacklevel=4)
     return causes
 
-
+# %% ../../nbs/benchmark/02a_recording_tasks.ipynb #f1912982
 def _cut_part(folder, key, item, window_seconds, options):
     "The task: write the windows of a recording; why there are none, and what was remarked."
     path = folder / f"{key}.npz"
@@ -245,7 +245,7 @@ def _embed_part(path, embedders):
     for embedder in embedders:
         cached_embed(_model_of(embedder) if isinstance(embedder, Path) else embedder, windows, path.parent)
 
-
+# %% ../../nbs/benchmark/02a_recording_tasks.ipynb #2f94fb2d
 def remove_parts(
     folder: str | os.PathLike,
 ):

@@ -165,7 +165,7 @@ def embed_files(args):
     if table.n_errors:
         print(_error_text(table))
 
-
+# %% ../../nbs/commands/00_recordings.ipynb #f2ccd487
 def _error_text(table):
     "How well windows are reconstructed."
     rest = "" if table.n_errors == len(table) else f" of {len(table)}, evenly spread (--errors: of each)"

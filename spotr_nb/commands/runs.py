@@ -36,7 +36,7 @@ def run(args):
         executed = _uploaded(folder, executed, out)
     print(f"executed notebook: {shown(executed)}")
 
-
+# %% ../../nbs/commands/03_runs.ipynb #49fa7b6a
 def _uploaded(folder, executed, address):
     "The address of an executed notebook; what is kept of the run here is removed unless something is unfinished."
     there = f"{address}/{executed.name}"

@@ -80,7 +80,7 @@ def _copy_shards(address, manifest, folder):
 def _size(path):
     return path.stat().st_size if path.is_file() else None
 
-
+# %% ../../nbs/corpus/04a_remote.ipynb #39e8ae40
 @contextmanager
 def _named(folder, address):
     "Errors and warnings that name an address in place of the folder in which the work is done."
@@ -156,7 +156,7 @@ def _tidy(work):
     if work.parent.is_dir() and not any(work.parent.iterdir()):
         work.parent.rmdir()
 
-
+# %% ../../nbs/corpus/04a_remote.ipynb #d7b2e853
 def _start_from(folder, work):
     "Put the files of a corpus into a working folder."
     work.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def _upload_corpus(folder, address, there, progress):
         if SHARD_FILE.fullmatch(file) and file not in shards:
             remove(f"{address}/{file}")
 
-
+# %% ../../nbs/corpus/04a_remote.ipynb #94e64f34
 def _keep(work):
     "Make a finished working folder a copy that `local_corpus` finds."
     folder = copied_corpus(work / "manifest.json")

@@ -265,7 +265,7 @@ def _is_picklable(source):
     except Exception:
         return False
 
-
+# %% ../../nbs/corpus/00_sources.ipynb #03513922
 def is_importable(source):
     "Whether a source can be sent to a process that does not have the main module of this one."
     import pickle

@@ -238,7 +238,7 @@ def _prepare_once(key, dataset, name, source, cut, folder, reading):
         write_json(log, lines)
     return lines
 
-
+# %% ../../nbs/corpus/03_workers.ipynb #08a632f1
 def _finished_lines(log):
     "The lines of a recording that is prepared completely; None if it is not."
     try:

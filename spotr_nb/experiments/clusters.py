@@ -55,7 +55,7 @@ def slurm_queue() -> set | None:  # ids such as 12_3; None if Slurm does not ans
     queue = subprocess.run(command, capture_output=True, text=True)
     return set(queue.stdout.split()) if queue.returncode == 0 else None
 
-
+# %% ../../nbs/experiments/02_clusters.ipynb #f1b62a05
 def slurm_jobs(
     folder: str | os.PathLike,  # for scripts and logs
     n_jobs: int = 16,  # running at the same time
@@ -79,7 +79,7 @@ def slurm_jobs(
         raise ValueError(f"engine 'slurm' does not take these settings: {error}") from None
     return jobs
 
-
+# %% ../../nbs/experiments/02_clusters.ipynb #b9cf58fa
 def _check_script_path(folder):
     "Raise if a batch script could not name a folder: Slurm fills in %, and a newline ends its line."
     unsafe = [character for character in str(folder) if character in "%\\'\"`$" or not character.isprintable()]
@@ -177,7 +177,7 @@ def dask(
     "Tasks of a Dask scheduler."
     return _dask(folders, n_jobs, dask_client(scheduler))
 
-
+# %% ../../nbs/experiments/02_clusters.ipynb #28a03ffa
 def dask_client(
     scheduler: str | None,  # its address
 ):  # distributed's Client

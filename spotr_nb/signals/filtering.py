@@ -179,7 +179,7 @@ def _resampler(old, new):
     options = dict(up=up, down=down, axis=-1, padtype="symmetric")
     return lambda x: resample_poly(x, window=window.astype(x.dtype), **options)
 
-
+# %% ../../nbs/signals/17_filtering.ipynb #2e2c04ef
 def _resampler_by_products(up, down, window):
     "`resample_poly` as a matrix product: some samples at a time to those at the new rate, several times as fast."
     half, repeats = len(window) // 2, -(-32 // down)

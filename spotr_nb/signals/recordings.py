@@ -34,6 +34,8 @@ from spotr_nb.signals.labels import (
 )
 from .objects import trials_of
 from .preprocessing import prepare, prepare_in_blocks
+
+# %% ../../nbs/signals/22_recordings.ipynb #6f9dd9c9
 from .readers import READERS, ReadError, file_ending, read_signal
 
 # %% ../../nbs/signals/22_recordings.ipynb #05ffdc74
@@ -96,7 +98,7 @@ def at_hand(self: RecordingItem):  # gives an item
     with local_copy(self.source.address) as path:
         yield replace(self, source=None, path=path)
 
-
+# %% ../../nbs/signals/22_recordings.ipynb #35f2e1b6
 @patch
 def read(self: RecordingItem):
     "The samples, as a `Signal` that knows its subject and has the recording's name."
