@@ -877,7 +877,7 @@ def model_folder(
     bundled = bundled_models()
     if str(name) in bundled:
         return bundled[str(name)]
-    hint = f", and {', '.join(sorted(bundled))} comes with the package" if bundled else ""
+    hint = f", and {', '.join(sorted(bundled))} come with the package" if bundled else ""
     hint += f"; on the Hugging Face Hub it would be hf://{name}" if str(name).count("/") == 1 else ""
     raise FileNotFoundError(f"no model folder {name}; `spotr demo` or `spotr pretrain` make one{hint}")
 
