@@ -215,70 +215,40 @@ def _model_of(folder):
     return load_system(folder)
 
 
-def _start_worker(n_threads):
-    import torch
-
-    from spotr_nb.corpus.workers import _end_with_parent
-
-    _end_with_parent()
-    torch.set_num_threads(n_threads)
-
-
 def _work(folder, key, item, identity, settings):
     if (done := _finished(folder, key)) is not None:
         return key, done  # by a worker that went away after it
     return key, _embed_part(folder, key, item, _model_of(folder / "model"), identity, settings)
 
 # %% ../nbs/12_tokens.ipynb #aa2a9d7b
-def _in_pool(folder, todo, model, identity, settings, pool):
-    "Yields (key, description) as recordings are finished by the workers of an executor."
+def _in_pool(folder, todo, model, identity, settings, jobs):
+    "Yields (key, description) as recordings are finished by the workers of an executor, or by so many processes."
     from concurrent.futures import BrokenExecutor
 
-    from spotr_nb.corpus.workers import AHEAD, run_tasks
+    from spotr_nb.corpus.workers import AHEAD, run_tasks, task_pool
 
     folder = folder.absolute()
     model.save_pretrained(folder / "model")
     there = {key: replace(item, path=item.path and item.path.absolute()) for key, item in todo.items()}
-    jobs = ((folder, key, item, identity, settings) for key, item in there.items())
-    for (_, key, *_), future in run_tasks(pool, _work, jobs, AHEAD):
-        try:
-            yield future.result()
-        except BrokenExecutor:
-            raise
-        except Exception as error:  # such as a worker that went away too often
-            yield key, dict(cause=cause_of(error), recording=todo[key].name)
-
-# %% ../nbs/12_tokens.ipynb #79fc3e8a
-def _in_processes(folder, todo, model, identity, settings, jobs):
-    "As `_in_pool`, in processes of this machine, `jobs` at a time."
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    import torch
-
-    n_threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (n_threads,))
-    try:
-        yield from _in_pool(folder, todo, model, identity, settings, pool)
-    except BrokenProcessPool:
-        raise RuntimeError(
-            "a worker process ended: out of memory, or a reader that crashed; what is finished is kept, call again to continue "
-            "(fewer jobs need less memory; a script with jobs > 1 needs `if __name__ == '__main__':` around the call)"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tasks = ((folder, key, item, identity, settings) for key, item in there.items())
+    with task_pool(jobs) as pool:
+        for (_, key, *_), future in run_tasks(pool, _work, tasks, AHEAD):
+            try:
+                yield future.result()
+            except BrokenExecutor:
+                raise
+            except Exception as error:  # such as a worker that went away too often
+                yield key, dict(cause=cause_of(error), recording=todo[key].name)
 
 # %% ../nbs/12_tokens.ipynb #3fbb7164
 def _embed_all(folder, todo, model, identity, settings, jobs, progress):
     "{key: description} of the recordings that are not finished."
     found = {}
-    if hasattr(jobs, "submit"):
+    jobs = jobs if hasattr(jobs, "submit") else min(jobs, len(todo))
+    if hasattr(jobs, "submit") or jobs > 1:
         done = _in_pool(folder, todo, model, identity, settings, jobs)
-    elif jobs == 1 or len(todo) < 2:
-        done = ((key, _embed_part(folder, key, item, model, identity, settings)) for key, item in todo.items())
     else:
-        done = _in_processes(folder, todo, model, identity, settings, min(jobs, len(todo)))
+        done = ((key, _embed_part(folder, key, item, model, identity, settings)) for key, item in todo.items())
     bar = progress_bar(progress and len(todo) > 1 and progress, total=len(todo), desc="recordings", unit="recording")
     with bar:
         for key, part in done:
