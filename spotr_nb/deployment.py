@@ -47,7 +47,7 @@ class EmbedProgram(nn.Module):
         super().__init__()
         dtype_only = nn.Module()  # all that `encode` needs of the decoder
         dtype_only.mask_token = model.decoder.mask_token
-        names = "compaction", "statistics_embedding", "bottleneck"
+        names = "compaction", "statistics_embedding", "kernel_embedding", "bottleneck"
         self.model = _with_parts(model, **{name: getattr(model, name) for name in names}, decoder=dtype_only)
 
     def forward(self, x, valid, channel_positions=None):

@@ -31,6 +31,7 @@ from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, to_patches, zscore
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
+from .kernels import KernelEmbedding
 from .published import load_published
 
 # %% ../nbs/07_model.ipynb #b5b647b6
@@ -57,7 +58,7 @@ def check_positive(
 
 # %% ../nbs/07_model.ipynb #e53dff79
 def _check_config(config):
-    check_positive(config, may_be_zero=("statistics_weight", "start_width"))
+    check_positive(config, may_be_zero=("statistics_weight", "start_width", "kernels_width", "relations_width"))
     if config.renderer not in ("pointwise", "attention"):
         raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {config.renderer!r}")
     if config.published and config.statistics:
@@ -74,6 +75,13 @@ def _check_config(config):
         )
     if config.start_width and not config.fitted_start:
         raise ValueError("SpotrConfig.start_width needs fitted_start=True: it is the width of that start in the token")
+    if config.relations_width and not config.kernels_width:
+        raise ValueError("SpotrConfig.relations_width needs a kernels_width: they are computed together")
+    if config.kernels_width and config.kernels_width + config.relations_width >= config.start_width:
+        raise ValueError(
+            f"SpotrConfig.start_width={config.start_width} must be more than kernels_width={config.kernels_width} "
+            f"and relations_width={config.relations_width} together: what is left is the width of the statistics"
+        )
     if config.start_width and config.dim & (config.dim - 1):
         raise ValueError(f"SpotrConfig.start_width needs a power of two as dim, found {config.dim}")
     if config.fitted_start and not config.statistics:
@@ -82,7 +90,7 @@ def _check_config(config):
         raise ValueError(f"SpotrConfig.rendered_share must be above 0, at most 1, found {config.rendered_share}")
     if config.rendered_share < 1 and (config.published or config.renderer != "pointwise"):
         raise ValueError("SpotrConfig.rendered_share needs renderer='pointwise': in the other all patches attend to one another")
-    for name in "dim", "render_dim", "start_width":
+    for name in "dim", "render_dim", "start_width", "kernels_width", "relations_width":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
 
@@ -109,6 +117,8 @@ class SpotrConfig:
     beats: bool = False  # statistics include those of beats, see `beat_statistics`
     fitted_start: bool = False  # project the statistics in closed form, see `SPOTR.fit_start`
     start_width: int = 0  # of the D numbers, those that keep the fitted start as it is, see `mixed`; 0: all grow from it
+    kernels_width: int = 0  # of the kept start, numbers that come from pooled kernels, see `kernels.KernelEmbedding`
+    relations_width: int = 0  # and from relations between channels
     published: bool = False  # the authors' position table, attention decoder and padding
     table: tuple[int, int] = (128, 128)  # channels and patches in the published table of positions
 
@@ -160,6 +170,7 @@ class SPOTR(nn.Module):
         self.config = config = SIZES[_check_size(config)] if isinstance(config, str) else config
         self.compaction = _make_compaction(config)
         self.statistics_embedding = _make_statistics_embedding(config) if config.statistics else None
+        self.kernel_embedding = _make_kernel_embedding(config) if config.kernels_width else None
         norm = not config.published
         self.bottleneck = Bottleneck(_inner_dim(config), config.n_heads, config.n_blocks, config.ratio, norm)
         self.decoder = _make_decoder(config)
@@ -227,9 +238,14 @@ def _n_statistics(config):
 # %% ../nbs/07_model.ipynb #cdeb76e3
 def _make_statistics_embedding(config):
     if config.start_width:
-        return FittedEmbedding(config.start_width, _n_statistics(config), gain=1.0)
+        width = config.start_width - config.kernels_width - config.relations_width
+        return FittedEmbedding(width, _n_statistics(config), gain=1.0)
     kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
     return kind(config.dim, _n_statistics(config))
+
+
+def _make_kernel_embedding(config):
+    return KernelEmbedding(config.kernels_width, config.relations_width, config.sfreq)
 
 # %% ../nbs/07_model.ipynb #05844b15
 def _make_statistics_head(config):
@@ -305,6 +321,9 @@ def encode(
     start = self.statistics_embedding(statistics, channels, channel_valid)
     if not self.config.start_width:
         return self.bottleneck(tokens, token_valid, every, start[:, None])
+    if self.kernel_embedding is not None:
+        positions = channel_positions if self.config.channel_positions else None
+        start = torch.cat([start, self.kernel_embedding(z, valid, positions)], -1)
     states = self.bottleneck(tokens, token_valid, every)
     return mixed(states, start[:, None].expand(-1, states.shape[1], -1) if every else start)
 
@@ -395,10 +414,8 @@ def _pairs_of_neighbours(statistics, counts, recording):
     return torch.stack([statistics[:-1][both], statistics[1:][both]], 1)
 
 
-def _statistics_of(model, x, valid):
-    "Statistics `[n, C, K]` of windows `[n, C, L]`, and `[n, C]` bool: channels that vary and are nine tenths valid."
-    x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
-    z, config = model.zscore(x, valid)[0], model.config
+def _statistics_of(z, valid, config):
+    "Statistics `[n, C, K]` of z-scored windows, and `[n, C]` bool: channels that vary and are nine tenths valid."
     found = [
         window_statistics(z[k : k + 64], config.sfreq, valid[k : k + 64], config.beats)
         for k in range(0, len(z), 64)
@@ -410,19 +427,29 @@ def _statistics_of(model, x, valid):
 @torch.no_grad()
 def fit_start(
     self: SPOTR,
-    windows,  # iterable of (x `[n, C, L]`, valid or None, recording `[n]`); rows of one recording in order
+    windows,  # iterable of (x `[n, C, L]`, valid or None, recording `[n]`, positions `[C, 3]` or none); see below
 ):
-    "Fit the projection of the statistics; a ValueError if the configuration has no `fitted_start`."
+    """
+    Fit the projections of what the token starts from; a ValueError if the configuration has no `fitted_start`.
+
+    Rows of one recording are in order. Positions are for `kernels_width`, and used if `config.channel_positions`.
+    """
     if not self.config.fitted_start:
         raise ValueError("this model has no start to fit: make it with SpotrConfig(statistics=True, fitted_start=True)")
-    statistics, pairs = [], []
-    for x, valid, recording in windows:
-        found, counts = _statistics_of(self, x, valid)
+    statistics, pairs, kept = [], [], []
+    for x, valid, recording, *positions in windows:
+        x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
+        z = self.zscore(x, valid)[0]
+        found, counts = _statistics_of(z, valid, self.config)
         statistics.append(found[counts])
         pairs.append(_pairs_of_neighbours(found, counts, recording))
+        if self.kernel_embedding is not None:
+            kept.append((z, valid, torch.as_tensor(positions[0]) if positions and self.config.channel_positions else None))
     if not statistics:
         raise ValueError("fit_start was given no windows")
     self.statistics_embedding.fit(torch.cat(statistics), torch.cat(pairs))
+    if kept:
+        self.kernel_embedding.fit(kept)
     return self
 
 # %% ../nbs/07_model.ipynb #a390fde8

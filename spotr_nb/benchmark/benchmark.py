@@ -42,7 +42,7 @@ from spotr_nb.probing.features import (
     WindowStatistics,
 )
 from ..probing.linear import ProbeResult, check_not_pretrained, linear_probe
-from ..probing.protocols import compare, few_shot, holm, nearest, pool, train_by_fold
+from ..probing.protocols import compare, embed_inputs, few_shot, holm, nearest, pool, train_by_fold
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #7575963e
 FULL = dict(statistics_weight=1.0, statistics=True, amplitude=True)
@@ -53,6 +53,16 @@ SPOTR_ROWS = {
     "SPOTR, with beats": FULL | dict(beats=True),
     "SPOTR, fitted start": FULL | dict(beats=True, fitted_start=True),
     "SPOTR, kept start": dict(dim=256, start_width=128, statistics=True, beats=True, fitted_start=True),
+    "SPOTR, start with kernels": dict(
+        dim=512,
+        start_width=384,
+        kernels_width=192,
+        relations_width=64,
+        statistics=True,
+        beats=True,
+        fitted_start=True,
+        channel_positions=True,
+    ),
 }
 ABLATIONS = {
     "SPOTR, without the amplitude": FULL | dict(amplitude=False),
@@ -87,6 +97,7 @@ RANDOM = {
     "random initialisation, with beats": "SPOTR, with beats",
     "random initialisation, fitted start": "SPOTR, fitted start",
     "random initialisation, kept start": "SPOTR, kept start",
+    "random initialisation, start with kernels": "SPOTR, start with kernels",
     "random initialisation, without the statistics": "SPOTR, without the statistics input",
 }
 FEATURES = (
@@ -258,7 +269,8 @@ def _random_weights(name, labelled, seen, seed):
         torch.manual_seed(seed)
         model = SPOTR(config).eval()
     if config.fitted_start:
-        model.fit_start([(windows.x[seen], windows.valid[seen], np.asarray(labelled.groups)[seen])])
+        groups = np.asarray(labelled.groups)[seen]
+        model.fit_start([(windows.x[seen], windows.valid[seen], groups, windows.channel_positions)])
     return model
 
 # %% ../../nbs/benchmark/01_benchmark.ipynb #cc005ad2
@@ -342,7 +354,8 @@ def evaluate_method(
     "Evaluate an embedder on a task."
     windows = labelled.windows
     start = time.perf_counter()
-    features = embedder.embed(windows.x, valid=windows.valid)
+    x, valid, positions = embed_inputs(embedder, windows)
+    features = embedder.embed(x, valid=valid, **{} if positions is None else dict(channel_positions=positions))
     seconds = time.perf_counter() - start
     results = {}
     for protocol in protocols:

@@ -205,7 +205,14 @@ def unsharded(model):
 
 # %% ../../nbs/training/04_pretraining.ipynb #96a28bd4
 # parts that a configuration may add to the model whose weights are loaded; those of the encoder start at zero
-ADDITIONS = "statistics_embedding.", "statistics_head.", "compaction.of_scale."
+ADDITIONS = (
+    "statistics_embedding.",
+    "kernel_embedding.",
+    "statistics_head.",
+    "compaction.of_scale.",
+    "compaction.positions.of_place.",
+    "decoder.positions.of_place.",
+)
 ZERO_AT_FIRST = "statistics_embedding.measured.project.", "compaction.of_scale."
 
 
@@ -216,6 +223,7 @@ def load_initial_weights(
     "Start from the weights of another model; a ValueError names those that do not fit."
     state = read_weights(model_files(model_folder(name))[1])
     own = model.state_dict()
+    _widen(state, own)
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
     wrong += [key for key in new if not key.startswith(ADDITIONS)]
@@ -223,17 +231,26 @@ def load_initial_weights(
         raise ValueError(
             f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} "
             "missing, unexpected or of another shape; use the configuration of that model, to which statistics, "
-            "amplitude and statistics_weight may be added"
+            "amplitude, statistics_weight, channel_positions and, where a start is kept, kernels may be added"
         )
     zeros = {key: torch.zeros_like(own[key]) for key in new if key.startswith(ZERO_AT_FIRST)}
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | zeros)
     return new
 
+
+def _widen(state, own):
+    "Where kernels are added to a kept start, the decoder reads them, and does nothing with them at first."
+    name = "decoder.project.weight"
+    added = any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys())
+    if added and name in state and state[name].shape[1] < own[name].shape[1]:
+        more = own[name].shape[1] - state[name].shape[1]
+        state[name] = torch.nn.functional.pad(state[name], (0, more))
+
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
     corpus: Corpus,
     n_channels: int = 8192,  # channels of windows, of each modality
-):  # yields (x `[n, C, L]`, valid, recording `[n]`)
+):  # yields (x `[n, C, L]`, valid, recording `[n]`, channel positions `[C, 3]`)
     "Windows of the training split for `SPOTR.fit_start`, a shard at a time."
     shards = list(corpus.shards("train"))
     n_shards = Counter(shard["modality"] for shard in shards)
@@ -241,7 +258,8 @@ def start_windows(
     for shard in shards:
         n = max(2, n_channels // n_shards[shard["modality"]] // shard["n_channels"])
         x, valid = from_int16(corpus.open(shard, "x")[:n, :, :length], corpus.open(shard, "scale")[:n])
-        yield x, valid, corpus.open(shard, "recording")[:n]
+        positions = [position or [np.nan] * 3 for position in shard["places"]]
+        yield x, valid, corpus.open(shard, "recording")[:n], np.array(positions, np.float32)
 
 # %% ../../nbs/training/04_pretraining.ipynb #7d9c4263
 class TrainingState:
@@ -291,7 +309,8 @@ def _set_up(self: TrainingState, model, resume):
         model = load_system(found[0]).train()
     else:
         new = load_initial_weights(model, self.recipe.weights) if self.recipe.weights else model.state_dict()
-        if getattr(model.config, "fitted_start", False) and "statistics_embedding.weight" in new:
+        unfitted = any(key.startswith(("statistics_embedding.weight", "kernel_embedding.")) for key in new)
+        if getattr(model.config, "fitted_start", False) and unfitted:
             model.fit_start(start_windows(self.corpus))
     self.model = self.fabric.setup_module(model)  # as Fabric wraps it
     self.sharded = unsharded(model) is not model
