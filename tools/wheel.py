@@ -148,7 +148,7 @@ def check_metadata(build):
         assert line in read["METADATA"].splitlines(), f"the wheel's metadata lacks {line!r}"
     for requirement in settings["DEFAULT"]["requirements"].split():
         assert f"Requires-Dist: {requirement}\n" in read["METADATA"], f"the wheel does not require {requirement}"
-    assert "spotr = spotr_nb.cli:main" in read["entry_points.txt"] and "LICENSE" in read, (
+    assert "spotr = spotr_nb.cli:console" in read["entry_points.txt"] and "LICENSE" in read, (
         "the wheel lacks the spotr command or the licence"
     )
 

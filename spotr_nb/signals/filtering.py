@@ -43,11 +43,24 @@ def _band(signal, sfreq, band=None):
     )
 
 # %% ../../nbs/signals/17_filtering.ipynb #c7275b91
-def _sinc(sfreq, edges, width, kind):
-    "A windowed sinc: 'lowpass' or 'bandstop' with these edges and this width of the transition, Hz."
-    from scipy.signal import firwin
+def _sinc(sfreq, edges, width):
+    "A sinc under a Hamming window: low-pass with one edge, band-stop with two, and this width of the transition, Hz."
+    n = 2 * int(np.ceil(1.65 * sfreq / width)) + 1
+    ideal = _ideal_lowpass(n, edges[0] / (sfreq / 2))
+    if len(edges) > 1:
+        ideal += _ideal_lowpass(n, 1) - _ideal_lowpass(n, edges[1] / (sfreq / 2))
+    return _windowed(ideal, np.hamming(n))
 
-    return firwin(2 * int(np.ceil(1.65 * sfreq / width)) + 1, edges, pass_zero=kind, fs=sfreq)
+
+def _ideal_lowpass(n, edge):
+    "The middle `n` samples of a sinc; `edge` is relative to the Nyquist frequency."
+    return edge * np.sinc(edge * (np.arange(n) - n // 2))
+
+
+def _windowed(kernel, window):
+    "`kernel` under a window, with a gain of 1 at 0 Hz."
+    kernel = kernel * window
+    return kernel / kernel.sum()
 
 
 def _highpass(lowpass):
@@ -57,6 +70,18 @@ def _highpass(lowpass):
     return inverse
 
 # %% ../../nbs/signals/17_filtering.ipynb #58eea28f
+def _fast_length(n):
+    "The smallest length from `n` that is 3, 5, 9 or 15 times a power of two: they are transformed fastest."
+    return min(m << max(-(-n // m) - 1, 0).bit_length() for m in (3, 5, 9, 15))
+
+
+def _convolved(a, b):
+    "`np.convolve(a, b)`, by Fourier transforms."
+    n = len(a) + len(b) - 1
+    room = _fast_length(n)
+    return np.fft.irfft(np.fft.rfft(a, room) * np.fft.rfft(b, room), room)[:n]
+
+# %% ../../nbs/signals/17_filtering.ipynb #164ad2ee
 def _harmonics(line_freq, highest):
     "The mains frequency and its multiples up to `highest`, Hz."
     return np.arange(1, highest // line_freq + 1) * line_freq if line_freq else ()
@@ -64,31 +89,55 @@ def _harmonics(line_freq, highest):
 
 def _kernel(sfreq, band, nyquist, line_freq=None):
     "A symmetric band-pass and notch kernel at `sfreq`, closed at `nyquist`, the lower of the two Nyquist frequencies."
-    from scipy.signal import fftconvolve
-
     low, high = band
     low_width = min(max(0.25 * low, 2), low)
     high_width = min(max(0.25 * high, 2), nyquist - high)
     kernel = np.ones(1)
     if high + high_width / 2 < sfreq / 2:
-        kernel = _sinc(sfreq, high + high_width / 2, high_width, "lowpass")
+        kernel = _sinc(sfreq, [high + high_width / 2], high_width)
     if low > 0:
-        lowpass = _sinc(sfreq, low - low_width / 2, low_width, "lowpass")
-        kernel = fftconvolve(kernel, _highpass(lowpass))
+        lowpass = _sinc(sfreq, [low - low_width / 2], low_width)
+        kernel = _convolved(kernel, _highpass(lowpass))
     for hum in _harmonics(line_freq, high + high_width):
         if hum + 1.5 < sfreq / 2:
-            kernel = fftconvolve(kernel, _sinc(sfreq, [hum - 1, hum + 1], 1, "bandstop"))
+            kernel = _convolved(kernel, _sinc(sfreq, [hum - 1, hum + 1], 1))
     return kernel
 
 # %% ../../nbs/signals/17_filtering.ipynb #707a806b
+def _mirrored(x, before, after, mode, kind="even"):
+    "`np.pad` along the last axis with 'reflect' or 'symmetric', which repeats the sample at the end; in half the time."
+    n, skip = x.shape[-1], int(mode == "reflect")
+    if kind != "even" or max(before, after) + skip > n:
+        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)], mode=mode, reflect_type=kind)
+    padded = np.empty((*x.shape[:-1], before + n + after), x.dtype)
+    padded[..., :before] = x[..., skip : skip + before][..., ::-1]
+    padded[..., before : before + n] = x
+    padded[..., before + n :] = x[..., n - skip - after : n - skip][..., ::-1]
+    return padded
+
+
 def _filtered(x, kernel, kind="even"):
     "`x` […, T] without gaps, filtered by a symmetric kernel without delay; continued at its ends by its mirror image."
-    from scipy.signal import oaconvolve
+    reach, n_samples = len(kernel) // 2, x.shape[-1]
+    n = _fast_length(min(n_samples + 2 * reach, 6 * len(kernel)))  # of a transform, for `step` samples of the output
+    step = n - 2 * reach
+    n_pieces = -(-n_samples // step)
+    padded = _mirrored(x, reach, n_pieces * step - n_samples + reach, "reflect", kind)
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, n, -1)[..., ::step, :]
+    gain = _gain(kernel, n).astype(x.dtype)
+    y = np.empty((*x.shape[:-1], n_pieces, step), x.dtype)
+    for k in range(0, n_pieces, some := max(1, 2**18 // n)):  # a plan is made for each call
+        # scaled by 1 / n, or NumPy would transform in double precision
+        spectrum = np.fft.rfft(pieces[..., k : k + some, :], norm="forward")
+        spectrum.view(x.dtype)[...] *= gain
+        y[..., k : k + some, :] = np.fft.irfft(spectrum, n)[..., reach : reach + step]
+    return y.reshape(*x.shape[:-1], -1)[..., :n_samples]
 
-    beyond = [(0, 0)] * (x.ndim - 1) + [(len(kernel) // 2,) * 2]
-    padded = np.pad(x, beyond, mode="reflect", reflect_type=kind)
-    kernel = kernel.astype(x.dtype).reshape([1] * (x.ndim - 1) + [-1])
-    return oaconvolve(padded, kernel, mode="valid", axes=-1)
+
+def _gain(kernel, n):
+    "Real gain of a symmetric kernel at each frequency of a transform of `n` samples, times `n`; each twice."
+    centred = np.roll(np.pad(kernel, (0, n - len(kernel))), -(len(kernel) // 2))
+    return np.repeat(np.fft.rfft(centred).real * n, 2)
 
 # %% ../../nbs/signals/17_filtering.ipynb #27bc2f70
 MAX_INTERPOLATED = 0.5  # s; a longer gap in all channels ends a segment
@@ -148,6 +197,7 @@ def _near(missing, centres, reach):
     return before[last] > before[first]
 
 # %% ../../nbs/signals/17_filtering.ipynb #97300253
+_BY_PRODUCTS = 256  # largest number of the ratio of two rates, up to which a matrix product is faster
 DRIFT = 1e-6  # relative error of time that resampling may cause: 3.6 ms an hour
 
 
@@ -168,14 +218,15 @@ def _length(n, old, new):
 
 def _resampler(old, new):
     "A function that brings an array [..., T] from `old` to `new` Hz."
-    from scipy.signal import firwin, resample_poly
-
     up, down = _ratio(old, new)
     if up == down:
         return np.asarray
-    window = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=("kaiser", 5.0))
-    if max(up, down) <= 40:
+    n = 20 * max(up, down) + 1
+    window = _windowed(_ideal_lowpass(n, 1 / max(up, down)), np.kaiser(n, 5.0))
+    if max(up, down) <= _BY_PRODUCTS:
         return _resampler_by_products(up, down, window)
+    from scipy.signal import resample_poly
+
     options = dict(up=up, down=down, axis=-1, padtype="symmetric")
     return lambda x: resample_poly(x, window=window.astype(x.dtype), **options)
 
@@ -193,7 +244,7 @@ def _resampler_by_products(up, down, window):
     def resample(x):
         n, products = x.shape[-1], matrix.astype(x.dtype)
         after = -(-n // step) * step - step + last + 1 - n
-        padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)], mode="symmetric")
+        padded = _mirrored(x, before, after, "symmetric")
         pieces = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), -1)[..., ::step, :]
         y = np.empty((*pieces.shape[:-1], n_new), x.dtype)
         for k in range(0, pieces.shape[-2], at_once):
@@ -283,7 +334,7 @@ def _of_segment(self: _RangeFilter, start, stop, first, last):
     return y
 
 # %% ../../nbs/signals/17_filtering.ipynb #cb66d950
-AT_ONCE = 2**17  # samples of all channels that are filtered together: more would need more memory, and no less time
+AT_ONCE = 2**19  # samples of all channels that are filtered together: more would need more memory, and no less time
 PASSED = 0.2  # standard deviation after the filter over that before, from which single precision is enough
 PEAK = 100  # largest sample before over the median size after, up to which it is
 
@@ -297,7 +348,7 @@ def _of_channels(self: _RangeFilter, x):
 
     if self.band[0] == 0:
         return _all_without_noise(filtered(x.astype(np.float64)), x)
-    centred = (x - x.mean(1, keepdims=True, dtype=np.float64).astype(x.dtype)).astype(np.float32, copy=False)
+    centred = (x - x.mean(1, keepdims=True)).astype(np.float32, copy=False)
     y = filtered(centred)
     peak = np.maximum(centred.max(1), -centred.min(1))
     weak = ~(_size(y) > PASSED * _size(centred)) | ~(peak < PEAK * np.median(np.abs(y[:, ::8]), 1))

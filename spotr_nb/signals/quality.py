@@ -49,7 +49,7 @@ HIGH = 30.0  # Hz
 
 
 def _power(x):
-    "The power spectrum of windows [n, L], their mean removed, missing samples as 0."
+    "The power spectrum of windows [n, L] over L², their mean removed, missing samples as 0."
     measured = np.isfinite(x)
     if measured.all():
         centred = x - x.mean(-1, keepdims=True)
@@ -57,7 +57,8 @@ def _power(x):
         count = np.maximum(measured.sum(-1, keepdims=True), 1)
         mean = np.where(measured, x, 0).sum(-1, keepdims=True) / count
         centred = np.where(measured, x - mean, 0)
-    spectrum = np.fft.rfft(centred * np.hanning(x.shape[-1] + 2)[1:-1].astype(x.dtype))
+    # scaled by 1 / L, or NumPy would transform in double precision
+    spectrum = np.fft.rfft(centred * np.hanning(x.shape[-1] + 2)[1:-1].astype(x.dtype), norm="forward")
     return spectrum.real**2 + spectrum.imag**2
 
 
@@ -122,7 +123,7 @@ def _mains_of(signal, t0, seconds):
         alike = (lengths == n).nonzero()[0]
         for some in np.array_split(alike, -(-len(alike) // 64)):
             x = np.stack([signal.x[channels, first : first + n] for first in firsts[some]])
-            shares[some] = _median(mains_share(x.astype(float), signal.sfreq, signal.line_freq))
+            shares[some] = _median(mains_share(x, signal.sfreq, signal.line_freq))
     return shares
 
 
