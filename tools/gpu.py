@@ -256,7 +256,7 @@ def main():
         print(f"{args.pack[1]}: {pack(*args.pack, args.megabytes):.1f} MB")
         return
     if args.tiny:
-        args.minutes, args.batch_size = 0.1, 4
+        args.minutes, args.batch_size = 0.04, 4
     args.work = args.work or str(Path(args.out) / "work")
     import torch
 

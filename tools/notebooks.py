@@ -1,13 +1,14 @@
-"""Run notebooks as nbdev-test does, each in a process of its own that needs to import no heavy library.
+"""Run notebooks as nbdev-test does, and scripts, each in a process of its own that needs to import no heavy library.
 
 To import torch, SciPy, scikit-learn, pandas and MNE takes longer than what most notebooks do with them. One process,
-multiprocessing's fork server, imports them once; every notebook runs in a copy of it. The package itself is not among
-them: a notebook imports it as a reader would.
+multiprocessing's fork server, imports them once; every notebook runs in a copy of it, and so do
+scripts that need the same libraries. The package itself is not among them: a notebook imports it as a reader would.
 """
 
 import contextlib
 import os
 import resource
+import runpy
 import sys
 import tempfile
 import types
@@ -39,6 +40,7 @@ preloaded = [
     "ipywidgets",
     "anywidget",
     "nbclient",
+    "nbconvert",
     "papermill",
 ]
 
@@ -49,19 +51,33 @@ def processor_seconds():
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def _run(path, flags, printed, answer):
-    "In the copy: nbdev-test of one notebook, with all that it prints in a file."
+def _notebook(path, flags):
+    "nbdev-test of one notebook."
+    from nbdev.test import nbdev_test
+
+    sys.argv = ["nbdev-test", path]
+    sys.modules["__main__"] = types.ModuleType("__main__")  # as in Jupyter: processes that a notebook starts run no script
+    nbdev_test(path, flags=flags, n_workers=0)
+
+
+def _script(path, *arguments):
+    "As `python path arguments` does."
+    sys.argv = [path, *arguments]
+    sys.path.insert(0, str(Path(path).parent))
+    runpy.run_path(path, run_name="__main__")
+
+
+def _run(function, arguments, printed, answer):
+    "In the copy: call a function, with all that it prints in a file."
     with open(printed, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.argv = ["nbdev-test", str(path)]
-    sys.modules["__main__"] = types.ModuleType("__main__")  # as in Jupyter: processes that a notebook starts run no script
-    from nbdev.test import nbdev_test
-
     passed, started = True, processor_seconds()
     try:
-        nbdev_test(str(path), flags=flags, n_workers=0)
+        function(*arguments)
     except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code)
         passed = not end.code
     finally:
         with contextlib.suppress(OSError):
@@ -72,19 +88,28 @@ def _run(path, flags, printed, answer):
 
 
 class Runner:
-    "Runs notebooks; each in a fork of one process."
+    "Runs notebooks and scripts; each in a fork of one process."
 
     def __init__(self, flags="", seconds=600):
         self.flags, self.seconds = flags, seconds
-        self.used = self.imports = 0.0  # s of processor time: of the notebooks, of the process that they are copies of
+        self.used = self.imports = 0.0  # s of processor time: of what it ran, of the process that they are copies of
         self.context = get_context("forkserver")
         self.context.set_forkserver_preload(preloaded)
 
     def run(self, path):
-        "Run one; a cell that fails, or no end in time, is an AssertionError with the end of what was printed."
+        "Run a notebook; a cell that fails, or no end in time, is an AssertionError with the end of what was printed."
+        text = self._call(_notebook, str(path), self.flags)
+        assert text.rstrip().endswith("Success."), text[-8000:]
+
+    def run_script(self, path, *arguments):
+        "Run a script, which must end with status 0."
+        self._call(_script, *map(str, (path, *arguments)))
+
+    def _call(self, function, *arguments):
+        "What a function prints in a copy of the process."
         with tempfile.TemporaryDirectory() as folder:
             printed, (ours, theirs) = Path(folder) / "printed", self.context.Pipe(duplex=False)
-            process = self.context.Process(target=_run, args=(path, self.flags, printed, theirs))
+            process = self.context.Process(target=_run, args=(function, arguments, printed, theirs))
             process.start()
             theirs.close()
             process.join(self.seconds)
@@ -99,5 +124,5 @@ class Runner:
             self.used += used
             text = printed.read_text(errors="replace") if printed.exists() else ""
         assert not late, f"no end after {self.seconds} s:\n{text[-4000:]}"
-        done = passed and not process.exitcode and text.rstrip().endswith("Success.")
-        assert done, f"{text[-8000:]}\nended with status {process.exitcode}"
+        assert passed and not process.exitcode, f"{text[-8000:]}\nended with status {process.exitcode}"
+        return text

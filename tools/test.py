@@ -35,10 +35,14 @@ def notebooks():
     ]
 
 
-def flagged(path):
-    "The flag of every cell of a notebook that is not run without it."
-    for cell in nbformat.read(path, 4).cells:
-        yield from re.findall(r"^#\|\s*(slow|gpu|browser)\b", cell.source if cell.cell_type == "code" else "", re.MULTILINE)
+def code(path):
+    "All code of a notebook."
+    return "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+
+
+def flagged(source):
+    "The flag of every cell that is not run without it."
+    return re.findall(r"^#\|\s*(slow|gpu|browser)\b", source, re.MULTILINE)
 
 
 # ---- stages
@@ -93,23 +97,22 @@ def stage_lint(tally, args):
 
 def stage_readme(tally, args):
     "README.md matches nbs/index.ipynb"
-    tally.check("README.md is nbs/index.ipynb", lambda: succeed([sys.executable, "tools/readme.py", "--check"]))
+    tally.check("README.md is nbs/index.ipynb", lambda: args.runner.run_script(root / "tools" / "readme.py", "--check"))
 
 
 def stage_notebooks(tally, args):
     "every notebook runs and its assertions hold"
-    paths = notebooks()
-    if args.flags:
-        paths = [
-            path
-            for path in paths
-            if re.search(rf"#\|\s*({'|'.join(args.flags.split())})\b", path.read_text(encoding="utf-8"))
-        ]
-
-    left_out = Counter(flag for path in paths for flag in flagged(path) if flag not in args.flags.split())
+    flags, sources = args.flags.split(), {path: code(path) for path in notebooks()}
+    if flags:
+        sources = {path: source for path, source in sources.items() if {*flags} & {*flagged(source)}}
+    left_out = Counter(flag for source in sources.values() for flag in flagged(source) if flag not in flags)
     print("cells left out:", ", ".join(f"{n} {flag}" for flag, n in sorted(left_out.items())) or "none", flush=True)
-    with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(lambda path: tally.check(path.relative_to(root).as_posix(), lambda: args.runner.run(path)), paths))
+
+    def run(path):
+        tally.check(path.relative_to(root).as_posix(), lambda: args.runner.run(path))
+
+    # those with most code first: they take longest, and no worker waits for one of them at the end
+    return [args.pool.submit(run, path) for path in sorted(sources, key=lambda path: -len(sources[path]))]
 
 
 def stage_docs(tally, args):
@@ -169,14 +172,14 @@ def write_synthetic_ppg(folder):
     "A synthetic dataset in the layout of one of the archives: two classes of subjects with different pulse rates."
     import numpy as np
 
-    order, seconds = np.random.default_rng(0), np.arange(12000) / 100
+    order, seconds = np.random.default_rng(0), np.arange(4000) / 100
     folder.mkdir(parents=True)
     rate = 1 + 0.25 * (np.arange(24) % 2) + 0.05 * order.normal(size=24)
     waves = np.stack(
-        [np.sin(2 * np.pi * r * seconds + order.uniform(0, 6)) + 0.2 * order.normal(size=12000) for r in rate]
+        [np.sin(2 * np.pi * r * seconds + order.uniform(0, 6)) + 0.2 * order.normal(size=4000) for r in rate]
     ).astype(np.float32)
     facts = dict(
-        n_samples=np.full(24, 12000),
+        n_samples=np.full(24, 4000),
         record=np.array([f"r{k}" for k in range(24)]),
         age=np.full(24, 40),
         sex=np.array(["M"] * 24),
@@ -224,16 +227,16 @@ def run_without_kernel(path, out, parameters, runner):
 def run_tiny(name, out, runner):
     "Execute one run notebook, which must write what it should."
     path, parameters = tiny_parameters(name, out)
-    if name in ("probe", "finetune"):
-        run_without_kernel(path, out, parameters, runner)
-    else:  # some through papermill itself
+    if name == "benchmark":  # one through papermill itself
         run_with_papermill(path, out, parameters)
+    else:
+        run_without_kernel(path, out, parameters, runner)
     missing = [file for file in tiny_runs[name][1] if not (out / file).exists()]
     assert not missing, f"{path.name} ran, but did not write {', '.join(missing)}"
 
 
 def stage_runs(tally, args):
-    "the run notebooks run at a tiny size, two of them through papermill"
+    "the run notebooks run at a tiny size, one of them through papermill"
 
     def tagged(path):
         tags = [tag for cell in nbformat.read(path, 4).cells for tag in cell.metadata.get("tags", [])]
@@ -255,7 +258,7 @@ def stage_gpu(tally, args):
     def tiny():
         with tempfile.TemporaryDirectory() as folder:
             arguments = ["--device", "cpu", "--tiny", "--out", folder]
-            succeed([sys.executable, root / "tools" / "gpu.py", *arguments], **environment)
+            args.runner.run_script(root / "tools" / "gpu.py", *arguments)
             summary = json.loads((Path(folder) / "summary.json").read_text(encoding="utf-8"))
             assert len(summary) == 5 and not any("error" in part for part in summary.values()), summary
             assert summary["pretraining small"]["result"]["megabytes"] < 16, summary["pretraining small"]
@@ -355,14 +358,15 @@ def main():
 
     def do(name):
         print(f"\n{name}: {stages[name].__doc__}", flush=True)
-        stages[name](tally, args)
+        return stages[name](tally, args)
 
     chosen = list(stages) if args.stages == ["all"] else args.stages or [name for name in stages if name not in slow]
-    # one process each: side by side; the notebooks are that among themselves
-    with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(do, [name for name in chosen if name != "notebooks"]))
-    if "notebooks" in chosen:
-        do("notebooks")
+    with ThreadPoolExecutor(args.workers) as args.pool:  # stages side by side, and the notebooks one by one after them
+        waiting = [args.pool.submit(do, name) for name in chosen if name != "notebooks"]
+        if "notebooks" in chosen:
+            waiting += do("notebooks")
+    for each in waiting:
+        each.result()
     tally.used += processor_seconds() + args.runner.used + args.runner.imports
     print(f"\n{time.time() - started:.0f} s, {tally.used:.0f} s of processor time\n{tally}")
     sys.exit(bool(tally.failed or not tally.passed))

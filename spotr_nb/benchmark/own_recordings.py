@@ -415,12 +415,13 @@ def _ranked(scores, folds):
 
 
 def _score(labels, scores, classes, folds, metric):
-    "One metric of one set of scores."
+    "One metric of each set of scores `[P, n, …]`."
     if metric != "auroc":
         one = np.zeros(len(labels), int)
-        return float(bootstrap_metrics(labels, scores, classes, one, folds, n_resamples=0)[metric][0])
-    parts = [class_aurocs(labels[folds == k], scores[folds == k], classes) for k in np.unique(folds)]
-    return float(finite_mean(finite_mean(np.array(parts, float))))
+        found = [bootstrap_metrics(labels, each, classes, one, folds, n_resamples=0)[metric][0] for each in scores]
+        return np.array(found)
+    parts = [class_aurocs(labels[folds == k], scores[:, folds == k], classes) for k in np.unique(folds)]
+    return finite_mean(finite_mean(np.array(parts, float)), axis=-1)
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #e67a098b
 def swap_test(
@@ -436,19 +437,19 @@ def swap_test(
     first, second = (np.asarray(result.scores[rows]) for result in (a, b))
     if metric == "auroc":
         first, second = _ranked(first, folds), _ranked(second, folds)
-    groups = rows if a.groups is None else np.unique(a.groups[rows], return_inverse=True)[1]
-    shape = (-1, *[1] * (first.ndim - 1))
+    groups = np.unique(rows if a.groups is None else a.groups[rows], return_inverse=True)[1]
 
-    def difference(swapped):
-        one = np.where(swapped.reshape(shape), second, first)
-        other = np.where(swapped.reshape(shape), first, second)
-        return _score(labels, one, a.classes, folds, metric) - _score(labels, other, a.classes, folds, metric)
+    def differences(coins):  # of some permutations at a time
+        swapped = np.expand_dims(coins[:, groups], tuple(range(2, 1 + first.ndim)))
+        one, other = np.where(swapped, second, first), np.where(swapped, first, second)
+        found = [_score(labels, scores, a.classes, folds, metric) for scores in (one, other)]
+        return abs(found[0] - found[1])
 
-    observed = abs(difference(np.zeros(len(rows), bool)))
-    rng = np.random.default_rng(seed)
-    coins = rng.integers(0, 2, (n_permutations, groups.max() + 1)).astype(bool)
-    larger = sum(abs(difference(coin[groups])) >= observed - 1e-12 for coin in coins)
-    return (1 + larger) / (1 + n_permutations)
+    coins = np.random.default_rng(seed).integers(0, 2, (n_permutations, groups.max() + 1)).astype(bool)
+    observed = differences(np.zeros_like(coins[:1]))
+    parts = np.array_split(coins, 1 + n_permutations * first.size // 1_000_000)
+    larger = sum((differences(part) >= observed - 1e-12).sum() for part in parts)
+    return float((1 + larger) / (1 + n_permutations))
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #2684b5d6
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ def memberships(
 # %% ../../nbs/probing/00_metrics.ipynb #dd0ab2ea
 def class_aurocs(
     labels: np.ndarray,  # `[n]`, or `[n, K]`: see `memberships`
-    scores: np.ndarray,  # `[n, K]`, a column for each class
+    scores: np.ndarray,  # `[n, K]`, a column for each class; or many such sets, `[…, n, K]`
     classes,  # the K classes
-) -> np.ndarray:  # `[K]`, or `[1]` for two classes; NaN where a class or its rest is absent
+) -> np.ndarray:  # `[…, K]`, or `[…, 1]` for two classes; NaN where a class or its rest is absent
     "AUROC of each class against the rest."
     from scipy.stats import rankdata
 
     of_class, columns = memberships(labels, classes)
     n = of_class.sum(0)
-    ranks = rankdata(scores[:, columns], axis=0)
+    ranks = rankdata(scores[..., columns], axis=-2)
     pairs = n * (len(labels) - n)
-    return np.where(pairs > 0, ((ranks * of_class).sum(0) - n * (n + 1) / 2) / np.maximum(pairs, 1), np.nan)
+    return np.where(pairs > 0, ((ranks * of_class).sum(-2) - n * (n + 1) / 2) / np.maximum(pairs, 1), np.nan)
 
 # %% ../../nbs/probing/00_metrics.ipynb #638d5928
 def auroc(
