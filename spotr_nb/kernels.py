@@ -7,7 +7,7 @@ __all__ = ['N_MIXTURES', 'N_RELATION_BANDS', 'N_RELATIONS', 'N_KERNELS', 'N_TAPS
            'N_SHARES', 'N_KERNEL_MIXTURES', 'SOFTNESS', 'KERNEL_GAIN', 'index_positions', 'Mixtures', 'relations',
            'unit_mixtures', 'PooledKernels', 'KernelEmbedding']
 
-# %% ../nbs/05a_kernels.ipynb #d931f633
+# %% ../nbs/05a_kernels.ipynb #b7a5b3d3
 import math
 from functools import lru_cache
 from itertools import combinations
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from .statistics import FittedEmbedding, band_power
 
-# %% ../nbs/05a_kernels.ipynb #cc497201
+# %% ../nbs/05a_kernels.ipynb #71570ca0
 N_MIXTURES = 17  # the sum of all channels, and 16 waves
 
 
@@ -33,7 +33,7 @@ def index_positions(
     radius = (1 - height**2).sqrt()
     return torch.stack([radius * angle.cos(), radius * angle.sin(), height], -1)
 
-# %% ../nbs/05a_kernels.ipynb #0ded2733
+# %% ../nbs/05a_kernels.ipynb #5d9ec197
 class Mixtures(nn.Module):
     "Weights of sums of channels: random waves over their positions; not trained."
 
@@ -58,10 +58,9 @@ class Mixtures(nn.Module):
         if channel_positions is not None:
             known = channel_positions.isfinite().all(-1, keepdim=True)
             positions = torch.where(known, channel_positions, positions)
-        weights = torch.cos(self.waves.float() @ positions.float().mT + self.phases.float())
-        return torch.where(weights.sum(-1, keepdim=True) < 0, -weights, weights)
+        return torch.cos(self.waves.float() @ positions.float().mT + self.phases.float())
 
-# %% ../nbs/05a_kernels.ipynb #2fcb85ab
+# %% ../nbs/05a_kernels.ipynb #e85a46ed
 N_RELATION_BANDS = 8
 N_RELATIONS = (N_MIXTURES - 1) * N_RELATION_BANDS
 
@@ -84,7 +83,7 @@ def relations(
     apart = weights.square() @ _power(z, sfreq)
     return torch.log((together + 1e-3) / (apart + 1e-3)).flatten(1)
 
-# %% ../nbs/05a_kernels.ipynb #4039a644
+# %% ../nbs/05a_kernels.ipynb #52d02c28
 N_KERNELS, N_TAPS = 84, 9
 DILATIONS = (1, 2, 4, 8, 16, 32, 64)  # times 5 ms
 QUANTILES_OF_RESPONSES = (0.5, 0.8, 0.95)  # at which the thresholds are
@@ -109,12 +108,16 @@ def unit_mixtures(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # `[B, 12, L]` (`[B, 1, L]` of one channel), and `[B, L]` bool
     "Mixtures of unit power, and which of their samples come from any channel."
     any_valid = valid.any(1)
-    rows = z if z.shape[1] == 1 else weights[..., :N_KERNEL_MIXTURES, :].to(z) @ z
+    rows = z
+    if z.shape[1] > 1:
+        weights = weights[..., :N_KERNEL_MIXTURES, :].to(z)
+        total = (weights * valid.any(-1)[:, None]).sum(-1, keepdim=True)
+        rows = torch.where(total < 0, -1.0, 1.0).to(z) * (weights @ z)
     n_samples = any_valid.sum(-1, keepdim=True).clamp(min=1)
     power = rows.square().sum(-1) / n_samples
     return rows * (power + 1e-8).rsqrt()[..., None], any_valid
 
-# %% ../nbs/05a_kernels.ipynb #711a7b58
+# %% ../nbs/05a_kernels.ipynb #6c1f4ed4
 def _responses(rows, dilation, stride):
     "Of the 84 kernels `[B, 84, n]` to mixtures `[B, 12, L]`; all of them to the one row of a single channel."
     if torch.compiler.is_compiling():
@@ -155,17 +158,21 @@ class PooledKernels(nn.Module):
 
     def forward(self, rows, valid):
         "`rows` and `valid` are those of `unit_mixtures`."
+        if not torch.compiler.is_compiling() and len(rows) > 4:  # a few at a time stay in the cache
+            return torch.cat([self(rows[k : k + 4], valid[k : k + 4]) for k in range(0, len(rows), 4)])
         counted = valid[:, None, :: self.stride].to(rows)
         n = counted.sum(-1).clamp(min=1)
+        counted = None if not torch.compiler.is_compiling() and valid.all() else counted
         shares = []
         for dilation, thresholds, deviations in zip(self.dilations, self.thresholds.float(), self.deviations.float()):
             scaled = _responses(rows, dilation, self.stride) / (SOFTNESS * deviations[:, None])
             levels = thresholds / (SOFTNESS * deviations[:, None]) - 0.5
             for level in levels.mT:
-                shares.append(((scaled - level[:, None]).clamp(0, 1) * counted).sum(-1) / n)
+                above = (scaled - level[:, None]).clamp_(0, 1)
+                shares.append((above if counted is None else above.mul_(counted)).sum(-1) / n)
         return torch.cat(shares, 1)
 
-# %% ../nbs/05a_kernels.ipynb #b73068d7
+# %% ../nbs/05a_kernels.ipynb #bf3abbf4
 @patch
 @torch.no_grad()
 def fit(
@@ -182,7 +189,7 @@ def fit(
         self.thresholds[k] = ordered[:, at]
         self.deviations[k] = responses.std(1).clamp(min=1e-3)
 
-# %% ../nbs/05a_kernels.ipynb #452afa0c
+# %% ../nbs/05a_kernels.ipynb #c0a371e2
 KERNEL_GAIN = 0.5  # size of their part beside those of statistics and relations
 
 
@@ -217,7 +224,7 @@ class KernelEmbedding(nn.Module):
             parts.append(self.of_relations(relations(z, weights, self.sfreq)[:, None]))
         return torch.cat(parts, -1)
 
-# %% ../nbs/05a_kernels.ipynb #eefda8e6
+# %% ../nbs/05a_kernels.ipynb #bb24051f
 @patch
 @torch.no_grad()
 def fit(
