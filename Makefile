@@ -32,8 +32,8 @@ test: env ## the checks, in minutes; some only: make test STAGES="drift docs"; t
 	@$(BIN)/python tools/test.py $(STAGES)
 
 test-slow: EXTRAS = lab,dev,slow
-test-slow: env ## the notebooks' slow cells too
-	@$(BIN)/python tools/test.py notebooks --flags slow
+test-slow: env ## the notebooks' slow cells too; of some only: make test-slow NOTEBOOKS="training/04 corpus/"
+	@$(BIN)/python tools/test.py notebooks --flags slow --only "$(NOTEBOOKS)"
 
 subsets-test: env ## parts of the requirements, each in an environment of its own; some only: make subsets-test SUBSETS=reading
 	@$(BIN)/python tools/subsets.py --constraints "$(CONSTRAINTS)" $(SUBSETS)

@@ -105,6 +105,11 @@ def stage_notebooks(tally, args):
     flags, sources = args.flags.split(), {path: code(path) for path in notebooks()}
     if flags:
         sources = {path: source for path, source in sources.items() if {*flags} & {*flagged(source)}}
+    if args.only:
+        only = args.only.split()
+        sources = {path: source for path, source in sources.items() if any(part in path.as_posix() for part in only)}
+        if not sources:
+            raise SystemExit(f"no notebook has cells with {args.flags or 'code'!r} and {args.only!r} in its path")
     left_out = Counter(flag for source in sources.values() for flag in flagged(source) if flag not in flags)
     print("cells left out:", ", ".join(f"{n} {flag}" for flag, n in sorted(left_out.items())) or "none", flush=True)
 
@@ -343,6 +348,7 @@ def main():
         "--flags", default="", help='run cells with these flags too, in the notebooks that have any: --flags "slow gpu"'
     )
     args.add_argument("--workers", type=int, default=2, help="notebooks at a time")
+    args.add_argument("--only", default="", help='notebooks with one of these in their path: --only "training/04 corpus/"')
     args.add_argument(
         "--seconds", type=int, default=None, help="longest time a notebook may take (600, with flags 3600)"
     )
