@@ -115,7 +115,7 @@ def main(
         return code
 
 # %% ../nbs/11_cli.ipynb #af364fd5
-GARBAGE = 200_000  # objects that are made before the garbage collector looks through them; Python's 700 if it is not set
+GARBAGE = 20_000  # objects that are made before the garbage collector looks through them; Python's 700 if it is not set
 
 
 def console():
@@ -131,11 +131,14 @@ def leave(
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         sys.exit(code)
     atexit._run_exitfuncs()
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
             stream.flush()
-    except BrokenPipeError:
-        pass  # nobody is reading
+        except BrokenPipeError:
+            pass  # nobody is reading
+        except (OSError, ValueError) as error:
+            code = code or 1
+            os.write(2, f"spotr: what was printed could not be written: {error}\n".encode())
     os._exit(code)
 
 # %% ../nbs/11_cli.ipynb #cli-17

@@ -27,7 +27,7 @@ def index_positions(
     n: int,  # channels
 ) -> torch.Tensor:  # `[n, 3]`, on the unit half-sphere
     "Stand-ins for positions that are not known: the k-th is the same for any n."
-    k = torch.arange(n, dtype=torch.float32)
+    k = torch.arange(n, dtype=torch.float32, device="cpu")
     height = 1 - (0.5 + k * (5**0.5 - 1) / 2) % 1
     angle = k * math.pi * (3 - 5**0.5)
     radius = (1 - height**2).sqrt()
@@ -42,9 +42,9 @@ class Mixtures(nn.Module):
         n_mixtures: int = N_MIXTURES,  # J; the first is the plain sum
     ):
         super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        waves = 2 * torch.randn(n_mixtures, 3, generator=generator)
-        phases = 2 * math.pi * torch.rand(n_mixtures, 1, generator=generator)
+        options = dict(generator=torch.Generator().manual_seed(0), device="cpu")
+        waves = 2 * torch.randn(n_mixtures, 3, **options)
+        phases = 2 * math.pi * torch.rand(n_mixtures, 1, **options)
         waves[0], phases[0] = 0, 0
         self.register_buffer("waves", waves)
         self.register_buffer("phases", phases)
@@ -95,10 +95,11 @@ SOFTNESS = 0.2  # width of a threshold, in standard deviations of the response
 @lru_cache
 def _kernels():
     "`[84, 9]`"
-    taps = -torch.ones(N_KERNELS, N_TAPS)
-    for row, chosen in zip(taps, combinations(range(N_TAPS), 3)):
-        row[list(chosen)] = 2
-    return taps
+    with torch.inference_mode(False), torch.no_grad():  # kept for all that follows, training too
+        taps = -torch.ones(N_KERNELS, N_TAPS, dtype=torch.float32, device="cpu")
+        for row, chosen in zip(taps, combinations(range(N_TAPS), 3)):
+            row[list(chosen)] = 2
+        return taps
 
 
 def unit_mixtures(
@@ -111,7 +112,8 @@ def unit_mixtures(
     rows = z
     if z.shape[1] > 1:
         weights = weights[..., :N_KERNEL_MIXTURES, :].to(z)
-        total = (weights * valid.any(-1)[:, None]).sum(-1, keepdim=True)
+        measured = valid.any(-1) & (z != 0).any(-1)  # a channel that is flat says nothing
+        total = (weights * measured[:, None]).sum(-1, keepdim=True)
         rows = torch.where(total < 0, -1.0, 1.0).to(z) * (weights @ z)
     n_samples = any_valid.sum(-1, keepdim=True).clamp(min=1)
     power = rows.square().sum(-1) / n_samples
@@ -177,12 +179,16 @@ class PooledKernels(nn.Module):
 @torch.no_grad()
 def fit(
     self: PooledKernels,
-    rows: list,  # of `[n, 12, L]` or `[n, 1, L]`, of `unit_mixtures`
+    rows: list,  # of (`[n, 12, L]` or `[n, 1, L]`, `[n, L]` bool) of `unit_mixtures`
 ):
-    "Thresholds and deviations from the responses to some windows."
+    "Thresholds and deviations from the responses to some windows, where they were measured."
+    most = max(500, 100_000 // len(rows))  # responses of one entry of the list
     for k, dilation in enumerate(self.dilations):
-        responses = [_responses(each, dilation, self.stride).transpose(0, 1).flatten(1) for each in rows]
-        responses = torch.cat([each[:, :: max(1, each.shape[1] // 20_000)] for each in responses], 1)
+        responses = []
+        for each, valid in rows:
+            found = _responses(each, dilation, self.stride).transpose(0, 1)[:, valid[:, :: self.stride]]
+            responses.append(found[:, :: max(1, found.shape[1] // most)])
+        responses = torch.cat(responses, 1)
         quantiles = torch.tensor(QUANTILES_OF_RESPONSES, device=responses.device)
         ordered = responses.sort(dim=1).values
         at = (quantiles * (ordered.shape[1] - 1)).round().long()
@@ -217,6 +223,9 @@ class KernelEmbedding(nn.Module):
         valid,  # `[B, C, L]` bool
         channel_positions=None,  # `[C, 3]` or `[B, C, 3]`
     ):  # `[B, kernels_width + relations_width]`
+        if torch.is_autocast_enabled(z.device.type):  # half precision is not enough
+            with torch.autocast(z.device.type, enabled=False):
+                return self(z, valid, channel_positions)
         z = z.float()
         weights = self.mixtures(z.shape[1], channel_positions)
         parts = [self.of_kernels(self.kernels(*unit_mixtures(z, valid, weights))[:, None])]
@@ -232,17 +241,28 @@ def fit(
     windows: list,  # of (z `[n, C, L]`, valid, channel positions or None), z-scored
 ):
     "Thresholds from every eighth window (more, where there are few), then components of all."
-    mixed_rows = []
-    for z, valid, positions in windows:
-        weights = self.mixtures(z.shape[1], positions)
-        mixed_rows.append((*unit_mixtures(z.float(), valid, weights), relations(z.float(), weights, self.sfreq)))
-    self.kernels.fit([rows[:: min(8, 1 + len(rows) // 16)] for rows, _, _ in mixed_rows])
-    shares = [_in_parts(self.kernels, rows, valid) for rows, valid, _ in mixed_rows]
+    some = []
+    for z, valid, weights in _parts(self, windows):
+        every = slice(None, None, min(8, 1 + len(z) // 8))
+        some.append(unit_mixtures(z[every], valid[every], weights))
+    self.kernels.fit(some)
+    shares, related = [], []
+    for z, valid, weights in _parts(self, windows):
+        shares.append(self.kernels(*unit_mixtures(z, valid, weights)).cpu())
+        related.append(relations(z, weights, self.sfreq).cpu())
     no_pairs = torch.zeros(0, 2, N_SHARES)
     self.of_kernels.fit(torch.cat(shares), no_pairs)
     if self.of_relations is not None:
-        self.of_relations.fit(torch.cat([found for _, _, found in mixed_rows]), no_pairs[..., :N_RELATIONS])
+        self.of_relations.fit(torch.cat(related), no_pairs[..., :N_RELATIONS])
 
 
-def _in_parts(kernels, rows, valid, size=64):
-    return torch.cat([kernels(rows[k : k + size], valid[k : k + size]) for k in range(0, len(rows), size)])
+def _parts(embedding, windows, size=64):
+    "Some windows at a time on the embedding's device, without those in which nothing moves; weights of mixtures."
+    device = embedding.mixtures.waves.device
+    for z, valid, positions in windows:
+        weights = embedding.mixtures(z.shape[1], None if positions is None else positions.to(device))
+        moves = (z != 0).flatten(1).any(1)
+        for k in range(0, len(z), size):
+            kept = moves[k : k + size]
+            if kept.any():
+                yield z[k : k + size][kept].float().to(device), valid[k : k + size][kept].to(device), weights

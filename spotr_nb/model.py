@@ -428,6 +428,7 @@ def _statistics_of(z, valid, config):
 def fit_start(
     self: SPOTR,
     windows,  # iterable of (x `[n, C, L]`, valid or None, recording `[n]`, positions `[C, 3]` or none); see below
+    statistics: bool = True,  # fit their projection; False: only the rest, where a decoder knows that projection
 ):
     """
     Fit the projections of what the token starts from; a ValueError if the configuration has no `fitted_start`.
@@ -436,21 +437,32 @@ def fit_start(
     """
     if not self.config.fitted_start:
         raise ValueError("this model has no start to fit: make it with SpotrConfig(statistics=True, fitted_start=True)")
-    statistics, pairs, kept = [], [], []
+    found_statistics, pairs, kept = [], [], []
     for x, valid, recording, *positions in windows:
         x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
         z = self.zscore(x, valid)[0]
         found, counts = _statistics_of(z, valid, self.config)
-        statistics.append(found[counts])
+        found_statistics.append(found[counts])
         pairs.append(_pairs_of_neighbours(found, counts, recording))
         if self.kernel_embedding is not None:
-            kept.append((z, valid, torch.as_tensor(positions[0]) if positions and self.config.channel_positions else None))
-    if not statistics:
+            kept.append((z, valid, _known_positions(self, positions, x)))
+    if not found_statistics:
         raise ValueError("fit_start was given no windows")
-    self.statistics_embedding.fit(torch.cat(statistics), torch.cat(pairs))
+    if statistics:
+        self.statistics_embedding.fit(torch.cat(found_statistics), torch.cat(pairs))
     if kept:
         self.kernel_embedding.fit(kept)
     return self
+
+# %% ../nbs/07_model.ipynb #6b9cbdcf
+def _known_positions(model, positions, x):
+    "Those of windows `[n, C, L]`, if there are any and the model uses them."
+    if not positions or positions[0] is None or not model.config.channel_positions:
+        return None
+    found = torch.as_tensor(positions[0]).float()
+    if found.shape != (x.shape[1], 3):
+        raise ValueError(f"channel positions must be [{x.shape[1]}, 3] for windows of {x.shape[1]} channels, found {list(found.shape)}")
+    return found
 
 # %% ../nbs/07_model.ipynb #a390fde8
 def _as_tensor(x, device, name="x"):

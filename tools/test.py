@@ -42,7 +42,7 @@ def code(path):
 
 def flagged(source):
     "The flag of every cell that is not run without it."
-    return re.findall(r"^#\|\s*(slow|gpu|browser)\b", source, re.MULTILINE)
+    return re.findall(r"^#\|\s*(slow|gpu|browser|moabb)\b", source, re.MULTILINE)
 
 
 # ---- stages

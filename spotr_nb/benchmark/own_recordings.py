@@ -7,6 +7,7 @@ __all__ = ['OwnWindows', 'labelled_windows', 'folder_windows', 'own_baselines', 
            'Study', 'probe_recordings', 'swap_test', 'Difference', 'compare_models']
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #90762825
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -447,6 +448,8 @@ def swap_test(
 
     coins = np.random.default_rng(seed).integers(0, 2, (n_permutations, groups.max() + 1)).astype(bool)
     observed = differences(np.zeros_like(coins[:1]))
+    if not np.isfinite(observed).all():
+        return math.nan  # a metric that is not defined, such as the AUROC of one class
     parts = np.array_split(coins, 1 + n_permutations * first.size // 1_000_000)
     larger = sum((differences(part) >= observed - 1e-12).sum() for part in parts)
     return float((1 + larger) / (1 + n_permutations))

@@ -129,7 +129,7 @@ def _filtered(x, kernel, kind="even"):
     for k in range(0, n_pieces, some := max(1, 2**18 // n)):  # a plan is made for each call
         # scaled by 1 / n, or NumPy would transform in double precision
         spectrum = np.fft.rfft(pieces[..., k : k + some, :], norm="forward")
-        spectrum.view(x.dtype)[...] *= gain
+        spectrum.view(spectrum.real.dtype)[...] *= gain  # NumPy 1 transforms in double precision
         y[..., k : k + some, :] = np.fft.irfft(spectrum, n)[..., reach : reach + step]
     return y.reshape(*x.shape[:-1], -1)[..., :n_samples]
 

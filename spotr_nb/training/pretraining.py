@@ -204,7 +204,7 @@ def unsharded(model):
     return full.to(next(model.parameters()).device).train(model.training)
 
 # %% ../../nbs/training/04_pretraining.ipynb #96a28bd4
-# parts that a configuration may add to the model whose weights are loaded; those of the encoder start at zero
+# parts that a configuration may add to the model whose weights are loaded
 ADDITIONS = (
     "statistics_embedding.",
     "kernel_embedding.",
@@ -240,11 +240,12 @@ def load_initial_weights(
 
 def _widen(state, own):
     "Where kernels are added to a kept start, the decoder reads them, and does nothing with them at first."
-    name = "decoder.project.weight"
-    added = any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys())
-    if added and name in state and state[name].shape[1] < own[name].shape[1]:
-        more = own[name].shape[1] - state[name].shape[1]
-        state[name] = torch.nn.functional.pad(state[name], (0, more))
+    if not any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys()):
+        return
+    for name in "decoder.project.weight", "statistics_head.project.weight":
+        if name in state and name in own and state[name].shape[1] < own[name].shape[1]:
+            more = own[name].shape[1] - state[name].shape[1]
+            state[name] = torch.nn.functional.pad(state[name], (0, more))
 
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
@@ -311,7 +312,7 @@ def _set_up(self: TrainingState, model, resume):
         new = load_initial_weights(model, self.recipe.weights) if self.recipe.weights else model.state_dict()
         unfitted = any(key.startswith(("statistics_embedding.weight", "kernel_embedding.")) for key in new)
         if getattr(model.config, "fitted_start", False) and unfitted:
-            model.fit_start(start_windows(self.corpus))
+            model.fit_start(start_windows(self.corpus), statistics="statistics_embedding.weight" in new)
     self.model = self.fabric.setup_module(model)  # as Fabric wraps it
     self.sharded = unsharded(model) is not model
     if self.sharded and self.recipe.matrix_lr:
