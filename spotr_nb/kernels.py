@@ -17,6 +17,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
+from .compaction import in_chunks
 from .statistics import FittedEmbedding, band_power
 
 # %% ../nbs/05a_kernels.ipynb #71570ca0
@@ -160,19 +161,23 @@ class PooledKernels(nn.Module):
 
     def forward(self, rows, valid):
         "`rows` and `valid` are those of `unit_mixtures`."
-        if not torch.compiler.is_compiling() and len(rows) > 4:  # a few at a time stay in the cache
-            return torch.cat([self(rows[k : k + 4], valid[k : k + 4]) for k in range(0, len(rows), 4)])
-        counted = valid[:, None, :: self.stride].to(rows)
-        n = counted.sum(-1).clamp(min=1)
-        counted = None if not torch.compiler.is_compiling() and valid.all() else counted
-        shares = []
-        for dilation, thresholds, deviations in zip(self.dilations, self.thresholds.float(), self.deviations.float()):
-            scaled = _responses(rows, dilation, self.stride) / (SOFTNESS * deviations[:, None])
-            levels = thresholds / (SOFTNESS * deviations[:, None]) - 0.5
-            for level in levels.mT:
-                above = (scaled - level[:, None]).clamp_(0, 1)
-                shares.append((above if counted is None else above.mul_(counted)).sum(-1) / n)
-        return torch.cat(shares, 1)
+        return in_chunks(self._shares, (rows, valid), 4)  # a few at a time stay in the cache
+
+# %% ../nbs/05a_kernels.ipynb #41cab423
+@patch
+def _shares(self: PooledKernels, rows, valid):
+    "As `forward`, of all rows at once."
+    counted = valid[:, None, :: self.stride].to(rows)
+    n = counted.sum(-1).clamp(min=1)
+    counted = None if not torch.compiler.is_compiling() and valid.all() else counted
+    shares = []
+    for dilation, thresholds, deviations in zip(self.dilations, self.thresholds.float(), self.deviations.float()):
+        scaled = _responses(rows, dilation, self.stride) / (SOFTNESS * deviations[:, None])
+        levels = thresholds / (SOFTNESS * deviations[:, None]) - 0.5
+        for level in levels.mT:
+            above = (scaled - level[:, None]).clamp_(0, 1)
+            shares.append((above if counted is None else above.mul_(counted)).sum(-1) / n)
+    return torch.cat(shares, 1)
 
 # %% ../nbs/05a_kernels.ipynb #bf3abbf4
 @patch

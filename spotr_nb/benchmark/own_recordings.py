@@ -21,7 +21,7 @@ from ..files import progress_bar, writing
 from ..probing.features import Handcrafted, HrvMorphology, MiniRocket, WindowStatistics
 from ..probing.linear import _logistic, _ridge, linear_probe, make_splits, out_of_fold
 from ..probing.metrics import bootstrap_metrics, class_aurocs, finite_mean
-from ..probing.protocols import compare, embed_inputs
+from ..probing.protocols import compare, embed_inputs, embedded
 from ..signals.preprocessing import Windows
 from ..systems.interface import load_system, make_system
 from ..text import csv_cell
@@ -364,10 +364,9 @@ def _can_be_fitted(embedder):
 def _embed(embedder, windows):
     "Features of windows; with positions where the embedder uses them. One that can be fitted is."
     x, valid, positions = embed_inputs(embedder, windows)
-    options = {} if positions is None else dict(channel_positions=positions)
     if _can_be_fitted(embedder):
         embedder.fit(x, valid)
-    return np.asarray(embedder.embed(x, valid=valid, **options))
+    return embedded(embedder, x, valid, positions)
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #6e36818f
 def probe_recordings(

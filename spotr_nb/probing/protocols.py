@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['nearest', 'few_shot', 'train_by_fold', 'pool', 'by_fold', 'corrected_t', 'Comparison', 'compare', 'holm', 'model_id',
-           'cache_key', 'cached_embed', 'embed_inputs']
+           'cache_key', 'cached_embed', 'embed_inputs', 'embedded']
 
 # %% ../../nbs/probing/03_protocols.ipynb #699c69a5
 import hashlib
@@ -384,8 +384,7 @@ def cached_embed(
     path = Path(folder) / f"{key}.npy"
     if path.is_file():
         return np.load(path, allow_pickle=False)
-    options = {} if positions is None else dict(channel_positions=positions)
-    token = np.asarray(embedder.embed(x, valid=valid, **options))
+    token = embedded(embedder, x, valid, positions)
     with writing(path) as new:
         np.save(new, token, allow_pickle=False)
     return token
@@ -402,3 +401,9 @@ def embed_inputs(
     uses_positions = getattr(getattr(embedder, "config", None), "channel_positions", False)
     positions = getattr(windows, "channel_positions", None) if uses_positions else None
     return windows.x, windows.valid, positions
+
+
+def embedded(embedder, x, valid, positions) -> np.ndarray:  # `[n, D]`
+    "Features of what `embed_inputs` gives; positions are passed on only if there are any."
+    options = {} if positions is None else dict(channel_positions=positions)
+    return np.asarray(embedder.embed(x, valid=valid, **options))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..compaction import check_window, zscore
-from ..corpus.corpus import Corpus
+from ..corpus.corpus import Corpus, shard_positions
 from ..model import SPOTR, normalised_error
 
 # %% ../../nbs/probing/04_reconstruction.ipynb #evaluation-06
@@ -67,8 +67,7 @@ def evaluate_shard(
     "Error of the model and of principal components on the held-out windows of one dataset and shape."
     z, valid = _zscored(x, valid)
     shape = z.shape[1:]
-    positions = shard.get("places") or [None] * z.shape[1]
-    positions = np.array([position or [np.nan] * 3 for position in positions], np.float32)
+    positions = shard_positions(shard)
     reconstruction = model.render(model.embed(z, valid, positions), *shape, positions)
     error = normalised_error(*map(torch.from_numpy, (reconstruction, z, valid))).nanmean().item()
     train = _training_windows(corpus, shard["dataset"], shard["modality"], *shape)

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 
-from ..corpus.corpus import Batch, Corpus, from_int16
+from ..corpus.corpus import Batch, Corpus, from_int16, shard_positions
 from ..files import progress_bar, write_json
 from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
 from ..storage import is_address
@@ -259,8 +259,7 @@ def start_windows(
     for shard in shards:
         n = max(2, n_channels // n_shards[shard["modality"]] // shard["n_channels"])
         x, valid = from_int16(corpus.open(shard, "x")[:n, :, :length], corpus.open(shard, "scale")[:n])
-        positions = [position or [np.nan] * 3 for position in shard["places"]]
-        yield x, valid, corpus.open(shard, "recording")[:n], np.array(positions, np.float32)
+        yield x, valid, corpus.open(shard, "recording")[:n], shard_positions(shard)
 
 # %% ../../nbs/training/04_pretraining.ipynb #7d9c4263
 class TrainingState:
@@ -483,8 +482,7 @@ def _read_held_out(corpus, shard, k):
     "A batch of k windows of a shard."
     rows = _spread(shard["n_windows"], k)
     x, valid = from_int16(corpus.open(shard, "x")[rows], corpus.open(shard, "scale")[rows])
-    positions = np.array([position or [np.nan] * 3 for position in shard["places"]], np.float32)
-    return Batch(x, valid, positions, shard["modality"], np.arange(len(x)))
+    return Batch(x, valid, shard_positions(shard), shard["modality"], np.arange(len(x)))
 
 
 def held_out_windows(
