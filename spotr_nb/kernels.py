@@ -55,6 +55,7 @@ class Mixtures(nn.Module):
         n_channels: int,  # C
         channel_positions: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN where unknown
     ) -> torch.Tensor:  # `[J, C]` or `[B, J, C]`
+        "The weight of each channel in each mixture, −1 to 1."
         positions = index_positions(n_channels).to(self.waves.device)
         if channel_positions is not None:
             known = channel_positions.isfinite().all(-1, keepdim=True)
@@ -102,7 +103,7 @@ def _kernels():
             row[list(chosen)] = 2
         return taps
 
-
+# %% ../nbs/05a_kernels.ipynb #3b570bda
 def unit_mixtures(
     z: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
     valid: torch.Tensor,  # `[B, C, L]` bool
@@ -134,7 +135,7 @@ def _responses(rows, dilation, stride):
     turns = kernels.unflatten(0, (-1, rows.shape[1])).transpose(0, 1)  # kernel k sees mixture k mod 12
     return (turns @ taps).transpose(1, 2).flatten(1, 2)
 
-
+# %% ../nbs/05a_kernels.ipynb #12b45be6
 def _convolved(rows, dilation, stride):
     "The same in one operation, slower, for graphs whose sizes are symbols."
     kernels, n_rows = _kernels().to(rows), rows.shape[1]
@@ -143,7 +144,7 @@ def _convolved(rows, dilation, stride):
     found = F.conv1d(rows, by_row, stride=stride, padding=reach, dilation=dilation, groups=n_rows)
     return found.unflatten(1, (n_rows, -1)).transpose(1, 2).flatten(1, 2)
 
-
+# %% ../nbs/05a_kernels.ipynb #ba2ad063
 class PooledKernels(nn.Module):
     "Shares of a window in which kernels are above their thresholds, `[B, 1764]`; not trained."
 
@@ -260,7 +261,7 @@ def fit(
     if self.of_relations is not None:
         self.of_relations.fit(torch.cat(related), no_pairs[..., :N_RELATIONS])
 
-
+# %% ../nbs/05a_kernels.ipynb #e00ce1bf
 def _parts(embedding, windows, size=64):
     "Some windows at a time on the embedding's device, without those in which nothing moves; weights of mixtures."
     device = embedding.mixtures.waves.device
