@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['N_MIXTURES', 'N_RELATION_BANDS', 'N_RELATIONS', 'N_KERNELS', 'N_TAPS', 'DILATIONS', 'QUANTILES_OF_RESPONSES',
-           'N_SHARES', 'N_KERNEL_MIXTURES', 'SOFTNESS', 'KERNEL_GAIN', 'index_positions', 'Mixtures', 'relations',
-           'unit_mixtures', 'PooledKernels', 'KernelEmbedding']
+           'N_SHARES', 'N_KERNEL_MIXTURES', 'SOFTNESS', 'LARGEST_RATIO', 'UNITS_APART', 'KERNEL_GAIN',
+           'index_positions', 'Mixtures', 'relations', 'unit_mixtures', 'PooledKernels', 'log_amplitude', 'Amplitudes',
+           'mixtures_at_amplitude', 'KernelEmbedding']
 
 # %% ../nbs/05a_kernels.ipynb #b7a5b3d3
 import math
@@ -103,6 +104,17 @@ def _kernels():
             row[list(chosen)] = 2
         return taps
 
+# %% ../nbs/05a_kernels.ipynb #c6a05c00
+def _mixed(x, valid, weights):
+    "Windows `[B, C, L]` → mixtures `[B, 12, L]`, turned the same way up; of one channel, the channel. How many were measured."
+    measured = valid.any(-1) & (x != 0).any(-1)  # a channel that is flat says nothing
+    n_measured = measured.sum(-1).clamp(min=1)
+    if x.shape[1] == 1:
+        return x, n_measured
+    weights = weights[..., :N_KERNEL_MIXTURES, :].to(x)
+    total = (weights * measured[:, None]).sum(-1, keepdim=True)
+    return torch.where(total < 0, -1.0, 1.0).to(x) * (weights @ x), n_measured
+
 # %% ../nbs/05a_kernels.ipynb #3b570bda
 def unit_mixtures(
     z: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
@@ -111,12 +123,7 @@ def unit_mixtures(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # `[B, 12, L]` (`[B, 1, L]` of one channel), and `[B, L]` bool
     "Mixtures of unit power, and which of their samples come from any channel."
     any_valid = valid.any(1)
-    rows = z
-    if z.shape[1] > 1:
-        weights = weights[..., :N_KERNEL_MIXTURES, :].to(z)
-        measured = valid.any(-1) & (z != 0).any(-1)  # a channel that is flat says nothing
-        total = (weights * measured[:, None]).sum(-1, keepdim=True)
-        rows = torch.where(total < 0, -1.0, 1.0).to(z) * (weights @ z)
+    rows, _ = _mixed(z, valid, weights)
     n_samples = any_valid.sum(-1, keepdim=True).clamp(min=1)
     power = rows.square().sum(-1) / n_samples
     return rows * (power + 1e-8).rsqrt()[..., None], any_valid
@@ -201,6 +208,64 @@ def fit(
         self.thresholds[k] = ordered[:, at]
         self.deviations[k] = responses.std(1).clamp(min=1e-3)
 
+# %% ../nbs/05a_kernels.ipynb #4dafead5
+def log_amplitude(
+    z: torch.Tensor,  # z-scored windows `[B, C, L]`
+    scale: torch.Tensor,  # `[B, C, 1]` of `zscore`
+) -> torch.Tensor:  # `[B]`
+    "Natural logarithm of the root mean square of a window, over the channels that move."
+    moves = (z != 0).any(-1)
+    power = (scale[..., 0].square() * moves).sum(-1) / moves.sum(-1).clamp(min=1)
+    return 0.5 * power.clamp(min=1e-30).log()
+
+# %% ../nbs/05a_kernels.ipynb #b2b04909
+LARGEST_RATIO = 8.0  # of an amplitude to what is typical; beyond it the unit is likely to be another
+UNITS_APART = 10.0  # typical amplitudes that differ less are one
+
+
+class Amplitudes(nn.Module):
+    "Windows in multiples of a typical amplitude; not trained."
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("typical", torch.zeros(2))  # natural logarithms, until they are fitted
+
+    def forward(
+        self,
+        z,  # z-scored windows `[B, C, L]`
+        scale,  # `[B, C, 1]` of `zscore`
+    ):  # `[B, C, L]`
+        "Windows whose root mean square is 1 where it is typical."
+        level = log_amplitude(z, scale)[:, None]
+        nearer = torch.softmax(-4 * (level - self.typical).square(), -1)
+        typical = (nearer * self.typical).sum(-1, keepdim=True)
+        most = math.log(LARGEST_RATIO)
+        ratio = (level - typical).clamp(-most, most)
+        return z * (scale * torch.exp(ratio - level)[..., None])
+
+    def fit(
+        self,
+        levels,  # `[n]`, of `log_amplitude`
+    ):
+        "The median, or those of two groups that are at least ten times apart."
+        low, high = levels.quantile(0.02), levels.quantile(0.98)
+        for _ in range(20):
+            is_low = levels - low < high - levels
+            low, high = (levels[group].median() if group.any() else levels.median() for group in (is_low, ~is_low))
+        if high - low < math.log(UNITS_APART):
+            low = high = levels.median()
+        self.typical.copy_(torch.stack([low, high]))
+
+# %% ../nbs/05a_kernels.ipynb #847aedae
+def mixtures_at_amplitude(
+    x: torch.Tensor,  # windows `[B, C, L]` of `Amplitudes`, zeros where not valid
+    valid: torch.Tensor,  # `[B, C, L]` bool
+    weights: torch.Tensor,  # `[J, C]` or `[B, J, C]`, of `Mixtures`
+) -> tuple[torch.Tensor, torch.Tensor]:  # as `unit_mixtures`
+    "Mixtures as large as they are: of independent channels of a typical amplitude, about 1."
+    rows, n_measured = _mixed(x, valid, weights)
+    return rows * n_measured.to(x).rsqrt()[:, None, None], valid.any(1)
+
 # %% ../nbs/05a_kernels.ipynb #c0a371e2
 KERNEL_GAIN = 0.5  # size of their part beside those of statistics and relations
 
@@ -213,12 +278,15 @@ class KernelEmbedding(nn.Module):
         kernels_width: int,  # numbers from kernels
         relations_width: int,  # numbers from relations; 0: without
         sfreq: float,  # Hz
+        amplitude: bool = False,  # kernels see windows at their amplitude too
     ):
         super().__init__()
         self.sfreq = sfreq
         self.mixtures = Mixtures()
         self.kernels = PooledKernels(sfreq)
-        self.of_kernels = FittedEmbedding(kernels_width, N_SHARES, gain=KERNEL_GAIN)
+        self.amplitudes = Amplitudes() if amplitude else None
+        self.kernels_at_amplitude = PooledKernels(sfreq) if amplitude else None
+        self.of_kernels = FittedEmbedding(kernels_width, N_SHARES * (1 + amplitude), gain=KERNEL_GAIN)
         self.of_relations = None
         if relations_width:
             self.of_relations = FittedEmbedding(relations_width, N_RELATIONS, gain=1.0)
@@ -228,47 +296,74 @@ class KernelEmbedding(nn.Module):
         z,  # z-scored windows `[B, C, L]`, zeros where not valid
         valid,  # `[B, C, L]` bool
         channel_positions=None,  # `[C, 3]` or `[B, C, 3]`
+        scale=None,  # `[B, C, 1]` of `zscore`, for `amplitude`; None: every channel as large as is typical
     ):  # `[B, kernels_width + relations_width]`
         if torch.is_autocast_enabled(z.device.type):  # half precision is not enough
             with torch.autocast(z.device.type, enabled=False):
-                return self(z, valid, channel_positions)
+                return self(z, valid, channel_positions, scale)
         z = z.float()
         weights = self.mixtures(z.shape[1], channel_positions)
-        parts = [self.of_kernels(self.kernels(*unit_mixtures(z, valid, weights))[:, None])]
+        parts = [self.of_kernels(self._shares(z, valid, weights, scale)[:, None])]
         if self.of_relations is not None:
             parts.append(self.of_relations(relations(z, weights, self.sfreq)[:, None]))
         return torch.cat(parts, -1)
+
+# %% ../nbs/05a_kernels.ipynb #7463ed08
+@patch
+def _shares(self: KernelEmbedding, z, valid, weights, scale):
+    "`[B, 1764]`, twice as many with those at amplitude."
+    shares = self.kernels(*unit_mixtures(z, valid, weights))
+    if self.amplitudes is None:
+        return shares
+    x = z if scale is None else self.amplitudes(z, scale.float())
+    return torch.cat([shares, self.kernels_at_amplitude(*mixtures_at_amplitude(x, valid, weights))], 1)
 
 # %% ../nbs/05a_kernels.ipynb #bb24051f
 @patch
 @torch.no_grad()
 def fit(
     self: KernelEmbedding,
-    windows: list,  # of (z `[n, C, L]`, valid, channel positions or None), z-scored
+    windows: list,  # of (z `[n, C, L]`, valid, channel positions or None, scale or None), z-scored
 ):
-    "Thresholds from every eighth window (more, where there are few), then components of all."
-    some = []
-    for z, valid, weights in _parts(self, windows):
-        every = slice(None, None, min(8, 1 + len(z) // 8))
-        some.append(unit_mixtures(z[every], valid[every], weights))
-    self.kernels.fit(some)
+    "Typical amplitudes and thresholds, then components."
+    if self.amplitudes is not None:
+        self.amplitudes.fit(torch.cat([log_amplitude(z, scale) for z, _, _, scale in _parts(self, windows)]))
+    _fit_thresholds(self, windows)
     shares, related = [], []
-    for z, valid, weights in _parts(self, windows):
-        shares.append(self.kernels(*unit_mixtures(z, valid, weights)).cpu())
+    for z, valid, weights, scale in _parts(self, windows):
+        shares.append(self._shares(z, valid, weights, scale).cpu())
         related.append(relations(z, weights, self.sfreq).cpu())
-    no_pairs = torch.zeros(0, 2, N_SHARES)
-    self.of_kernels.fit(torch.cat(shares), no_pairs)
+    shares = torch.cat(shares)
+    self.of_kernels.fit(shares, shares.new_zeros(0, 2, shares.shape[1]))
     if self.of_relations is not None:
-        self.of_relations.fit(torch.cat(related), no_pairs[..., :N_RELATIONS])
+        related = torch.cat(related)
+        self.of_relations.fit(related, related.new_zeros(0, 2, N_RELATIONS))
+
+# %% ../nbs/05a_kernels.ipynb #a8239ead
+def _fit_thresholds(embedding, windows):
+    "From every eighth window; from more, where there are few."
+    unit, loud = [], []
+    for z, valid, weights, scale in _parts(embedding, windows):
+        every = slice(None, None, min(8, 1 + len(z) // 8))
+        z, valid = z[every], valid[every]
+        unit.append(unit_mixtures(z, valid, weights))
+        if embedding.amplitudes is not None:
+            loud.append(mixtures_at_amplitude(embedding.amplitudes(z, scale[every]), valid, weights))
+    embedding.kernels.fit(unit)
+    if loud:
+        embedding.kernels_at_amplitude.fit(loud)
 
 # %% ../nbs/05a_kernels.ipynb #e00ce1bf
 def _parts(embedding, windows, size=64):
     "Some windows at a time on the embedding's device, without those in which nothing moves; weights of mixtures."
     device = embedding.mixtures.waves.device
-    for z, valid, positions in windows:
+    for z, valid, positions, scale in windows:
         weights = embedding.mixtures(z.shape[1], None if positions is None else positions.to(device))
+        scale = torch.ones_like(z[..., :1]) if scale is None else scale
         moves = (z != 0).flatten(1).any(1)
         for k in range(0, len(z), size):
             kept = moves[k : k + size]
             if kept.any():
-                yield z[k : k + size][kept].float().to(device), valid[k : k + size][kept].to(device), weights
+                some = (each[k : k + size][kept].to(device) for each in (z.float(), valid, scale.float()))
+                z_kept, valid_kept, scale_kept = some
+                yield z_kept, valid_kept, weights, scale_kept

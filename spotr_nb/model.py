@@ -111,7 +111,7 @@ class SpotrConfig:
     ratio: float = 4.0  # SwiGLU's hidden width over its input's
     sfreq: float = 200.0  # sampling rate of the windows, Hz
     channel_positions: bool = False  # use the coordinates of electrodes and leads where they are given
-    amplitude: bool = False  # encode each channel's scale before z-scoring; then the unit of the windows matters
+    amplitude: bool = False  # encode each channel's scale before z-scoring, in kernels too; then the unit of the windows matters
     statistics: bool = False  # start the class token from each channel's statistics, see `window_statistics`
     statistics_weight: float = 0.0  # weight of the statistics in the loss; 0: the paper's objective
     beats: bool = False  # statistics include those of beats, see `beat_statistics`
@@ -245,7 +245,7 @@ def _make_statistics_embedding(config):
 
 
 def _make_kernel_embedding(config):
-    return KernelEmbedding(config.kernels_width, config.relations_width, config.sfreq)
+    return KernelEmbedding(config.kernels_width, config.relations_width, config.sfreq, config.amplitude)
 
 # %% ../nbs/07_model.ipynb #05844b15
 def _make_statistics_head(config):
@@ -323,7 +323,7 @@ def encode(
         return self.bottleneck(tokens, token_valid, every, start[:, None])
     if self.kernel_embedding is not None:
         positions = channel_positions if self.config.channel_positions else None
-        start = torch.cat([start, self.kernel_embedding(z, valid, positions)], -1)
+        start = torch.cat([start, self.kernel_embedding(z, valid, positions, scale)], -1)
     states = self.bottleneck(tokens, token_valid, every)
     return mixed(states, start[:, None].expand(-1, states.shape[1], -1) if every else start)
 
@@ -440,12 +440,12 @@ def fit_start(
     found_statistics, pairs, kept = [], [], []
     for x, valid, recording, *positions in windows:
         x, valid = check_window(torch.as_tensor(x), None if valid is None else torch.as_tensor(valid))
-        z = self.zscore(x, valid)[0]
+        z, _, scale = self.zscore(x, valid)
         found, counts = _statistics_of(z, valid, self.config)
         found_statistics.append(found[counts])
         pairs.append(_pairs_of_neighbours(found, counts, recording))
         if self.kernel_embedding is not None:
-            kept.append((z, valid, _known_positions(self, positions, x)))
+            kept.append((z, valid, _known_positions(self, positions, x), scale))
     if not found_statistics:
         raise ValueError("fit_start was given no windows")
     if statistics:
