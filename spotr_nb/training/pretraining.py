@@ -223,6 +223,7 @@ def load_initial_weights(
     "Start from the weights of another model; a ValueError names those that do not fit."
     state = read_weights(model_files(model_folder(name))[1])
     own = model.state_dict()
+    _forget_kernels(state, own)
     _widen(state, own)
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
@@ -246,6 +247,21 @@ def _widen(state, own):
         if name in state and name in own and state[name].shape[1] < own[name].shape[1]:
             more = own[name].shape[1] - state[name].shape[1]
             state[name] = torch.nn.functional.pad(state[name], (0, more))
+
+
+def _forget_kernels(state, own):
+    "Where kernels now see the amplitude, they are fitted anew, and the decoder does nothing with them at first."
+    added = {key for key in own.keys() - state.keys() if key.startswith("kernel_embedding.")}
+    known = [key for key in state if key.startswith("kernel_embedding.")]
+    if not added or not known:
+        return
+    width = sum(state[key].shape[1] for key in known if key.endswith(".weight"))  # of kernels and relations
+    for key in known:
+        del state[key]
+    for name in "decoder.project.weight", "statistics_head.project.weight":
+        if name in state:
+            state[name] = state[name].clone()
+            state[name][:, -width:] = 0
 
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
