@@ -204,11 +204,12 @@ class WindowStatistics:
         self,
         sfreq: float = 200.0,  # of the windows, Hz
         beats: bool = False,  # with `beat_statistics`
+        amplitude: bool = False,  # with the logarithm of each channel's standard deviation
     ):
-        self.sfreq, self.beats = sfreq, beats
+        self.sfreq, self.beats, self.amplitude = sfreq, beats, amplitude
 
     def embed(self, x, valid=None):
-        "Windows `[n, C, L]` to features `[n, C·187]`, or `[n, C·312]` with beats."
+        "Windows `[n, C, L]` to features `[n, C·187]`, or `[n, C·312]` with beats; and `[n, C]` amplitudes."
         import torch
 
         from spotr_nb.compaction import check_window, zscore
@@ -220,8 +221,10 @@ class WindowStatistics:
                 torch.from_numpy(x[rows : rows + 64]),
                 None if valid is None else torch.from_numpy(valid[rows : rows + 64]),
             )
-            z = zscore(part, seen)[0].float()
-            found.append(window_statistics(z, self.sfreq, seen, self.beats).flatten(1))
+            z, _, scale = zscore(part, seen)
+            found.append(window_statistics(z.float(), self.sfreq, seen, self.beats).flatten(1))
+            if self.amplitude:
+                found[-1] = torch.cat([found[-1], scale[..., 0].float().clamp(min=1e-9).log()], 1)
         return torch.cat(found).numpy()
 
 # %% ../../nbs/probing/01_features.ipynb #6cf3c5af
@@ -274,18 +277,24 @@ class MiniRocket:
         self,
         n_features: int = 9996,  # at most; a multiple of 84, to which it is rounded down
         seed: int = 0,  # of the choice of channels, and of the windows that thresholds come from
+        amplitude: bool = False,  # see windows as large as they are, not z-scored
     ):
         _aeon_minirocket()  # fail now rather than after the windows were prepared
-        self.n_features, self.seed = n_features, seed
+        self.n_features, self.seed, self.amplitude = n_features, seed, amplitude
 
     def fit(self, x, valid=None):
         "Take thresholds from training windows `[n, C, L]`, without labels; never from those that are tested."
-        z = masked_zscore(x, valid)[0].astype(np.float32)
+        z = self._seen(x, valid)
         before = np.random.get_state()
         self.fitted_ = _aeon_minirocket()(self.n_features, random_state=self.seed).fit(z)
         np.random.set_state(before)  # aeon seeds the global generator
         self.shape_ = tuple(x.shape[1:])
         return self
+
+    def _seen(self, x, valid):
+        "Windows as the kernels see them, 0 where missing."
+        by = masked_centre if self.amplitude else masked_zscore
+        return by(x, valid)[0].astype(np.float32)
 
 # %% ../../nbs/probing/01_features.ipynb #b9907695
 @patch
@@ -297,8 +306,8 @@ def embed(self: MiniRocket, x, valid=None):
         raise ValueError(f"MiniRocket was fitted on windows {list(self.shape_)}, found {list(x.shape[1:])}")
     found = []
     for rows in range(0, len(x), 256):
-        z = masked_zscore(x[rows : rows + 256], None if valid is None else valid[rows : rows + 256])[0]
-        found.append(self.fitted_.transform(z.astype(np.float32)))
+        z = self._seen(x[rows : rows + 256], None if valid is None else valid[rows : rows + 256])
+        found.append(self.fitted_.transform(z))
     return np.concatenate(found)
 
 # %% ../../nbs/probing/01_features.ipynb #64177423
