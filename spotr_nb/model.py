@@ -533,9 +533,12 @@ def embed(
     if isinstance(x, (list, tuple)):
         return _embed_listed(self, x, valid, channel_positions, batch_size)
     x, valid, channel_positions, back = self._checked(x, valid, channel_positions)
+    amplitudes = None if self.kernel_embedding is None else self.kernel_embedding.amplitudes
 
     def embed_rows(rows):
         z, _, scale = self.zscore(x[rows], valid[rows])
+        if amplitudes is not None:
+            amplitudes.check_unit(z, scale)
         positions = None if channel_positions is None else channel_positions[rows]
         return self.encode(z, valid[rows], positions, scale=scale)
 
