@@ -123,8 +123,10 @@ def write_onnx(
     path: Path,
 ) -> None:
     "Write a graph as ONNX, with named axes."
+    options = dict(dynamo=True, opset_version=OPSET, optimize=False, verbose=False)
     with suppress_warnings():
-        exported = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, output_names=[output], verbose=False)
+        exported = torch.onnx.export(traced, output_names=[output], **options)
+    _fold_constants(exported.model)
     graph = exported.model.graph
     result = graph.outputs[0]
     names = {}
@@ -136,6 +138,15 @@ def write_onnx(
     for node in graph:
         node.metadata_props.clear()
     exported.save(path)
+
+# %% ../nbs/09_deployment.ipynb #109edb99
+def _fold_constants(model):
+    "Compute what depends on constants only, so that weights can be quantised; no sums of very small numbers are lost."
+    from onnxscript import optimizer
+
+    optimizer.inline(model)
+    optimizer.fold_constants(model)
+    optimizer.remove_unused_nodes(model)
 
 # %% ../nbs/09_deployment.ipynb #a8991957
 def quantise(

@@ -80,7 +80,7 @@ def relations(
     sfreq: float,  # Hz
 ) -> torch.Tensor:  # `[B, 8·(J - 1)]`
     "Logarithm of the power of each mixture but the first, over that of independent channels; 0 for one channel."
-    if z.shape[1] == 1:
+    if not torch.compiler.is_compiling() and z.shape[1] == 1:  # in this order; what follows is 0 but for rounding
         return z.new_zeros(len(z), N_RELATION_BANDS * (weights.shape[-2] - 1))
     weights = weights[..., 1:, :].to(z)
     together = _power(weights @ z, sfreq)
@@ -96,8 +96,15 @@ N_KERNEL_MIXTURES = 12
 SOFTNESS = 0.2  # width of a threshold, in standard deviations of the response
 
 
-@lru_cache
 def _kernels():
+    return _cached_kernels()
+
+
+_kernels._dynamo_marked_constant = True  # a constant in compiled graphs, as `_fourier_basis` in `statistics`
+
+
+@lru_cache
+def _cached_kernels():
     "`[84, 9]`"
     with torch.inference_mode(False), torch.no_grad():  # kept for all that follows, training too
         taps = -torch.ones(N_KERNELS, N_TAPS, dtype=torch.float32, device="cpu")
@@ -106,13 +113,21 @@ def _kernels():
         return taps
 
 # %% ../nbs/05a_kernels.ipynb #c6a05c00
+def _weights_of_several(weights):
+    "In a graph, where it cannot be asked how many channels there are: 1 if there is one."
+    if not torch.compiler.is_compiling():
+        return weights
+    one = torch.arange(weights.shape[-1], device=weights.device).amax(-1) == 0
+    return weights.masked_fill(one, 1)
+
+
 def _mixed(x, valid, weights):
     "Windows `[B, C, L]` → mixtures `[B, 12, L]`, turned the same way up; of one channel, the channel. How many were measured."
     measured = valid.any(-1) & (x != 0).any(-1)  # a channel that is flat says nothing
     n_measured = measured.sum(-1).clamp(min=1)
-    if x.shape[1] == 1:
+    if not torch.compiler.is_compiling() and x.shape[1] == 1:  # in this order: a graph is for one channel, too
         return x, n_measured
-    weights = weights[..., :N_KERNEL_MIXTURES, :].to(x)
+    weights = _weights_of_several(weights[..., :N_KERNEL_MIXTURES, :].to(x))
     total = (weights * measured[:, None]).sum(-1, keepdim=True)
     return torch.where(total < 0, -1.0, 1.0).to(x) * (weights @ x), n_measured
 

@@ -216,6 +216,8 @@ def _moving_mean(x, width):
 
 
 def _moving_maximum(x, width):
+    if torch.compiler.is_compiling():  # in one dimension the graph would be for one length; in two it is slower
+        return F.max_pool2d(x, (1, width), 1, (0, width // 2))
     return F.max_pool1d(x.flatten(0, 1)[:, None], width, 1, width // 2)[:, 0].unflatten(0, x.shape[:2])
 
 
