@@ -6,6 +6,7 @@ scripts that need the same libraries. The package itself is not among them: a no
 """
 
 import contextlib
+import gc
 import os
 import resource
 import runpy
@@ -72,6 +73,7 @@ def _run(function, arguments, printed, answer):
     with open(printed, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    gc.freeze()  # what was imported is not searched for garbage again and again, nor copied for it
     passed, started = True, processor_seconds()
     try:
         function(*arguments)
