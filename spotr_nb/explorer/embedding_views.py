@@ -280,7 +280,6 @@ def plot_windows(
 # %% ../../nbs/explorer/07_embedding_views.ipynb #0f93155f
 def _add_scales(figure, axis, window, unit):
     "A bar at the right of each row, and the amplitude that it stands for; a row is five standard deviations."
-    shapes, annotations = [], []
     _, scale = mean_and_scale(window["x"], window["valid"])
     place = dict(type="line", xref=f"x{axis} domain", xsizemode="pixel", xanchor=1, x0=-3, x1=-3, yref=f"y{axis}")
     text = dict(x=1, xref=f"x{axis} domain", xanchor="right", xshift=-5, yref=f"y{axis}", showarrow=False)
@@ -288,12 +287,9 @@ def _add_scales(figure, axis, window, unit):
         if deviation > 0:
             size = round_below(2.5 * float(deviation))
             half = size / (10 * float(deviation))
-            shapes.append(dict(name="scale", line=dict(color=GREY, width=2), y0=-k - half, y1=-k + half, **place))
+            figure.add_shape(name="scale", line=dict(color=GREY, width=2), y0=-k - half, y1=-k + half, **place)
             label = f"{size:g} {plain(unit_text(unit))}"
-            annotations.append(dict(name="scale", text=label, y=-k + 0.36, font=dict(size=9), **text))
-    # together: each call of plotly's checks all that were added before
-    figure.layout.shapes += tuple(shapes)
-    figure.layout.annotations += tuple(annotations)
+            figure.add_annotation(name="scale", text=label, y=-k + 0.36, font=dict(size=9), **text)
 
 # %% ../../nbs/explorer/07_embedding_views.ipynb #a80862c8
 def _add_window_axes(figure, axis, row, column, n_rows, n_columns, gap):
