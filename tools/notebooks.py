@@ -6,6 +6,7 @@ scripts that need the same libraries. The package itself is not among them: a no
 """
 
 import contextlib
+import gc
 import os
 import resource
 import runpy
@@ -19,6 +20,13 @@ import psutil
 
 preloaded = [
     "nbdev.test",
+    "fastcore.test",
+    "matplotlib_inline.backend_inline",
+    "sqlite3",
+    "bdb",
+    "IPython.core.oinspect",
+    "IPython.core.magics.ast_mod",
+    "IPython.core.logger",
     "numpy.testing",
     "scipy.signal",
     "scipy.stats",
@@ -33,6 +41,14 @@ preloaded = [
     "lightning_fabric",
     "mne",
     "mne.io",
+    "mne.channels",
+    "mne.export._edf_bdf",
+    "mne.export._egimff",
+    "edfio",
+    "hypothesis.extra.numpy",
+    "openpyxl",
+    "pyarrow.dataset",
+    "safetensors.torch",
     "wfdb",
     "neurokit2",
     "plotly.graph_objects",
@@ -72,6 +88,7 @@ def _run(function, arguments, printed, answer):
     with open(printed, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    gc.freeze()  # what was imported is not searched for garbage again and again, nor copied for it
     passed, started = True, processor_seconds()
     try:
         function(*arguments)

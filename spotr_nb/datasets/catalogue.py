@@ -27,7 +27,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from ..files import progress_bar
-from ..signals.preprocessing import Windows, prepare
+from ..signals.preprocessing import Windows, spread_windows
 from ..signals.samples import Labelled, SampleTable
 from ..signals.signal import MODALITIES, Signal
 from ..text import html
@@ -573,18 +573,15 @@ def _event_windows(signal, recording, task, seconds):
 # %% ../../nbs/datasets/00_catalogue.ipynb #5fad5ebc
 def _windows(signal, recording, task, seconds, max_windows):
     "The windows of a recording for a task, and the class or number of each."
-    if task.per == "recording":
-        windows = prepare(signal, seconds, drop_last=signal.duration >= seconds)
-        values = [task.value(recording)] * len(windows)
-    else:
+    starts, values = None, None
+    if task.per != "recording":
         starts, values = _event_windows(signal, recording, task, seconds)
         if not starts:
             return None, []
-        windows = prepare(signal, seconds, starts=starts)
-    kept = np.flatnonzero(windows.valid.mean((1, 2)) >= 0.5)
-    if max_windows is not None and len(kept) > max_windows:
-        kept = kept[np.linspace(0, len(kept) - 1, max_windows).round().astype(int)]
-    return windows[kept], [values[k] for k in kept]
+    windows, kept = spread_windows(signal, seconds, max_windows, starts, drop_last=signal.duration >= seconds)
+    if values is None:
+        return windows, [task.value(recording)] * len(windows)
+    return windows, [values[k] for k in kept]
 
 # %% ../../nbs/datasets/00_catalogue.ipynb #17b6351b
 @patch

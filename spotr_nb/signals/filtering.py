@@ -303,12 +303,13 @@ class _RangeFilter:
 
 # %% ../../nbs/signals/17_filtering.ipynb #5c7f1a90
 @patch
-def filtered(self: _RangeFilter, first, last):
-    "Output samples `first` to before `last`, [C, last - first]; NaN where nothing was measured."
+def filtered(self: _RangeFilter, first, last, needed=None):
+    """Output samples `first` to before `last`, [C, last - first]; NaN where nothing was measured, and outside of the
+    segments that begin at one of the samples `needed`, if they are given."""
     y = np.full((self.signal.n_channels, last - first), np.nan, np.float32)
     for segment, (start, stop) in zip(self.segments, self.segments_at):
         begin, end = max(first, start), min(last, stop)
-        if begin < end:
+        if begin < end and (needed is None or start in needed):
             y[:, begin - first : end - first] = self._of_segment(*segment, begin - start, end - start)
     return y
 
@@ -364,6 +365,21 @@ def _size(x):
 
 def _all_without_noise(y, x):
     return np.stack([_without_rounding_noise(*rows) for rows in zip(y, x)])
+
+# %% ../../nbs/signals/17_filtering.ipynb #f14d67fd
+@patch
+def measured(self: _RangeFilter, first, last):
+    "Where `filtered` gives numbers, [C, last - first] bool; nothing is filtered."
+    known = np.zeros((self.signal.n_channels, last - first), bool)
+    step = self.signal.sfreq / self.sfreq
+    for (start, stop), (first_at, last_at) in zip(self.segments, self.segments_at):
+        begin, end = max(first, first_at), min(last, last_at)
+        centres = np.arange(begin - first_at, end - first_at) * step
+        for row, x in zip(known, self.signal.x[:, start:stop] if begin < end else ()):
+            missing = np.isnan(x)
+            around = missing.any() and _near(missing, centres, self.signal.sfreq / self.band[1])
+            row[begin - first : end - first] = ~np.bool_(around)
+    return known
 
 # %% ../../nbs/signals/17_filtering.ipynb #30ec6a9b
 def filter_and_resample(
