@@ -483,6 +483,16 @@ def _standardised(statistics, mean, scale):
     return ((statistics - mean) / scale).clamp(-CLIP, CLIP)
 
 
+def _leading_components(rows, dim):
+    "At most `dim` orthonormal vectors `[K, m]` along which rows `[n, K]` vary most, by the smaller of two matrices."
+    if len(rows) < rows.shape[1]:
+        values, by_row = torch.linalg.eigh(rows @ rows.T)
+        values, by_row = values.flip(-1)[:dim], by_row.flip(-1)[:, :dim]
+        varies = values > 1e-9 * values[0]
+        return rows.T @ by_row[:, varies] * values[varies].rsqrt()
+    return torch.linalg.eigh(rows.T @ rows).eigenvectors.flip(-1)[:, :dim]
+
+
 def _rotation(dim):
     "A fixed orthogonal matrix `[D, D]`."
     generator = torch.Generator().manual_seed(0)
@@ -502,7 +512,7 @@ def fit_projection(
     offset = scaled.mean(0)
     weigh = _noise_weight(_standardised(pairs, mean, scale))
     weighed = (scaled - offset) @ weigh
-    vectors = torch.linalg.eigh(weighed.T @ weighed / len(weighed)).eigenvectors.flip(-1)[:, :dim]
+    vectors = _leading_components(weighed, dim)
     weight = nn.functional.pad(weigh @ vectors, (0, max(0, dim - vectors.shape[1]))) @ _rotation(dim)
     size = ((scaled - offset) @ weight).square().mean().sqrt().clamp(min=1e-6)
     return dict(mean=mean, scale=scale, offset=offset, weight=weight / size)
