@@ -283,7 +283,10 @@ def _array(axes, dtype, unit):
 # %% ../nbs/09_deployment.ipynb #2d3f83a6
 def describe_interface(config):
     "Inputs and outputs of both programs."
-    unit = "any, each channel is z-scored inside; NaN where a sample is missing"
+    unit = "any, each channel is z-scored inside"
+    if config.amplitude:
+        unit = "as in training, amplitudes count: µV of EEG and iEEG, mV of ECG"
+    unit += "; NaN where a sample is missing"
     embed_inputs = dict(
         x=_array(WINDOW_AXES, "float32", unit),
         valid=_array(WINDOW_AXES, "bool", "true where a sample was measured"),

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['N_MIXTURES', 'N_RELATION_BANDS', 'N_RELATIONS', 'N_KERNELS', 'N_TAPS', 'DILATIONS', 'QUANTILES_OF_RESPONSES',
-           'N_SHARES', 'N_KERNEL_MIXTURES', 'SOFTNESS', 'LARGEST_RATIO', 'UNITS_APART', 'UNIT_IS_WRONG', 'KERNEL_GAIN',
-           'index_positions', 'Mixtures', 'relations', 'unit_mixtures', 'PooledKernels', 'log_amplitude', 'Amplitudes',
-           'mixtures_at_amplitude', 'KernelEmbedding']
+           'N_SHARES', 'N_KERNEL_MIXTURES', 'SOFTNESS', 'LARGEST_RATIO', 'UNITS_APART', 'LEAST_SHARE', 'UNIT_IS_WRONG',
+           'KERNEL_GAIN', 'index_positions', 'Mixtures', 'relations', 'unit_mixtures', 'PooledKernels', 'log_amplitude',
+           'Amplitudes', 'mixtures_at_amplitude', 'KernelEmbedding']
 
 # %% ../nbs/05a_kernels.ipynb #b7a5b3d3
 import math
@@ -231,16 +231,20 @@ def log_amplitude(
 ) -> torch.Tensor:  # `[B]`
     "Natural logarithm of the root mean square of a window, over the channels that move."
     moves = (z != 0).any(-1)
-    power = (scale[..., 0].square() * moves).sum(-1) / moves.sum(-1).clamp(min=1)
-    return 0.5 * power.clamp(min=1e-30).log()
+    logs = torch.where(moves, scale[..., 0].clamp(min=1e-30).log(), -100)
+    n_moving = moves.sum(-1).clamp(min=1).to(z)
+    return (0.5 * (torch.logsumexp(2 * logs, -1) - n_moving.log())).clamp(-60, 60)
 
 # %% ../nbs/05a_kernels.ipynb #b2b04909
-LARGEST_RATIO = 8.0  # of an amplitude to what is typical; beyond it the unit is likely to be another
+LARGEST_RATIO = 8.0  # of an amplitude to what is typical; what is larger still, or as much smaller, looks the same
 UNITS_APART = 10.0  # typical amplitudes that differ less are one
 
 
+LEAST_SHARE = 0.05  # of the windows, at either end, whose amplitudes are not typical of anything
+
+
 class Amplitudes(nn.Module):
-    "Windows in multiples of a typical amplitude; not trained."
+    "Amplitude normalisation: windows in multiples of a typical amplitude; not trained."
 
     def __init__(self):
         super().__init__()
@@ -263,11 +267,13 @@ class Amplitudes(nn.Module):
         self,
         levels,  # `[n]`, of `log_amplitude`
     ):
-        "The median, or those of two groups that are at least ten times apart."
-        low, high = levels.quantile(0.02), levels.quantile(0.98)
-        for _ in range(20):
-            is_low = levels - low < high - levels
-            low, high = (levels[group].median() if group.any() else levels.median() for group in (is_low, ~is_low))
+        "The median, or those of two groups that are at least ten times apart; each at least a twentieth of the windows."
+        outer = int(LEAST_SHARE * len(levels))
+        inner = levels.sort().values[outer : len(levels) - outer]
+        low, high = inner[0], inner[-1]
+        for some in [*[inner] * 20, levels]:
+            is_low = some - low < high - some
+            low, high = (some[group].median() if group.any() else some.median() for group in (is_low, ~is_low))
         if high - low < math.log(UNITS_APART):
             low = high = levels.median()
         self.typical.copy_(torch.stack([low, high]))
@@ -278,7 +284,13 @@ UNIT_IS_WRONG = 50.0  # times what is typical: no amplifier's gain, another unit
 
 @patch
 def check_unit(self: Amplitudes, z, scale):
-    "Warn if windows are so far from every typical amplitude that their unit is likely to be another."
+    """
+    Warn if windows are so far from every typical amplitude that their unit is likely to be another, such as volts.
+
+    With two typical amplitudes an EEG in mV passes for an ECG, and is not noticed.
+    """
+    if not self.typical.any():  # not fitted
+        return
     levels = log_amplitude(z, scale)[(z != 0).flatten(1).any(1)]
     if not len(levels):
         return
@@ -288,7 +300,7 @@ def check_unit(self: Amplitudes, z, scale):
         warnings.warn(
             f"windows have a standard deviation of {level.exp().item():.2g}, while this model knows some {known}: are they in µV "
             f"(EEG, iEEG) or mV (ECG)? All that is more than {LARGEST_RATIO:g} times larger or smaller is treated alike",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 # %% ../nbs/05a_kernels.ipynb #847aedae

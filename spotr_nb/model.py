@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'LEARNED_SCALE', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LARGEST_CONFIG', 'HUB_FILES',
-           'CARD', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'SPOTR', 'mixed', 'unmixed',
-           'as_published', 'embed_object', 'current_name', 'read_config', 'model_files', 'read_weights', 'build_model',
-           'load_weights', 'bundled_models', 'model_folder']
+           'CARD', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'SPOTR', 'hadamard', 'mixed',
+           'unmixed', 'as_published', 'embed_object', 'current_name', 'read_config', 'model_files', 'read_weights',
+           'build_model', 'load_weights', 'bundled_models', 'model_folder']
 
 # %% ../nbs/07_model.ipynb #4d991ee1
 import json
@@ -267,11 +267,12 @@ def _cached_hadamard(n):
         return matrix / n**0.5
 
 
-def _hadamard(n):
+def hadamard(n):
+    "Orthogonal and symmetric matrix `[n, n]` of ±n^-1/2; n is a power of two."
     return _cached_hadamard(n)
 
 
-_hadamard._dynamo_marked_constant = True  # in compiled graphs, as in `statistics`
+hadamard._dynamo_marked_constant = True  # in compiled graphs, as in `statistics`
 
 
 def mixed(
@@ -280,7 +281,7 @@ def mixed(
 ) -> torch.Tensor:  # `[…, D]`
     "The two parts of a token, spread over all its numbers."
     parts = torch.cat([LEARNED_SCALE * learned, start.to(learned.dtype)], -1)
-    return parts @ _hadamard(parts.shape[-1]).to(parts)
+    return parts @ hadamard(parts.shape[-1]).to(parts)
 
 # %% ../nbs/07_model.ipynb #cfbe1b99
 def unmixed(
@@ -290,7 +291,7 @@ def unmixed(
     "What `mixed` was given."
     if not start_width:
         return token
-    parts = token @ _hadamard(token.shape[-1]).to(token)
+    parts = token @ hadamard(token.shape[-1]).to(token)
     learned, start = parts.split([token.shape[-1] - start_width, start_width], -1)
     return torch.cat([learned / LEARNED_SCALE, start], -1)
 
@@ -382,7 +383,7 @@ def _decode_chosen(self: SPOTR, token, valid, channel_positions, chosen):
 @patch
 def forward(
     self: SPOTR,
-    x: torch.Tensor,  # windows `[B, C, L]` at `config.sfreq`, in any unit (µV or mV with `config.amplitude`); NaN marks a missing sample
+    x: torch.Tensor,  # windows `[B, C, L]` at `config.sfreq`, in any unit (with `config.amplitude`: µV of EEG, mV of ECG); NaN marks a missing sample
     valid: torch.Tensor | None = None,  # `[B, C, L]` bool, which samples were measured; None: the finite ones
     channel_positions: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`; used if `config.channel_positions`
 ) -> SpotrOutput:
@@ -533,18 +534,24 @@ def embed(
     if isinstance(x, (list, tuple)):
         return _embed_listed(self, x, valid, channel_positions, batch_size)
     x, valid, channel_positions, back = self._checked(x, valid, channel_positions)
-    amplitudes = None if self.kernel_embedding is None else self.kernel_embedding.amplitudes
+    _check_unit(self, x[:64], valid[:64])
 
     def embed_rows(rows):
         z, _, scale = self.zscore(x[rows], valid[rows])
-        if amplitudes is not None:
-            amplitudes.check_unit(z, scale)
         positions = None if channel_positions is None else channel_positions[rows]
         return self.encode(z, valid[rows], positions, scale=scale)
 
     return back(_finite(_in_batches(embed_rows, len(x), self._batch_size(batch_size, *x.shape[1:]))))
 
 # %% ../nbs/07_model.ipynb #b94e2e16
+def _check_unit(model, x, valid):
+    "Warn of a wrong unit, where the amplitude counts."
+    amplitudes = None if model.kernel_embedding is None else model.kernel_embedding.amplitudes
+    if amplitudes is not None and len(x):
+        z, _, scale = model.zscore(x, valid)
+        amplitudes.check_unit(z, scale)
+
+
 def _finite(token):
     "The tokens, or an error if any is not finite."
     wrong = ~token.isfinite().all(-1)

@@ -209,7 +209,7 @@ class WindowStatistics:
         self.sfreq, self.beats, self.amplitude = sfreq, beats, amplitude
 
     def embed(self, x, valid=None):
-        "Windows `[n, C, L]` to features `[n, C·187]`, or `[n, C·312]` with beats; and `[n, C]` amplitudes."
+        "Windows `[n, C, L]` to features `[n, C·187]`, or `[n, C·312]` with beats; last `[n, C]` amplitudes, ln of the unit of x."
         import torch
 
         from spotr_nb.compaction import check_window, zscore
@@ -224,8 +224,18 @@ class WindowStatistics:
             z, _, scale = zscore(part, seen)
             found.append(window_statistics(z.float(), self.sfreq, seen, self.beats).flatten(1))
             if self.amplitude:
-                found[-1] = torch.cat([found[-1], scale[..., 0].float().clamp(min=1e-9).log()], 1)
+                found[-1] = torch.cat([found[-1], _log_scale(scale[..., 0])], 1)
         return torch.cat(found).numpy()
+
+# %% ../../nbs/probing/01_features.ipynb #bbe52bb7
+def _log_scale(scale):
+    "Natural logarithm of `[n, C]`; a flat channel, which has none, gets the mean of the window's others, or 0."
+    import torch
+
+    moves = scale > 0
+    logs = torch.where(moves, scale.clamp(min=1e-30).log(), 0)
+    mean = logs.sum(1, keepdim=True) / moves.sum(1, keepdim=True).clamp(min=1)
+    return torch.where(moves, logs, mean).float()
 
 # %% ../../nbs/probing/01_features.ipynb #6cf3c5af
 def _pycatch22():

@@ -101,7 +101,8 @@ def encode_trainable(
     if hasattr(backbone, "ready"):
         return backbone.encode(*backbone.ready(x, valid))  # a System
     x, valid = check_window(x, valid)
-    return backbone.encode(backbone.zscore(x, valid)[0], valid)
+    z, _, scale = backbone.zscore(x, valid)
+    return backbone.encode(z, valid, scale=scale)
 
 # %% ../../nbs/systems/09_fusion.ipynb #047ea7fa
 class FusionClassifier(ClassifierMixin, BaseEstimator):

@@ -28,7 +28,16 @@ from fastcore.basics import patch
 
 from ..corpus.corpus import Batch, Corpus, from_int16, shard_positions
 from ..files import progress_bar, write_json
-from ..model import SIZES, SpotrOutput, model_files, model_folder, normalised_error, read_config, read_weights
+from spotr_nb.model import (
+    SIZES,
+    SpotrOutput,
+    hadamard,
+    model_files,
+    model_folder,
+    normalised_error,
+    read_config,
+    read_weights,
+)
 from ..storage import is_address
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
 
@@ -246,7 +255,12 @@ def _widen(state, own):
     for name in "decoder.project.weight", "statistics_head.project.weight":
         if name in state and name in own and state[name].shape[1] < own[name].shape[1]:
             more = own[name].shape[1] - state[name].shape[1]
-            state[name] = torch.nn.functional.pad(state[name], (0, more))
+            state[name] = _mixed_columns(name, torch.nn.functional.pad(_mixed_columns(name, state[name]), (0, more)))
+
+
+def _mixed_columns(name, weight):
+    "Weights of the parts of a kept token instead of its numbers, and back: the statistics head reads it as it is."
+    return weight @ hadamard(weight.shape[1]).to(weight) if name.startswith("statistics_head") else weight
 
 
 def _forget_kernels(state, own):
@@ -260,8 +274,9 @@ def _forget_kernels(state, own):
         del state[key]
     for name in "decoder.project.weight", "statistics_head.project.weight":
         if name in state:
-            state[name] = state[name].clone()
-            state[name][:, -width:] = 0
+            weight = _mixed_columns(name, state[name]).clone()
+            weight[:, -width:] = 0
+            state[name] = _mixed_columns(name, weight)
 
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
