@@ -271,11 +271,14 @@ class Amplitudes(nn.Module):
         outer = int(LEAST_SHARE * len(levels))
         inner = levels.sort().values[outer : len(levels) - outer]
         low, high = inner[0], inner[-1]
-        for some in [*[inner] * 20, levels]:
-            is_low = some - low < high - some
-            low, high = (some[group].median() if group.any() else some.median() for group in (is_low, ~is_low))
+        for _ in range(20):
+            is_low = inner - low < high - inner
+            low, high = (inner[group].median() if group.any() else inner.median() for group in (is_low, ~is_low))
         if high - low < math.log(UNITS_APART):
             low = high = levels.median()
+        else:
+            is_low = levels - low < high - levels
+            low, high = levels[is_low].median(), levels[~is_low].median()
         self.typical.copy_(torch.stack([low, high]))
 
 # %% ../nbs/05a_kernels.ipynb #6e16e223
