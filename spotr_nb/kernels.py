@@ -377,7 +377,8 @@ def fit(
 ):
     "Typical amplitudes and thresholds, then components."
     if self.amplitudes is not None:
-        self.amplitudes.fit(torch.cat([log_amplitude(z, scale) for z, _, _, scale in _parts(self, windows)]))
+        levels = [log_amplitude(z, scale).repeat_interleave(z.shape[1]) for z, _, _, scale in _parts(self, windows)]
+        self.amplitudes.fit(torch.cat(levels))  # a window counts as often as it has channels
     _fit_thresholds(self, windows)
     shares, related = [], []
     for z, valid, weights, scale in _parts(self, windows):
