@@ -383,7 +383,7 @@ def _decode_chosen(self: SPOTR, token, valid, channel_positions, chosen):
 @patch
 def forward(
     self: SPOTR,
-    x: torch.Tensor,  # windows `[B, C, L]` at `config.sfreq`, NaN where missing; with `config.amplitude` in µV (EEG) or mV (ECG), else in any unit
+    x: torch.Tensor,  # windows `[B, C, L]` at `config.sfreq`, NaN where missing; µV (EEG) or mV (ECG) with `config.amplitude`
     valid: torch.Tensor | None = None,  # `[B, C, L]` bool, which samples were measured; None: the finite ones
     channel_positions: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`; used if `config.channel_positions`
 ) -> SpotrOutput:
