@@ -113,21 +113,14 @@ def _cached_kernels():
         return taps
 
 # %% ../nbs/05a_kernels.ipynb #c6a05c00
-def _weights_of_several(weights):
-    "In a graph, where it cannot be asked how many channels there are: 1 if there is one."
-    if not torch.compiler.is_compiling():
-        return weights
-    one = torch.arange(weights.shape[-1], device=weights.device).amax(-1) == 0
-    return weights.masked_fill(one, 1)
-
-
 def _mixed(x, valid, weights):
     "Windows `[B, C, L]` → mixtures `[B, 12, L]`, turned the same way up; of one channel, the channel. How many were measured."
     measured = valid.any(-1) & (x != 0).any(-1)  # a channel that is flat says nothing
     n_measured = measured.sum(-1).clamp(min=1)
     if not torch.compiler.is_compiling() and x.shape[1] == 1:  # in this order: a graph is for one channel, too
         return x, n_measured
-    weights = _weights_of_several(weights[..., :N_KERNEL_MIXTURES, :].to(x))
+    alone = (n_measured == 1)[:, None, None]  # one channel of several is as one channel
+    weights = torch.where(alone, 1, weights[..., :N_KERNEL_MIXTURES, :].to(x))
     total = (weights * measured[:, None]).sum(-1, keepdim=True)
     return torch.where(total < 0, -1.0, 1.0).to(x) * (weights @ x), n_measured
 
