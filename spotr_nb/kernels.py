@@ -296,7 +296,7 @@ def check_unit(self: Amplitudes, z, scale):
         warnings.warn(
             f"windows have a standard deviation of {level.exp().item():.2g}, while this model knows some {known}: are they in µV "
             f"(EEG, iEEG) or mV (ECG)? All that is more than {LARGEST_RATIO:g} times larger or smaller is treated alike",
-            stacklevel=3,
+            stacklevel=5,
         )
 
 # %% ../nbs/05a_kernels.ipynb #847aedae
