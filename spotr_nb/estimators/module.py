@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 
-from .finetuning import encode_batch
 from ..signals.montages import channel_positions as montage_positions
-from ..systems.interface import load_system
+from ..systems.interface import encode_batch, load_system
 
 # %% ../../nbs/estimators/05_module.ipynb #583930d4
 class Resample(nn.Module):
