@@ -232,8 +232,7 @@ def load_initial_weights(
     "Start from the weights of another model; a ValueError names those that do not fit."
     state = read_weights(model_files(model_folder(name))[1])
     own = model.state_dict()
-    _forget_kernels(state, own)
-    _widen(state, own)
+    _start_anew(state, own)
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
     wrong += [key for key in new if not key.startswith(ADDITIONS)]
@@ -248,35 +247,27 @@ def load_initial_weights(
     return new
 
 
-def _widen(state, own):
-    "Where kernels are added to a kept start, the decoder reads them, and does nothing with them at first."
+def _start_anew(state, own):
+    "Where kernels are added, or fitted anew as they now see the amplitude, the decoder does nothing with them at first."
     if not any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys()):
         return
-    for name in "decoder.project.weight", "statistics_head.project.weight":
-        if name in state and name in own and state[name].shape[1] < own[name].shape[1]:
-            more = own[name].shape[1] - state[name].shape[1]
-            state[name] = _mixed_columns(name, torch.nn.functional.pad(_mixed_columns(name, state[name]), (0, more)))
-
-
-def _mixed_columns(name, weight):
-    "Weights of the parts of a kept token instead of its numbers, and back: the statistics head reads it as it is."
-    return weight @ hadamard(weight.shape[1]).to(weight) if name.startswith("statistics_head") else weight
-
-
-def _forget_kernels(state, own):
-    "Where kernels now see the amplitude, they are fitted anew, and the decoder does nothing with them at first."
-    added = {key for key in own.keys() - state.keys() if key.startswith("kernel_embedding.")}
     known = [key for key in state if key.startswith("kernel_embedding.")]
-    if not added or not known:
-        return
     width = sum(state[key].shape[1] for key in known if key.endswith(".weight"))  # of kernels and relations
     for key in known:
         del state[key]
-    for name in "decoder.project.weight", "statistics_head.project.weight":
-        if name in state:
-            weight = _mixed_columns(name, state[name]).clone()
-            weight[:, -width:] = 0
-            state[name] = _mixed_columns(name, weight)
+    for name in {"decoder.project.weight", "statistics_head.project.weight"} & state.keys() & own.keys():
+        parts = _by_part(name, state[name])
+        parts = parts[:, : parts.shape[1] - width]
+        more = own[name].shape[1] - parts.shape[1]
+        if more > 0:
+            state[name] = _by_part(name, torch.nn.functional.pad(parts, (0, more)))
+
+
+def _by_part(name, weight):
+    "Columns for the parts of a kept token instead of its numbers, and back: the statistics head reads it as it is."
+    n = weight.shape[1]
+    mixed = name.startswith("statistics_head") and not n & (n - 1)  # of another width: not a kept token, and refused later
+    return weight @ hadamard(n).to(weight) if mixed else weight
 
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
