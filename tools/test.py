@@ -292,7 +292,7 @@ def stage_fuzz(tally, args):
         assert not found, "\n".join(f"{name} {number}: {reply}" for name, number, reply in found)
 
     sys.path.insert(0, str(root))
-    for kind, n in dict(recordings=300, models=100, corpora=100, checkpoints=30).items():
+    for kind, n in dict(recordings=300, models=100, corpora=100, checkpoints=50).items():
         tally.check(f"{kind} damaged at random", partial(unharmed, kind, n))
 
 
