@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
-from .compaction import in_chunks
+from .compaction import graph_constant, in_chunks
 from .statistics import FittedEmbedding, band_power
 
 # %% ../nbs/05a_kernels.ipynb #71570ca0
@@ -96,13 +96,6 @@ N_KERNEL_MIXTURES = 12
 SOFTNESS = 0.2  # width of a threshold, in standard deviations of the response
 
 
-def _kernels():
-    return _cached_kernels()
-
-
-_kernels._dynamo_marked_constant = True  # a constant in compiled graphs, as `_fourier_basis` in `statistics`
-
-
 @lru_cache
 def _cached_kernels():
     "`[84, 9]`"
@@ -111,6 +104,9 @@ def _cached_kernels():
         for row, chosen in zip(taps, combinations(range(N_TAPS), 3)):
             row[list(chosen)] = 2
         return taps
+
+
+_kernels = graph_constant(_cached_kernels)
 
 # %% ../nbs/05a_kernels.ipynb #c6a05c00
 def _mixed(x, valid, weights):
@@ -231,8 +227,6 @@ def log_amplitude(
 # %% ../nbs/05a_kernels.ipynb #b2b04909
 LARGEST_RATIO = 8.0  # of an amplitude to what is typical; what is larger still, or as much smaller, looks the same
 UNITS_APART = 10.0  # typical amplitudes that differ less are one
-
-
 LEAST_SHARE = 0.05  # of the windows, at either end, whose amplitudes are not typical of anything
 
 

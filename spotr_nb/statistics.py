@@ -27,7 +27,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
-from .compaction import Positions, _looks_at_values
+from .compaction import Positions, _looks_at_values, graph_constant
 from .decoder import RenderBlock
 
 # %% ../nbs/05_statistics.ipynb #b489942d
@@ -78,14 +78,6 @@ def _coverage(valid, energy):
     last_sample = torch.arange(coverage.shape[-1], device=valid.device) * (n // 2) + n
     return torch.where((last_sample <= end) | (last_sample == n), coverage, 0)
 
-
-def _fourier_basis(n, sfreq, n_bands):
-    return _cached_fourier_basis(n, sfreq, n_bands)
-
-
-# a constant in compiled graphs: what `torch.compiler.assume_constant_result` sets, which imports the compiler for seconds
-_fourier_basis._dynamo_marked_constant = True
-
 # %% ../nbs/05_statistics.ipynb #994e1c3c
 @lru_cache
 def _cached_fourier_basis(n, sfreq, n_bands):
@@ -97,6 +89,9 @@ def _cached_fourier_basis(n, sfreq, n_bands):
     angles = 2 * math.pi / n * (bins[:, None] * torch.arange(n) % n).double()
     basis = torch.cat([angles.cos(), angles.sin()]) * taper
     return basis[:, None].float(), taper.square()[None, None].float(), weights[:, bins].T.contiguous()
+
+
+_fourier_basis = graph_constant(_cached_fourier_basis)
 
 # %% ../nbs/05_statistics.ipynb #eb78e3fe
 def _has_transforms(x):
