@@ -187,7 +187,8 @@ def _check_same_settings(out, manifest, cut):
         )
     check_manifest(out, manifest)
     old = manifest["cut"]
-    differ = [f"{name}={value:g}, it has {old[name]:g}" for name, value in vars(cut).items() if old[name] != value]
+    known = vars(Cut()) | old  # a manifest of an earlier version has fewer
+    differ = [f"{name}={value:g}, it has {known[name]:g}" for name, value in vars(cut).items() if known[name] != value]
     if differ:
         raise FileExistsError(
             f"{out} is a corpus of other settings ({'; '.join(differ)}); "
@@ -429,7 +430,7 @@ def build_corpus(
     overwrite: bool = False,  # replace what is there; without, a corpus is only ever added to
     shard_mb: float = 256.0,  # size of a shard, at most, MB
     progress: bool | str = True,  # see `progress_bar`
-    **cut,  # `window_seconds`, `holdout`, `sfreq` of `Cut`
+    **cut,  # `window_seconds`, `holdout`, `sfreq`, `shortest_seconds` of `Cut`
 ) -> dict:  # the manifest
     "Prepare recordings and put their windows into shards; skip and list those that cannot be used."
     if is_address(out):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'MISSING', 'COLUMNS', 'QUALITY', 'SHARD_FILE', 'to_int16', 'from_int16', 'Cut', 'split_windows',
-           'column_shape', 'write_prepared', 'Run', 'prepared_run', 'shard_runs', 'covering_runs', 'shard_contents',
-           'window_ranges', 'shard_name', 'write_shard']
+           'shorter_cuts', 'column_shape', 'write_prepared', 'Run', 'prepared_run', 'shard_runs', 'covering_runs',
+           'shard_contents', 'window_ranges', 'shard_name', 'write_shard']
 
 # %% ../../nbs/corpus/01_shards.ipynb #5dfa8b6b
 import functools
@@ -61,6 +61,7 @@ class Cut:
     window_seconds: float = 3.0  # what the model will see
     holdout: float = 0.25  # last part of each recording that is never trained on, as a fraction; see `split_windows`
     sfreq: float = 200.0  # Hz
+    shortest_seconds: float = 0.0  # where no window fits, shorter ones are cut, multiples of this; 0: none
 
     def __post_init__(self):
         if not self.window_seconds > 0:
@@ -69,6 +70,10 @@ class Cut:
             raise ValueError(f"holdout must be in [0, 1), found {self.holdout}")
         if not self.sfreq > 0:
             raise ValueError(f"sfreq must be positive, found {self.sfreq}")
+        if not 0 <= self.shortest_seconds <= self.window_seconds:
+            raise ValueError(
+                f"shortest_seconds must be 0 to window_seconds={self.window_seconds:g}, found {self.shortest_seconds}"
+            )
         # 3 and 3.0 are the same cut
         for field in fields(self):
             object.__setattr__(self, field.name, float(getattr(self, field.name)))
@@ -103,6 +108,19 @@ def split_windows(
     if signal.duration - border >= cut.window_seconds and _is_measured(late := signal.crop(border)):
         blocks = prepare_in_blocks(late, cut.window_seconds, sfreq=cut.sfreq, drop_last=True)
         yield "heldout", (replace(windows, t0=windows.t0 + border) for windows in blocks)
+
+# %% ../../nbs/corpus/01_shards.ipynb #61b82351
+def shorter_cuts(
+    seconds: float,  # duration of a recording
+    cut: Cut,
+):  # yields `Cut`s, the longest windows first
+    "The cuts to try, one after another, until a window fits."
+    if not cut.shortest_seconds:
+        yield cut
+        return
+    longest = int(min(seconds, cut.window_seconds) / cut.shortest_seconds + 1e-9)
+    for n in range(longest, 0, -1):
+        yield replace(cut, window_seconds=n * cut.shortest_seconds)
 
 # %% ../../nbs/corpus/01_shards.ipynb #fca8e9c8
 COLUMNS = dict(x="<i2", scale="<f4", t0="<f8", quality="<f4", label="<i4")  # of each window, as stored

@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from .shards import Cut, write_prepared
+from .shards import Cut, shorter_cuts, write_prepared
 from .sources import cause_of, load_source
 from ..files import FULL, sha256, write_json, writing
 from ..signals.signal import Signal
@@ -83,14 +83,26 @@ def _read(source, reading):
     return [load_source(source)] if callable(source) else read_guarded(source, every=True, **reading)
 
 
+def _written_where_they_fit(file, signal, cut):
+    "As `write_prepared`, with the longest windows of which one fits."
+    parts, events = [], []
+    for each in shorter_cuts(signal.duration, cut):
+        file.seek(0)
+        file.truncate()
+        parts, events = write_prepared(file, signal, each)
+        if parts:
+            break
+    return parts, events
+
+
 def _write(path, signal, cut):
     "Write the windows of a recording; {parts, events, size, content: their checksum}."
     with writing(path) as new:
         with open(new, "wb") as file:
-            parts, events = write_prepared(file, signal, cut)
+            parts, events = _written_where_they_fit(file, signal, cut)
         if not parts:
             raise ValueError(
-                f"no window of {cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included"
+                f"no window of {cut.shortest_seconds or cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included"
             )
         content = hashlib.sha256(f"{sha256(new)}{events}".encode()).hexdigest()
         return dict(parts=parts, events=events, size=new.stat().st_size, content=content)
