@@ -9,6 +9,7 @@ __all__ = ['RenderBlock', 'Decoder', 'AttentionRenderBlock', 'AttentionDecoder']
 import torch
 from fastcore.basics import patch
 from torch import nn
+from torch.nn import functional as F
 
 from .bottleneck import SwiGLU
 from .compaction import Attention, Positions, PositionTable
@@ -38,6 +39,7 @@ class Decoder(nn.Module):
         patch_seconds: float,  # length of a patch, s
         ratio: float = 4,  # SwiGLU's hidden width over E
         channel_positions: bool = False,  # use the coordinates of electrodes and leads where they are known
+        from_waveform: bool = False,  # begin with a waveform that is already known in part; without training nothing is added to it
     ):
         super().__init__()
         self.project = nn.Linear(token_dim, dim)
@@ -47,6 +49,16 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(RenderBlock(dim, ratio) for _ in range(n_blocks))
         self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.output = nn.Linear(dim, patch)
+        self.of_waveform = nn.Linear(2 * patch, dim, bias=False) if from_waveform else None
+        if from_waveform:
+            nn.init.zeros_(self.output.weight)
+            nn.init.zeros_(self.output.bias)
+
+# %% ../nbs/04_decoder.ipynb #5dc50b1e
+def _surroundings(waveform, patch):
+    "Patches of a waveform `[B, C, N·P]` with half a patch on either side: `[B, C·N, 2P]`."
+    shifted = F.pad(waveform, (patch // 2, patch - patch // 2)).unflatten(-1, (-1, patch))  # N + 1 of them
+    return torch.cat([shifted[:, :, :-1], shifted[:, :, 1:]], -1).flatten(1, 2)
 
 # %% ../nbs/04_decoder.ipynb #e1708d92
 @patch
@@ -57,15 +69,23 @@ def forward(
     n_patches: int,  # patches N of each
     channel_positions=None,  # `[C, 3]` or `[B, C, 3]`: see `Positions`
     chosen=None,  # `[K]`: numbers of the patches to reconstruct, channel by channel, of the C·N; None: all
+    waveform=None,  # `[B, C, N·P]`, where the decoder begins `from_waveform`
 ):  # `[B, C, N·P]`, or `[B, K, P]` of the chosen patches
     position = self.positions(n_channels, n_patches, channel_positions).flatten(-3, -2)  # [C·N, E] or [B, C·N, E]
     if chosen is not None:
         position = position[..., chosen, :]
     token = self.project(token)[:, None]  # [B, 1, E]
     x = self.mask_token + position + token + self.weigh(position) * token
+    if waveform is not None:
+        size = self.output.out_features
+        around = _surroundings(waveform, size)
+        around = around if chosen is None else around[:, chosen]
+        x = x + self.of_waveform(around)
     for block in self.blocks:
         x = block(x)
     patches = self.output(self.norm(x))
+    if waveform is not None:
+        patches = patches + around[..., size // 2 : size // 2 + size]
     return patches if chosen is not None else patches.flatten(1).unflatten(1, (n_channels, -1))
 
 # %% ../nbs/04_decoder.ipynb #decoder-16

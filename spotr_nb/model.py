@@ -29,6 +29,7 @@ from torch.overrides import TorchFunctionMode
 
 from .bottleneck import Bottleneck
 from .compaction import Compaction, Positions, PositionTable, check_window, graph_constant, to_patches, zscore
+from .dct import dct_coefficients, dct_waveform
 from .decoder import AttentionDecoder, Decoder
 from .files import write_json, writing
 from .kernels import KernelEmbedding
@@ -56,9 +57,27 @@ def check_positive(
         if field.type in (int, float) and not (value > 0 or field.name in may_be_zero and value == 0):
             raise ValueError(f"{type(config).__name__}.{field.name} must be positive, found {value}")
 
+# %% ../nbs/07_model.ipynb #38c89d73
+def _check_parts(config):
+    "Do the parts of a token fit?"
+    if not 0 <= config.start_width < config.dim:
+        raise ValueError(f"SpotrConfig.start_width must be 0 to less than dim={config.dim}, found {config.start_width}")
+    kept = config.start_width + config.dct_width
+    name = "start_width and dct_width" if config.dct_width else "start_width"
+    if not kept < config.dim:
+        raise ValueError(f"SpotrConfig.{name} must be less than dim={config.dim} together, found {kept}")
+    if kept and (config.dim - kept) % config.n_heads:
+        raise ValueError(
+            f"SpotrConfig.n_heads must divide dim without {name}, {config.dim - kept}, found {config.n_heads}"
+        )
+    if kept and config.dim & (config.dim - 1):
+        raise ValueError(f"SpotrConfig.{name} needs a power of two as dim, found {config.dim}")
+    if config.dct_width and (config.published or config.renderer != "pointwise"):
+        raise ValueError("SpotrConfig.dct_width needs renderer='pointwise': the published decoder begins with nothing")
+
 # %% ../nbs/07_model.ipynb #e53dff79
 def _check_config(config):
-    check_positive(config, may_be_zero=("statistics_weight", "start_width", "kernels_width", "relations_width"))
+    check_positive(config, may_be_zero=("statistics_weight", "start_width", "kernels_width", "relations_width", "dct_width"))
     if config.renderer not in ("pointwise", "attention"):
         raise ValueError(f"SpotrConfig.renderer must be pointwise or attention, found {config.renderer!r}")
     if config.published and config.statistics:
@@ -67,12 +86,7 @@ def _check_config(config):
         )
     if config.beats and not (config.statistics or config.statistics_weight):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
-    if not 0 <= config.start_width < config.dim:
-        raise ValueError(f"SpotrConfig.start_width must be 0 to less than dim={config.dim}, found {config.start_width}")
-    if config.start_width and (config.dim - config.start_width) % config.n_heads:
-        raise ValueError(
-            f"SpotrConfig.n_heads must divide dim - start_width={config.dim - config.start_width}, found {config.n_heads}"
-        )
+    _check_parts(config)
     if config.start_width and not config.fitted_start:
         raise ValueError("SpotrConfig.start_width needs fitted_start=True: it is the width of that start in the token")
     if config.relations_width and not config.kernels_width:
@@ -82,15 +96,13 @@ def _check_config(config):
             f"SpotrConfig.start_width={config.start_width} must be more than kernels_width={config.kernels_width} "
             f"and relations_width={config.relations_width} together: what is left is the width of the statistics"
         )
-    if config.start_width and config.dim & (config.dim - 1):
-        raise ValueError(f"SpotrConfig.start_width needs a power of two as dim, found {config.dim}")
     if config.fitted_start and not config.statistics:
         raise ValueError("SpotrConfig.fitted_start needs statistics=True: it is their projection that is fitted")
     if not 0 < config.rendered_share <= 1:
         raise ValueError(f"SpotrConfig.rendered_share must be above 0, at most 1, found {config.rendered_share}")
     if config.rendered_share < 1 and (config.published or config.renderer != "pointwise"):
         raise ValueError("SpotrConfig.rendered_share needs renderer='pointwise': in the other all patches attend to one another")
-    for name in "dim", "render_dim", "start_width", "kernels_width", "relations_width":
+    for name in "dim", "render_dim", "start_width", "kernels_width", "relations_width", "dct_width":
         if getattr(config, name) % 2:
             raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
 
@@ -119,6 +131,7 @@ class SpotrConfig:
     start_width: int = 0  # of the D numbers, those that keep the fitted start as it is, see `mixed`; 0: all grow from it
     kernels_width: int = 0  # of the kept start, numbers that come from pooled kernels, see `kernels.KernelEmbedding`
     relations_width: int = 0  # and from relations between channels
+    dct_width: int = 0  # of the D numbers, cosine coefficients of the waveform, see `dct.dct_coefficients`
     published: bool = False  # the authors' position table, attention decoder and padding
     table: tuple[int, int] = (128, 128)  # channels and patches in the published table of positions
 
@@ -189,7 +202,12 @@ def _check_size(name):
 
 def _inner_dim(config):
     "Width of the encoder: of the token without the part that is the fitted start itself."
-    return config.dim - config.start_width
+    return config.dim - _kept_width(config)
+
+
+def _kept_width(config):
+    "Numbers of a token that training leaves as they are."
+    return config.start_width + config.dct_width
 
 
 def _make_positions(config, dim):
@@ -229,6 +247,7 @@ def _make_decoder(config):
         config.patch / config.sfreq,
         config.ratio,
         config.channel_positions,
+        from_waveform=config.dct_width > 0,
     )
 
 
@@ -241,7 +260,7 @@ def _make_statistics_embedding(config):
         width = config.start_width - config.kernels_width - config.relations_width
         return FittedEmbedding(width, _n_statistics(config), gain=1.0)
     kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
-    return kind(config.dim, _n_statistics(config))
+    return kind(_inner_dim(config), _n_statistics(config))
 
 
 def _make_kernel_embedding(config):
@@ -272,23 +291,23 @@ hadamard = graph_constant(_cached_hadamard)
 
 def mixed(
     learned: torch.Tensor,  # `[…, D - K]`
-    start: torch.Tensor,  # `[…, K]`; D is a power of two
+    kept: torch.Tensor,  # `[…, K]`: start, coefficients; D is a power of two
 ) -> torch.Tensor:  # `[…, D]`
-    "The two parts of a token, spread over all its numbers."
-    parts = torch.cat([LEARNED_SCALE * learned, start.to(learned.dtype)], -1)
+    "The parts of a token, spread over all its numbers."
+    parts = torch.cat([LEARNED_SCALE * learned, kept.to(learned.dtype)], -1)
     return parts @ hadamard(parts.shape[-1]).to(parts)
 
 # %% ../nbs/07_model.ipynb #cfbe1b99
 def unmixed(
     token: torch.Tensor,  # `[…, D]`
-    start_width: int,  # K; 0: a token without parts, returned as it is
-) -> torch.Tensor:  # `[…, D]`: the learned part, then the start
+    kept_width: int,  # K; 0: a token without parts, returned as it is
+) -> torch.Tensor:  # `[…, D]`: the learned part, then what is kept
     "What `mixed` was given."
-    if not start_width:
+    if not kept_width:
         return token
     parts = token @ hadamard(token.shape[-1]).to(token)
-    learned, start = parts.split([token.shape[-1] - start_width, start_width], -1)
-    return torch.cat([learned / LEARNED_SCALE, start], -1)
+    learned, kept = parts.split([token.shape[-1] - kept_width, kept_width], -1)
+    return torch.cat([learned / LEARNED_SCALE, kept], -1)
 
 # %% ../nbs/07_model.ipynb #7db4ecb0
 @patch
@@ -308,20 +327,38 @@ def encode(
     if not torch.compiler.is_compiling() and patch_valid.all():
         patch_valid = None
     tokens, token_valid = self.compaction(patches, patch_valid, channel_positions, scale)
-    if self.statistics_embedding is None:
-        return self.bottleneck(tokens, token_valid, every)
-    if statistics is None:
-        statistics = window_statistics(z, self.config.sfreq, valid, self.config.beats)
-    channels = self.compaction.positions.channels(z.shape[1], channel_positions)
-    channel_valid = None if token_valid is None else token_valid[:, : z.shape[1]]
-    start = self.statistics_embedding(statistics, channels, channel_valid)
-    if not self.config.start_width:
-        return self.bottleneck(tokens, token_valid, every, start[:, None])
+    start, positions = None, self._used_positions(channel_positions)
+    if self.statistics_embedding is not None:
+        if statistics is None:
+            statistics = window_statistics(z, self.config.sfreq, valid, self.config.beats)
+        channels = self.compaction.positions.channels(z.shape[1], channel_positions)
+        channel_valid = None if token_valid is None else token_valid[:, : z.shape[1]]
+        start = self.statistics_embedding(statistics, channels, channel_valid)
+    if start is not None and not self.config.start_width:
+        states = self.bottleneck(tokens, token_valid, every, start[:, None])
+    else:
+        states = self.bottleneck(tokens, token_valid, every)
+    kept = self._kept_part(start, z, valid, positions, scale, patches.flatten(2))
+    if kept is None:
+        return states
+    return mixed(states, kept[:, None].expand(-1, states.shape[1], -1) if every else kept)
+
+# %% ../nbs/07_model.ipynb #e81a5fa0
+@patch
+def _used_positions(self: SPOTR, channel_positions):
+    "Positions of channels for what is computed in closed form, if the model uses them."
+    return channel_positions if self.config.channel_positions else None
+
+
+@patch
+def _kept_part(self: SPOTR, start, z, valid, positions, scale, padded):
+    "Start and cosine coefficients `[B, K]`, where the token has such parts; None: it has not."
+    parts = [start] if self.config.start_width else []
     if self.kernel_embedding is not None:
-        positions = channel_positions if self.config.channel_positions else None
-        start = torch.cat([start, self.kernel_embedding(z, valid, positions, scale)], -1)
-    states = self.bottleneck(tokens, token_valid, every)
-    return mixed(states, start[:, None].expand(-1, states.shape[1], -1) if every else start)
+        parts.append(self.kernel_embedding(z, valid, positions, scale))
+    if self.config.dct_width:
+        parts.append(dct_coefficients(padded, self.config.sfreq, self.config.dct_width, positions))
+    return torch.cat(parts, -1) if parts else None
 
 # %% ../nbs/07_model.ipynb #6dd2b67d
 def as_published(z, valid):
@@ -345,8 +382,23 @@ def decode(
     "From a token to a window."
     padded = n_samples + (-n_samples % 200 if self.config.published else 0)
     n_patches = (padded + self.config.patch - 1) // self.config.patch
-    token = unmixed(token, self.config.start_width)
-    return self.decoder(token, n_channels, n_patches, channel_positions)[..., :n_samples]
+    parts, known = self._parts(token, n_channels, n_patches, channel_positions)
+    return self.decoder(parts, n_channels, n_patches, channel_positions, **known)[..., :n_samples]
+
+
+@patch
+def _parts(self: SPOTR, token, n_channels, n_patches, channel_positions):
+    "The parts of a token one after the other, and the waveform that a decoder begins with: {} or {waveform}."
+    config = self.config
+    parts = unmixed(token, _kept_width(config))
+    if not config.dct_width:
+        return parts, {}
+    coefficients = parts[..., -config.dct_width :]
+    if self.training:
+        coefficients = coefficients.detach()  # nothing before them can be trained
+    positions = self._used_positions(channel_positions)
+    n_samples = n_patches * config.patch
+    return parts, dict(waveform=dct_waveform(coefficients, n_channels, n_samples, config.sfreq, positions))
 
 # %% ../nbs/07_model.ipynb #42fef1d7
 @patch
@@ -367,8 +419,8 @@ def _decode_chosen(self: SPOTR, token, valid, channel_positions, chosen):
     "Reconstruction `[B, C, L]` of the chosen patches, 0 elsewhere, and which of its samples count."
     (_, n_channels, n_samples), size = valid.shape, self.config.patch
     n_patches = -(-n_samples // size)
-    token = unmixed(token, self.config.start_width)
-    patches = self.decoder(token, n_channels, n_patches, channel_positions, chosen)
+    parts, known = self._parts(token, n_channels, n_patches, channel_positions)
+    patches = self.decoder(parts, n_channels, n_patches, channel_positions, chosen, **known)
     whole = patches.new_zeros(len(token), n_channels * n_patches, size).index_copy(1, chosen, patches)
     shown = torch.zeros(n_channels * n_patches, dtype=torch.bool, device=valid.device).index_fill(0, chosen, True)
     shown = shown.repeat_interleave(size).unflatten(0, (n_channels, -1))[:, :n_samples]

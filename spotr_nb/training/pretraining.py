@@ -221,6 +221,7 @@ ADDITIONS = (
     "compaction.of_scale.",
     "compaction.positions.of_place.",
     "decoder.positions.of_place.",
+    "decoder.of_waveform.",
 )
 ZERO_AT_FIRST = "statistics_embedding.measured.project.", "compaction.of_scale."
 
@@ -233,6 +234,7 @@ def load_initial_weights(
     state = read_weights(model_files(model_folder(name))[1])
     own = model.state_dict()
     _start_anew(state, own)
+    _begin_with_waveform(state, own)
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
     wrong += [key for key in new if not key.startswith(ADDITIONS)]
@@ -240,7 +242,7 @@ def load_initial_weights(
         raise ValueError(
             f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} "
             "missing, unexpected or of another shape; use the configuration of that model, to which statistics, "
-            "amplitude, statistics_weight, channel_positions and, where a start is kept, kernels may be added"
+            "amplitude, statistics_weight, channel_positions, dct_width and, where a start is kept, kernels may be added"
         )
     zeros = {key: torch.zeros_like(own[key]) for key in new if key.startswith(ZERO_AT_FIRST)}
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | zeros)
@@ -261,6 +263,17 @@ def _start_anew(state, own):
         more = own[name].shape[1] - parts.shape[1]
         if more > 0:
             state[name] = _by_part(name, torch.nn.functional.pad(parts, (0, more)))
+
+
+def _begin_with_waveform(state, own):
+    "Where cosine coefficients are added, the decoder reads nothing from them at first, and adds nothing to their waveform."
+    if not own.keys() & {"decoder.of_waveform.weight"} - state.keys():
+        return
+    if (name := "decoder.project.weight") in state:
+        more = own[name].shape[1] - state[name].shape[1]  # the coefficients come last
+        state[name] = torch.nn.functional.pad(state[name], (0, max(0, more)))
+    for name in {"decoder.output.weight", "decoder.output.bias"} & state.keys():
+        state[name] = torch.zeros_like(state[name])
 
 
 def _by_part(name, weight):
