@@ -72,6 +72,8 @@ def explain(
     "What an error means on the command line."
     if type(error).__name__ == "PapermillExecutionError":
         return as_options(error.evalue), 2 if error.ename in IN_NOTEBOOKS else 1
+    if type(error).__name__ == "Unfinished":  # of `corpus.workers`
+        return as_options(error), 1
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
         return "not enough memory: choose a smaller --window-seconds", 1
     if isinstance(error, OverflowError):

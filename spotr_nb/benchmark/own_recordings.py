@@ -501,13 +501,16 @@ def compare_models(
     n_folds: int = 5,
     n_permutations: int = 1000,
     seed: int = 0,
+    jobs=1,  # recordings whose features are computed at a time, each in a process; or an executor
+    folder=None,  # for parts, with jobs; all workers see it
 ) -> tuple[Difference, Study]:
     "Which of two models is better on your recordings."
     names = [str(model) if isinstance(model, (str, os.PathLike)) else type(model).__name__ for model in (first, second)]
     if names[0] == names[1]:
         names = [f"{names[0]} (first)", f"{names[1]} (second)"]
     models = [load_system(m) if isinstance(m, (str, os.PathLike)) else m for m in (first, second)]
-    study = probe_recordings(own, dict(zip(names, models)), baselines=False, n_folds=n_folds, seed=seed)
+    asked = dict(baselines=False, n_folds=n_folds, seed=seed, jobs=jobs, folder=folder)
+    study = probe_recordings(own, dict(zip(names, models)), **asked)
     return study.difference(names[1], names[0], metric, n_permutations), study
 
 # %% ../../nbs/benchmark/03_own_recordings.ipynb #2dedac01

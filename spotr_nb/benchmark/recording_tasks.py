@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from ..corpus.sources import recording_keys
-from ..corpus.workers import AHEAD, run_tasks, task_pool
+from ..corpus.workers import AHEAD, Unfinished, run_tasks, task_pool
 from ..files import progress_bar, write_json, writing
-from ..probing.protocols import _digest, cache_key, cached_embed
+from ..probing.protocols import _digest, cache_key, cache_path, cached_embed
 from ..signals.preprocessing import Windows
 from ..signals.recordings import Recordings, cause_of
 
@@ -164,8 +164,10 @@ def features_of_all(
     folder = Path(folder).absolute()
     first = [0, *np.flatnonzero(recordings[1:] != recordings[:-1]) + 1, len(recordings)]
     parts = [windows[np.arange(begin, end)] for begin, end in zip(first, first[1:])]
-    sent, tasks = [_sent(folder, embedder) for embedder in embedders.values()], {}
+    sent, tasks, lost = [_sent(folder, embedder) for embedder in embedders.values()], {}, {}
     for part, begin in zip(parts, first):
+        if all(cache_path(embedder, part, folder).is_file() for embedder in embedders.values()):
+            continue  # by an earlier call
         path = folder / f"{_digest([part.x, part.valid, part.channel_positions]).hex()[:32]}.npz"
         path.exists() or save_windows(path, replace(part, labels=None))
         tasks[path] = str(recordings[begin])
@@ -175,9 +177,12 @@ def features_of_all(
             if isinstance(error := future.exception(), BrokenExecutor):
                 raise error
             if error:
-                again = "what is finished is kept: call again to continue"
-                raise RuntimeError(f"{tasks[path]}: its features were not computed: {cause_of(error)}; {again}") from error
+                lost[tasks[path]] = cause_of(error)
             bar.update()
+    if lost:
+        named = "; ".join(f"{name}: {lost[name]}" for name in tasks.values() if name in lost)
+        again = "what is finished is kept: call again to continue"
+        raise Unfinished(f"features of {len(lost)} of {len(parts)} recordings were not computed: {named}; {again}")
     return {
         name: np.concatenate([cached_embed(embedder, part, folder) for part in parts])
         for name, embedder in embedders.items()

@@ -27,11 +27,12 @@ def named(
     return dict(pairs)
 
 # %% ../../nbs/commands/00a_engines.ipynb #f937b84e
-def add_engine(option, *aliases):
+def add_engine(option, *aliases, engines=("local", "slurm", "dask", "ray")):
     "Options of where the work is done."
-    option("--engine", default=None, choices=("local", "slurm", "dask"), help="where (default: local)")
+    option("--engine", default=None, choices=engines, help="where (default: local)")
     option("--n-jobs", *aliases, dest="n_jobs", type=int, help="at a time; each in a process (default: 1 here)")
-    option("--scheduler", help="address of a Dask scheduler, tcp://host:8786, whose workers see the same files")
+    address = "of a Dask scheduler, tcp://host:8786, or of Ray, ray://host:10001, whose workers see the same files"
+    option("--scheduler", metavar="ADDRESS", help=address)
     settings = "the engine's own settings: timeout_min=600 gpus_per_node=1 slurm_partition=gpu"
     option("--with", nargs="+", default=[], dest="engine_settings", metavar="NAME=VALUE", help=settings)
 

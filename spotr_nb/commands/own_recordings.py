@@ -11,31 +11,56 @@ OWN = (
     *("window_seconds", "rule", "margin", "classes", "otherwise", "max_windows", "regression"),
 )
 
+# %% ../../nbs/commands/05_own_recordings.ipynb #408f41cf
+from .engines import add_engine, executor_of
+
 # %% ../../nbs/commands/05_own_recordings.ipynb #ee042e43
 def run_compare(args):
     "Compare two models on your own labelled recordings: difference, interval and p-value."
-    from dataclasses import asdict
-
     from spotr_nb.benchmark.own_recordings import compare_models, folder_windows
-    from spotr_nb.files import write_json
-    from spotr_nb.systems.interface import load_system
+    from spotr_nb.benchmark.recording_tasks import remove_parts
     from spotr_nb.text import terminal
 
-    models = [load_system(name) for name in (args.first, args.second)]
-    rates = [model.config.sfreq for model in models]
-    if rates[0] != rates[1]:
-        raise ValueError(f"{args.first} takes windows at {rates[0]:g} Hz, {args.second} at {rates[1]:g} Hz")
-    own = folder_windows(args.recordings, **{name: getattr(args, name) for name in OWN}, sfreq=rates[0])
+    sfreq = _shared_rate(args.first, args.second)
+    out = args.out or "compare.json"  # beside which the parts are
+    parts = f"{out}.parts"
+    asked = {name: getattr(args, name) for name in OWN} | dict(sfreq=sfreq, parts=parts)
+    with executor_of(args, out) as jobs:
+        own = folder_windows(args.recordings, **asked, jobs=jobs)
     print(terminal(own))
-    options = dict(n_folds=args.n_folds, n_permutations=args.permutations, seed=args.seed)
-    found, study = compare_models(own, args.first, args.second, args.metric, **options)
+    for cause, n in own.left_out.items():
+        print(terminal(f"left out: {n} recording{'s' * (n > 1)}, {cause}"))
+    options = dict(n_folds=args.n_folds, n_permutations=args.permutations, seed=args.seed, folder=parts)
+    with executor_of(args, out) as jobs:
+        found, study = compare_models(own, args.first, args.second, args.metric, **options, jobs=jobs)
     for name, result in study.results.items():
         print(f"{terminal(name)}: {result}")
     print(terminal(found))
     if args.out:
-        results = {name: result.metrics for name, result in study.results.items()}
-        write_json(args.out, asdict(found) | dict(windows=own.counts(), left_out=own.left_out, results=results))
-        print(f"written: {args.out}")
+        _write(args.out, found, study)
+    remove_parts(parts)
+
+# %% ../../nbs/commands/05_own_recordings.ipynb #319e3085
+def _shared_rate(first, second):
+    "The sampling rate of the windows that both models take."
+    from spotr_nb.systems.interface import load_system
+
+    rates = [load_system(name).config.sfreq for name in (first, second)]
+    if rates[0] != rates[1]:
+        raise ValueError(f"{first} takes windows at {rates[0]:g} Hz, {second} at {rates[1]:g} Hz")
+    return rates[0]
+
+
+def _write(out, found, study):
+    "The result as JSON, with what was left out."
+    from dataclasses import asdict
+
+    from spotr_nb.files import write_json
+
+    own = study.own
+    result = asdict(found) | dict(windows=own.counts(), left_out=own.left_out, left_out_recordings=own.causes)
+    write_json(out, result | dict(results={name: one.metrics for name, one in study.results.items()}))
+    print(f"written: {out}")
 
 # %% ../../nbs/commands/05_own_recordings.ipynb #b08ef2ca
 def add_own_options(option):
@@ -69,3 +94,4 @@ def add_commands(commands):
     option("--permutations", type=int, default=1000, help="of the test (default: 1000)")
     option("--seed", type=int, default=0, help="of folds, bootstrap and permutations (default: 0)")
     option("-o", "--out", help="also write the result to this .json")
+    add_engine(option)

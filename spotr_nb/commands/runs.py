@@ -184,7 +184,7 @@ def add_search(option):
 
 def add_run_engine(option):
     "Options of where runs are executed."
-    add_engine(option)
+    add_engine(option, engines=("local", "slurm", "dask"))
     address = "where executed notebooks go instead of the runs' folders: s3://bucket/prefix"
     option("--notebooks", metavar="ADDRESS", help=address)
 

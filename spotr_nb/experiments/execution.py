@@ -485,11 +485,12 @@ def stop_runs(
 def import_extra(
     module: str,  # from a package that is not installed by default
     purpose: str,  # what needs it, for the error
+    install: str = "'spotr-nb[sweeps]'",  # what has it
 ):  # the module
-    "A module of the extra `sweeps`, or an error that says how to install it."
+    "A module of an extra, or an error that says how to install it."
     try:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs {error.name or module}, which is not installed: pip install 'spotr-nb[sweeps]'"
+            f"{purpose} needs {error.name or module}, which is not installed: pip install {install}"
         ) from None

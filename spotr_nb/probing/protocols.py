@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['nearest', 'few_shot', 'train_by_fold', 'pool', 'by_fold', 'corrected_t', 'Comparison', 'compare', 'holm', 'model_id',
-           'cache_key', 'cached_embed', 'embed_inputs', 'embedded']
+           'cache_key', 'cache_path', 'cached_embed', 'embed_inputs', 'embedded']
 
 # %% ../../nbs/probing/03_protocols.ipynb #699c69a5
 import hashlib
@@ -372,6 +372,16 @@ def cache_key(
     name = f"{kind.__module__}.{kind.__qualname__}"
     return hashlib.sha256(name.encode() + source + _checksum(embedder).encode()).hexdigest()
 
+# %% ../../nbs/probing/03_protocols.ipynb #c7d2b1d4
+def cache_path(
+    embedder,  # anything with `embed(x, valid=None)`
+    windows,  # as for `cached_embed`
+    folder,  # where tokens are cached
+) -> Path:  # of an .npy file, which may not exist
+    "Where `cached_embed` keeps the tokens of windows."
+    key = hashlib.sha256(cache_key(embedder).encode() + _digest([*embed_inputs(embedder, windows)])).hexdigest()
+    return Path(folder) / f"{key}.npy"
+
 # %% ../../nbs/probing/03_protocols.ipynb #e9a5fcc8
 def cached_embed(
     embedder,  # anything with `embed(x, valid=None)`
@@ -379,12 +389,10 @@ def cached_embed(
     folder,  # where tokens are cached; made if missing
 ) -> np.ndarray:  # `[n, D]`
     "Tokens of windows, cached by `cache_key` and windows; renaming a class or module makes its entries unused."
-    x, valid, positions = embed_inputs(embedder, windows)
-    key = hashlib.sha256(cache_key(embedder).encode() + _digest([x, valid, positions])).hexdigest()
-    path = Path(folder) / f"{key}.npy"
+    path = cache_path(embedder, windows, folder)
     if path.is_file():
         return np.load(path, allow_pickle=False)
-    token = embedded(embedder, x, valid, positions)
+    token = embedded(embedder, *embed_inputs(embedder, windows))
     with writing(path) as new:
         np.save(new, token, allow_pickle=False)
     return token
