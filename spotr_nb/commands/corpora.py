@@ -49,7 +49,7 @@ def _build(args, pool):
 
     settings = dict(overwrite=args.overwrite, n_workers=pool, progress="text")
     settings |= dict(window_seconds=args.window_seconds, holdout=args.holdout)
-    settings |= dict(shortest_seconds=args.shortest_seconds)
+    settings |= dict(min_window_seconds=args.min_window_seconds)
     first = args.sources[0]
     if args.dataset:  # subjects, labels and mains frequency come from the catalogue
         entry = dataset(args.dataset)
@@ -128,7 +128,7 @@ def add_build(parts):
     option("--line-freq", type=float, help="mains frequency in Hz of files that do not say")
     option("--window-seconds", type=float, default=3.0, help="length of a training window in s (default: 3)")
     shortest = "keep recordings shorter than a window, in windows that are multiples of this, in s (default: leave them out)"
-    option("--shortest-seconds", type=float, default=0.0, help=shortest)
+    option("--min-window-seconds", type=float, default=0.0, help=shortest)
     holdout = "fraction at the end of each recording that is kept from training (default: 0.25)"
     option("--holdout", type=float, default=0.25, help=holdout)
     dataset = (

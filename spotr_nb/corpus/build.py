@@ -370,7 +370,7 @@ def _remove_prepared(work, used, ranges, pending):
 
 # %% ../../nbs/corpus/04_build.ipynb #3dd50ee5
 def _manifest(used, lines, shards, cut):
-    content = dict(format=FORMAT, cut=vars(cut), recordings=[line["facts"] for line in used], shards=shards)
+    content = dict(format=FORMAT, cut=cut.settings(), recordings=[line["facts"] for line in used], shards=shards)
     fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     skipped = []
     for line in lines:
@@ -430,7 +430,7 @@ def build_corpus(
     overwrite: bool = False,  # replace what is there; without, a corpus is only ever added to
     shard_mb: float = 256.0,  # size of a shard, at most, MB
     progress: bool | str = True,  # see `progress_bar`
-    **cut,  # `window_seconds`, `holdout`, `sfreq`, `shortest_seconds` of `Cut`
+    **cut,  # `window_seconds`, `holdout`, `sfreq`, `min_window_seconds` of `Cut`
 ) -> dict:  # the manifest
     "Prepare recordings and put their windows into shards; skip and list those that cannot be used."
     if is_address(out):

@@ -134,14 +134,14 @@ def problem_of(entry, expected):
     return None
 
 # %% ../../nbs/corpus/02_manifest.ipynb #4cb46c96
-def _cut_problem(window_seconds, sfreq, holdout, shortest_seconds=0.0, **others):
+def _cut_problem(window_seconds, sfreq, holdout, min_window_seconds=0.0, **others):
     "What is wrong with the settings of windows; None if nothing is."
     if others:
         return "has other settings"
     if not 1 <= window_seconds * sfreq <= 2**40 or not 0 <= holdout < 1:
         return f"has windows of {window_seconds:g} s at {sfreq:g} Hz, held out: {holdout:g}"
-    if not (_is_number(shortest_seconds) and 0 <= shortest_seconds <= window_seconds):
-        return f"has 'shortest_seconds': {shortest_seconds!r:.40}"
+    if not (_is_number(min_window_seconds) and 0 <= min_window_seconds <= window_seconds):
+        return f"has 'min_window_seconds': {min_window_seconds!r:.40}"
     return None
 
 # %% ../../nbs/corpus/02_manifest.ipynb #924ecba4

@@ -85,11 +85,10 @@ def _read(source, reading):
 
 def _written_where_they_fit(file, signal, cut):
     "As `write_prepared`, with the longest windows of which one fits."
-    parts, events = [], []
     for each in shorter_cuts(signal.duration, cut):
         file.seek(0)
         file.truncate()
-        parts, events = write_prepared(file, signal, each)
+        parts, events = write_prepared(file, signal, each, doubled=each == cut)  # or a shorter window would not fit
         if parts:
             break
     return parts, events
@@ -102,7 +101,7 @@ def _write(path, signal, cut):
             parts, events = _written_where_they_fit(file, signal, cut)
         if not parts:
             raise ValueError(
-                f"no window of {cut.shortest_seconds or cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included"
+                f"no window of {cut.min_window_seconds or cut.window_seconds:g} s fits: it lasts {signal.duration:.1f} s, gaps included"
             )
         content = hashlib.sha256(f"{sha256(new)}{events}".encode()).hexdigest()
         return dict(parts=parts, events=events, size=new.stat().st_size, content=content)
