@@ -86,6 +86,9 @@ def _check_config(config):
         )
     if config.beats and not (config.statistics or config.statistics_weight):
         raise ValueError("SpotrConfig.beats needs statistics=True or a statistics_weight: beats are statistics")
+    for name in "dim", "render_dim", "start_width", "kernels_width", "relations_width", "dct_width":
+        if getattr(config, name) % 2:
+            raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
     _check_parts(config)
     if config.start_width and not config.fitted_start:
         raise ValueError("SpotrConfig.start_width needs fitted_start=True: it is the width of that start in the token")
@@ -102,9 +105,6 @@ def _check_config(config):
         raise ValueError(f"SpotrConfig.rendered_share must be above 0, at most 1, found {config.rendered_share}")
     if config.rendered_share < 1 and (config.published or config.renderer != "pointwise"):
         raise ValueError("SpotrConfig.rendered_share needs renderer='pointwise': in the other all patches attend to one another")
-    for name in "dim", "render_dim", "start_width", "kernels_width", "relations_width", "dct_width":
-        if getattr(config, name) % 2:
-            raise ValueError(f"SpotrConfig.{name} must be even, found {getattr(config, name)}")
 
 # %% ../nbs/07_model.ipynb #61c89ab9
 @dataclass(frozen=True)
@@ -338,7 +338,7 @@ def encode(
         states = self.bottleneck(tokens, token_valid, every, start[:, None])
     else:
         states = self.bottleneck(tokens, token_valid, every)
-    kept = self._kept_part(start, z, valid, positions, scale, patches.flatten(2))
+    kept = self._kept_part(start, z, valid, positions, scale)
     if kept is None:
         return states
     return mixed(states, kept[:, None].expand(-1, states.shape[1], -1) if every else kept)
@@ -351,13 +351,13 @@ def _used_positions(self: SPOTR, channel_positions):
 
 
 @patch
-def _kept_part(self: SPOTR, start, z, valid, positions, scale, padded):
+def _kept_part(self: SPOTR, start, z, valid, positions, scale):
     "Start and cosine coefficients `[B, K]`, where the token has such parts; None: it has not."
     parts = [start] if self.config.start_width else []
     if self.kernel_embedding is not None:
         parts.append(self.kernel_embedding(z, valid, positions, scale))
     if self.config.dct_width:
-        parts.append(dct_coefficients(padded, self.config.sfreq, self.config.dct_width, positions))
+        parts.append(dct_coefficients(z.to(self.decoder.mask_token.dtype), self.config.sfreq, self.config.dct_width, positions))
     return torch.cat(parts, -1) if parts else None
 
 # %% ../nbs/07_model.ipynb #6dd2b67d
@@ -382,23 +382,20 @@ def decode(
     "From a token to a window."
     padded = n_samples + (-n_samples % 200 if self.config.published else 0)
     n_patches = (padded + self.config.patch - 1) // self.config.patch
-    parts, known = self._parts(token, n_channels, n_patches, channel_positions)
+    parts, known = self._parts(token, n_channels, n_samples, channel_positions)
     return self.decoder(parts, n_channels, n_patches, channel_positions, **known)[..., :n_samples]
 
 
 @patch
-def _parts(self: SPOTR, token, n_channels, n_patches, channel_positions):
+def _parts(self: SPOTR, token, n_channels, n_samples, channel_positions):
     "The parts of a token one after the other, and the waveform that a decoder begins with: {} or {waveform}."
     config = self.config
     parts = unmixed(token, _kept_width(config))
     if not config.dct_width:
         return parts, {}
-    coefficients = parts[..., -config.dct_width :]
-    if self.training:
-        coefficients = coefficients.detach()  # nothing before them can be trained
     positions = self._used_positions(channel_positions)
-    n_samples = n_patches * config.patch
-    return parts, dict(waveform=dct_waveform(coefficients, n_channels, n_samples, config.sfreq, positions))
+    waveform = dct_waveform(parts[..., -config.dct_width :], n_channels, n_samples, config.sfreq, positions)
+    return parts, dict(waveform=nn.functional.pad(waveform, (0, -n_samples % config.patch)))
 
 # %% ../nbs/07_model.ipynb #42fef1d7
 @patch
@@ -419,7 +416,7 @@ def _decode_chosen(self: SPOTR, token, valid, channel_positions, chosen):
     "Reconstruction `[B, C, L]` of the chosen patches, 0 elsewhere, and which of its samples count."
     (_, n_channels, n_samples), size = valid.shape, self.config.patch
     n_patches = -(-n_samples // size)
-    parts, known = self._parts(token, n_channels, n_patches, channel_positions)
+    parts, known = self._parts(token, n_channels, n_samples, channel_positions)
     patches = self.decoder(parts, n_channels, n_patches, channel_positions, chosen, **known)
     whole = patches.new_zeros(len(token), n_channels * n_patches, size).index_copy(1, chosen, patches)
     shown = torch.zeros(n_channels * n_patches, dtype=torch.bool, device=valid.device).index_fill(0, chosen, True)
@@ -706,7 +703,11 @@ def render(
     channel_positions=None,  # `[C, 3]`, or one such table per token; used if `config.channel_positions`
     batch_size="auto",  # windows at a time
 ):  # `[n, C, L]`, z-scored units of each channel, of the kind of `token`
-    "Reconstruct windows from their tokens alone."
+    """
+    Reconstruct windows from their tokens alone.
+
+    With `config.dct_width` of the shape that was embedded: of another, coefficients mean another waveform.
+    """
     token, back = _as_tensor(token, self.decoder.mask_token.device, "token")
     if token.ndim != 2 or token.shape[1] != self.config.dim:
         raise ValueError(f"token must be [n, {self.config.dim}], found {list(token.shape)}")

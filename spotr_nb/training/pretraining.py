@@ -30,6 +30,7 @@ from ..corpus.corpus import Batch, Corpus, from_int16, shard_positions
 from ..files import progress_bar, write_json
 from spotr_nb.model import (
     SIZES,
+    SPOTR,
     SpotrOutput,
     hadamard,
     model_files,
@@ -230,10 +231,11 @@ def load_initial_weights(
     name: str,  # of another model, see `model_folder`
 ) -> list:  # names of weights that the other model lacks
     "Start from the weights of another model; a ValueError names those that do not fit."
-    state = read_weights(model_files(model_folder(name))[1])
-    own = model.state_dict()
-    _start_anew(state, own)
-    _begin_with_waveform(state, own)
+    config_path, weights_path = model_files(model_folder(name))
+    state, own = read_weights(weights_path), model.state_dict()
+    kind, before = read_config(config_path, find_system)
+    if isinstance(model, SPOTR) and kind is SPOTR:
+        _move_parts(state, own, before, model.config)
     new = [key for key in own if key not in state]
     wrong = [key for key in state if key not in own or own[key].shape != state[key].shape]
     wrong += [key for key in new if not key.startswith(ADDITIONS)]
@@ -241,45 +243,50 @@ def load_initial_weights(
         raise ValueError(
             f"weights {name!r} are of another architecture: {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''} "
             "missing, unexpected or of another shape; use the configuration of that model, to which statistics, "
-            "amplitude, statistics_weight, channel_positions, dct_width and, where a start is kept, kernels may be added"
+            "amplitude, statistics_weight, channel_positions and, where a start is kept, kernels may be added, "
+            "and dct_width, by which dim grows"
         )
     zeros = {key: torch.zeros_like(own[key]) for key in new if key.startswith(ZERO_AT_FIRST)}
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | zeros)
     return new
 
 
-def _start_anew(state, own):
-    "Where kernels are added, or fitted anew as they now see the amplitude, the decoder does nothing with them at first."
-    if not any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys()):
+def _widths(config):
+    "Part of a token → its numbers, in their order."
+    kernels = config.kernels_width + config.relations_width
+    learned = config.dim - config.start_width - config.dct_width
+    return dict(learned=learned, statistics=config.start_width - kernels, kernels=kernels, dct=config.dct_width)
+
+
+def _move_parts(state, own, before, now):
+    "Where parts of the token are added or fitted anew, what reads the token does nothing with them at first."
+    anew = any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys())
+    if anew:
+        for key in [key for key in state if key.startswith("kernel_embedding.")]:
+            del state[key]
+    if not anew and before.dct_width == now.dct_width:
         return
-    known = [key for key in state if key.startswith("kernel_embedding.")]
-    width = sum(state[key].shape[1] for key in known if key.endswith(".weight"))  # of kernels and relations
-    for key in known:
-        del state[key]
     for name in {"decoder.project.weight", "statistics_head.project.weight"} & state.keys() & own.keys():
-        parts = _by_part(name, state[name])
-        parts = parts[:, : parts.shape[1] - width]
-        more = own[name].shape[1] - parts.shape[1]
-        if more > 0:
-            state[name] = _by_part(name, torch.nn.functional.pad(parts, (0, more)))
+        state[name] = _moved(name, state[name], _widths(before), _widths(now), anew)
+    if not before.dct_width and now.dct_width:  # the decoder adds nothing to what coefficients say
+        for name in {"decoder.output.weight", "decoder.output.bias"} & state.keys():
+            state[name] = torch.zeros_like(state[name])
 
 
-def _begin_with_waveform(state, own):
-    "Where cosine coefficients are added, the decoder reads nothing from them at first, and adds nothing to their waveform."
-    if not own.keys() & {"decoder.of_waveform.weight"} - state.keys():
-        return
-    if (name := "decoder.project.weight") in state:
-        more = own[name].shape[1] - state[name].shape[1]  # the coefficients come last
-        state[name] = torch.nn.functional.pad(state[name], (0, max(0, more)))
-    for name in {"decoder.output.weight", "decoder.output.bias"} & state.keys():
-        state[name] = torch.zeros_like(state[name])
+def _moved(name, weight, before, now, anew):
+    "A matrix that reads tokens, for tokens with other parts."
+    kept = dict(zip(before, _by_part(name, weight, before).split(list(before.values()), 1)))
+    made = []
+    for part, width in now.items():
+        old = kept[part] if not (anew and part == "kernels") else kept[part][:, :0]
+        made.append(torch.nn.functional.pad(old[:, :width], (0, max(0, width - old.shape[1]))))
+    return _by_part(name, torch.cat(made, 1), now)
 
 
-def _by_part(name, weight):
-    "Columns for the parts of a kept token instead of its numbers, and back: the statistics head reads it as it is."
-    n = weight.shape[1]
-    mixed = name.startswith("statistics_head") and not n & (n - 1)  # of another width: not a kept token, and refused later
-    return weight @ hadamard(n).to(weight) if mixed else weight
+def _by_part(name, weight, widths):
+    "Columns for the parts of a token instead of its numbers, and back: the statistics head reads it as it is."
+    parts = sum(widths.values()) > widths["learned"]
+    return weight @ hadamard(weight.shape[1]).to(weight) if parts and name.startswith("statistics_head") else weight
 
 # %% ../../nbs/training/04_pretraining.ipynb #f82d1637
 def start_windows(
