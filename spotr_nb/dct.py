@@ -66,7 +66,7 @@ def _spatial_modes(n_channels, positions, most):
     expected, first = expected.topk(most)
     return modes.gather(-2, first[..., None].expand(*first.shape, n_channels)), expected
 
-
+# %% ../nbs/05b_dct.ipynb #af806e2e
 @lru_cache(maxsize=64)
 def _kept_modes(n_channels, positions, most):
     "As `_spatial_modes`, for the bytes of a table of positions."
@@ -74,7 +74,7 @@ def _kept_modes(n_channels, positions, most):
         table = torch.frombuffer(bytearray(positions), dtype=torch.float32).reshape(n_channels, 3)
         return _spatial_modes(n_channels, table, most)
 
-
+# %% ../nbs/05b_dct.ipynb #5c9666e9
 def spatial_modes(
     n_channels: int,  # C
     positions: torch.Tensor | None = None,  # `[C, 3]` or `[B, C, 3]`, in head radii; NaN or None: unknown
@@ -118,7 +118,7 @@ def _cosines(n_samples, width, device="cpu", start=0, stop=None):
     turns = torch.remainder((2 * n + 1) * k, 4 * length)  # in whole numbers: a float32 would be wrong by a part of a turn
     return torch.cos(turns.float() / length * (math.pi / 2)) * (2 / length.float()).sqrt()
 
-
+# %% ../nbs/05b_dct.ipynb #f7badd2d
 LONGEST_KEPT = 2**13  # samples of a basis that is kept
 
 
@@ -136,7 +136,7 @@ def _long_cosines(n_samples, width):
         basis[start:stop] = _cosines(n_samples, width, "cpu", start, stop)
     return basis
 
-
+# %% ../nbs/05b_dct.ipynb #34916196
 def dct_basis(
     n_samples: int,  # L
     width: int,  # K
@@ -166,7 +166,7 @@ def _size_of(n_channels, n_samples, like):
     "Length of a z-scored window, as a vector of all its samples."
     return torch.full((), n_channels * n_samples, device=like.device).float().sqrt()
 
-
+# %% ../nbs/05b_dct.ipynb #79713e39
 def dct_coefficients(
     z: torch.Tensor,  # z-scored windows `[B, C, L]`, zeros where not valid
     sfreq: float,  # Hz

@@ -250,7 +250,7 @@ def load_initial_weights(
     model.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()} | zeros)
     return new
 
-
+# %% ../../nbs/training/04_pretraining.ipynb #6fc69d67
 def _widths(config):
     "Part of a token → its numbers, in their order."
     kernels = config.kernels_width + config.relations_width
@@ -272,7 +272,7 @@ def _move_parts(state, own, before, now):
         for name in {"decoder.output.weight", "decoder.output.bias"} & state.keys():
             state[name] = torch.zeros_like(state[name])
 
-
+# %% ../../nbs/training/04_pretraining.ipynb #602bf4fa
 def _moved(name, weight, before, now, anew):
     "A matrix that reads tokens, for tokens with other parts."
     kept = dict(zip(before, _by_part(name, weight, before).split(list(before.values()), 1)))
