@@ -67,9 +67,9 @@ MAX_WINDOW_SECONDS = 3600.0
 
 def check_window_seconds(seconds: float):
     "Raise for a window that no model here was made for, before memory is filled with it."
-    if not seconds > 0:
+    if seconds <= 0:
         raise ValueError(f"--window-seconds must be positive, found {seconds:g}")
-    if seconds > MAX_WINDOW_SECONDS:
+    if not seconds <= MAX_WINDOW_SECONDS:
         raise ValueError(
             f"--window-seconds is {seconds:g}, and at most {MAX_WINDOW_SECONDS:g} on the command line: "
             "prepare() in Python takes longer windows"
