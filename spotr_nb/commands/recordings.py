@@ -75,7 +75,7 @@ def check_window_seconds(seconds: float):
             "prepare() in Python takes longer windows"
         )
 
-
+# %% ../../nbs/commands/00_recordings.ipynb #e114e07f
 def cut_windows(
     signal,  # a `Signal`
     window_seconds: float,  # length of a window, s

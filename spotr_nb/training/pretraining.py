@@ -225,7 +225,7 @@ ADDITIONS = (
 )
 ZERO_AT_FIRST = "statistics_embedding.measured.project.", "compaction.of_scale."
 
-
+# %% ../../nbs/training/04_pretraining.ipynb #e7179eb3
 def load_initial_weights(
     model: torch.nn.Module,
     name: str,  # of another model, see `model_folder`
