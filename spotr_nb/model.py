@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'LEARNED_SCALE', 'hadamard', 'SETTINGS_BEFORE', 'WEIGHTS_BEFORE', 'LARGEST_SETTING', 'LARGEST_CONFIG',
-           'HUB_FILES', 'CARD', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'SPOTR', 'mixed',
-           'unmixed', 'as_published', 'embed_object', 'current_name', 'read_config', 'model_files', 'read_weights',
-           'build_model', 'load_weights', 'bundled_models', 'model_folder']
+           'HUB_FILES', 'CARD', 'check_positive', 'SpotrConfig', 'normalised_error', 'SpotrOutput', 'SPOTR',
+           'token_parts', 'mixed', 'unmixed', 'as_published', 'embed_object', 'current_name', 'read_config',
+           'model_files', 'read_weights', 'build_model', 'load_weights', 'bundled_models', 'model_folder']
 
 # %% ../nbs/07_model.ipynb #4d991ee1
 import json
@@ -60,12 +60,10 @@ def check_positive(
 # %% ../nbs/07_model.ipynb #38c89d73
 def _check_parts(config):
     "Do the parts of a token fit?"
-    if not 0 <= config.start_width < config.dim:
-        raise ValueError(f"SpotrConfig.start_width must be 0 to less than dim={config.dim}, found {config.start_width}")
     kept = config.start_width + config.dct_width
     name = "start_width and dct_width" if config.dct_width else "start_width"
     if not kept < config.dim:
-        raise ValueError(f"SpotrConfig.{name} must be less than dim={config.dim} together, found {kept}")
+        raise ValueError(f"SpotrConfig.{name} must be less than dim={config.dim}, found {kept}")
     if kept and (config.dim - kept) % config.n_heads:
         raise ValueError(
             f"SpotrConfig.n_heads must divide dim without {name}, {config.dim - kept}, found {config.n_heads}"
@@ -151,12 +149,14 @@ def normalised_error(
     reconstruction,  # `[B, C, L]`
     target,  # `[B, C, L]`, in the same unit
     valid,  # `[B, C, L]` bool: samples that count
+    measured=None,  # `[B, C, L]` bool: samples of whose variance it is a share; None: those that count
 ):  # `[B, C]`; NaN where the target does not vary
     "Mean squared error over the variance of the signal, for each channel of each window."
-    n = valid.sum(-1)
-    mean = (target * valid).sum(-1, keepdim=True) / n.clamp(min=1)[..., None]
-    variance = ((target - mean) * valid).square().sum(-1)
-    error = ((reconstruction - target) * valid).square().sum(-1)
+    measured = valid if measured is None else measured
+    n = measured.sum(-1)
+    mean = (target * measured).sum(-1, keepdim=True) / n.clamp(min=1)[..., None]
+    variance = ((target - mean) * measured).square().sum(-1)
+    error = ((reconstruction - target) * valid).square().sum(-1) * (n / valid.sum(-1))
     return torch.where(variance > 0, error / torch.where(variance > 0, variance, 1), torch.nan)
 
 # %% ../nbs/07_model.ipynb #f91e4da6
@@ -200,14 +200,18 @@ def _check_size(name):
     return name
 
 
+def token_parts(
+    config,  # a `SpotrConfig`
+) -> dict:  # part → how many of the token's numbers, in the order of `unmixed`
+    "What a token is made of; all but the learned part is left as it is by training."
+    kernels = config.kernels_width + config.relations_width
+    learned = config.dim - config.start_width - config.dct_width
+    return dict(learned=learned, statistics=config.start_width - kernels, kernels=kernels, dct=config.dct_width)
+
+
 def _inner_dim(config):
-    "Width of the encoder: of the token without the part that is the fitted start itself."
-    return config.dim - _kept_width(config)
-
-
-def _kept_width(config):
-    "Numbers of a token that training leaves as they are."
-    return config.start_width + config.dct_width
+    "Width of the encoder: of the token's learned part."
+    return token_parts(config)["learned"]
 
 
 def _make_positions(config, dim):
@@ -257,8 +261,7 @@ def _n_statistics(config):
 # %% ../nbs/07_model.ipynb #cdeb76e3
 def _make_statistics_embedding(config):
     if config.start_width:
-        width = config.start_width - config.kernels_width - config.relations_width
-        return FittedEmbedding(width, _n_statistics(config), gain=1.0)
+        return FittedEmbedding(token_parts(config)["statistics"], _n_statistics(config), gain=1.0)
     kind = FittedEmbedding if config.fitted_start else StatisticsEmbedding
     return kind(_inner_dim(config), _n_statistics(config))
 
@@ -390,7 +393,7 @@ def decode(
 def _parts(self: SPOTR, token, n_channels, n_samples, channel_positions):
     "The parts of a token one after the other, and the waveform that a decoder begins with: {} or {waveform}."
     config = self.config
-    parts = unmixed(token, _kept_width(config))
+    parts = unmixed(token, config.dim - _inner_dim(config))
     if not config.dct_width:
         return parts, {}
     positions = self._used_positions(channel_positions)

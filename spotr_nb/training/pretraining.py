@@ -35,8 +35,10 @@ from spotr_nb.model import (
     hadamard,
     model_files,
     model_folder,
+    normalised_error,
     read_config,
     read_weights,
+    token_parts,
 )
 from ..storage import is_address
 from ..systems.interface import SYSTEMS, System, class_of, find_system, load_system, make_system, named_config
@@ -251,13 +253,6 @@ def load_initial_weights(
     return new
 
 # %% ../../nbs/training/04_pretraining.ipynb #6fc69d67
-def _widths(config):
-    "Part of a token → its numbers, in their order."
-    kernels = config.kernels_width + config.relations_width
-    learned = config.dim - config.start_width - config.dct_width
-    return dict(learned=learned, statistics=config.start_width - kernels, kernels=kernels, dct=config.dct_width)
-
-
 def _move_parts(state, own, before, now):
     "Where parts of the token are added or fitted anew, what reads the token does nothing with them at first."
     anew = any(key.startswith("kernel_embedding.") for key in own.keys() - state.keys())
@@ -267,7 +262,7 @@ def _move_parts(state, own, before, now):
     if not anew and before.dct_width == now.dct_width:
         return
     for name in {"decoder.project.weight", "statistics_head.project.weight"} & state.keys() & own.keys():
-        state[name] = _moved(name, state[name], _widths(before), _widths(now), anew)
+        state[name] = _moved(name, state[name], token_parts(before), token_parts(now), anew)
     if not before.dct_width and now.dct_width:  # the decoder adds nothing to what coefficients say
         for name in {"decoder.output.weight", "decoder.output.bias"} & state.keys():
             state[name] = torch.zeros_like(state[name])
@@ -465,15 +460,6 @@ def forward_batch(fabric, model, batch):
     return model(*(fabric.to_device(torch.from_numpy(array)) for array in arrays))
 
 
-def _errors_of_what_is_shown(output):
-    "As `normalised_error`, but over the variance of the whole window: a few reconstructed patches may be flat ones."
-    shown, measured = output.valid, output.target != 0
-    variance = output.target.square().sum(-1) / measured.sum(-1).clamp(min=1)
-    squared = ((output.reconstruction - output.target) * shown).square().sum(-1)
-    counts = (variance > 0) & shown.any(-1)
-    return torch.where(counts, squared / torch.where(counts, variance * shown.sum(-1), 1), torch.nan)
-
-
 @torch.no_grad()
 def batch_sums(
     output,  # of a model, for a batch
@@ -483,7 +469,8 @@ def batch_sums(
     if output.reconstruction is None:
         error = ones * torch.nan
     else:
-        error = _errors_of_what_is_shown(output).nanmean(1)
+        # over the variance of the whole window: a few reconstructed patches may be flat ones
+        error = normalised_error(output.reconstruction, output.target, output.valid, output.target != 0).nanmean(1)
     weight = output.valid.sum() if isinstance(output, SpotrOutput) else ones.sum()
     known = ~error.isnan()
     return torch.stack([weight, output.loss.detach() * weight, error.nansum(), known.sum(), ones.sum()])
